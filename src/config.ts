@@ -1,0 +1,145 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { config as loadDotenv } from 'dotenv';
+import { z } from 'zod';
+
+/** The project's root: relative paths in settings are relative to it, wherever the process was started. */
+export const projectRoot = path.resolve(__dirname, '..');
+
+/** PM2 and systemd are told not to restart a process that ends with this code (EX_CONFIG of sysexits.h). */
+export const configurationExitCode = 78;
+
+export type Problem = { variable: string; message: string };
+
+loadDotenv({ quiet: true, path: [path.resolve('.env'), path.join(projectRoot, '.env')].find(existsSync) ?? '.env' });
+
+const isProduction = process.env.NODE_ENV === 'production';
+
+// ---- kinds of values, for this file and for the provider files
+
+const loopbackNames = /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
+
+/** Tells whether a host name or address can only be this machine. */
+export const isLoopback = (host: string): boolean => loopbackNames.test(host);
+
+/** A secret that a provider cannot work without. */
+export const apiKey = z.string().regex(/^[\x21-\x7e]+$/, 'must be one word of printable ASCII characters');
+
+/** An address of a vendor: https, or http on loopback outside production; a trailing slash is dropped. */
+export const baseUrl = (address: string) =>
+  z
+    .string()
+    .refine((value) => {
+      const url = URL.canParse(value) ? new URL(value) : null;
+      if (!url || url.username || url.search || url.hash) return false;
+      return url.protocol === 'https:' || (url.protocol === 'http:' && !isProduction && isLoopback(url.hostname));
+    }, 'must be an https address (plain http is for loopback only, and not in production)')
+    .transform((value) => value.replace(/\/+$/, ''))
+    .default(address);
+
+const integer = (defaultValue: number, min: number, max = Number.MAX_SAFE_INTEGER) =>
+  z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.int().min(min).max(max)).default(defaultValue);
+
+const folder = (defaultValue: string) =>
+  z
+    .string()
+    .default(defaultValue)
+    .transform((value) => path.resolve(projectRoot, value));
+
+const origins = z
+  .string()
+  .transform((value) =>
+    value
+      .split(',')
+      .map((item) => item.trim().replace(/\/$/, ''))
+      .filter(Boolean),
+  )
+  .refine(
+    (items) =>
+      items.every(
+        (item) => URL.canParse(item) && /^https?:$/.test(new URL(item).protocol) && new URL(item).origin === item.toLowerCase(),
+      ),
+    'must be a comma list of origins such as https://film.example.com',
+  )
+  .transform((items) => items.map((item) => item.toLowerCase()))
+  .default([]);
+
+const providerName = z
+  .string()
+  .regex(/^[a-z0-9-]+$/, 'must be the name of a provider file, in lower case')
+  .default('local');
+
+// ---- the settings of the server itself; a provider file declares its own with readSettings
+
+const server = readSettings(
+  z.object({
+    NODE_ENV: z.enum(['development', 'production', 'test']).default('development'),
+    HOST: z.string().default('127.0.0.1'),
+    ALLOW_NETWORK: z.enum(['0', '1']).default('0'),
+    SERVER_PORT: integer(3000, 0, 65535),
+    WS_PORT: integer(3001, 0, 65535),
+    MONGODB_URI: z
+      .string()
+      .regex(/^mongodb(\+srv)?:\/\/[^\s]+$/, 'must begin with mongodb:// or mongodb+srv://')
+      .optional(),
+    PUBLIC_ORIGIN: origins,
+    VIDEO_PROVIDER: providerName,
+    LLM_PROVIDER: providerName,
+    VIDEO_POLL_INTERVAL_MS: integer(5000, 50),
+    VIDEO_TIMEOUT_MS: integer(600_000, 1),
+    VIDEO_MAX_CONCURRENT: integer(3, 1),
+    VIDEO_RECHECK_INTERVAL_MS: integer(300_000, 50),
+    PROVIDER_REQUEST_TIMEOUT_MS: integer(30_000, 1),
+    WS_HEARTBEAT_MS: integer(30_000, 50),
+    DATA_DIR: folder('data'),
+    UPLOAD_DIR: folder('uploads'),
+    UPLOAD_MAX_BYTES: integer(10_485_760, 1),
+    LOG_DIR: folder('logs'),
+    LOG_LEVEL: z.enum(['error', 'warn', 'info', 'debug']).default(isProduction ? 'info' : 'debug'),
+    FFMPEG_PATH: z.string().optional(),
+    HTTPS_PROXY: z.string().optional(),
+    NO_PROXY: z.string().optional(),
+  }),
+);
+
+/** The checked settings of the server, read once at start. */
+export const config = Object.freeze({ ...server.values, isProduction });
+
+/** Every variable that belongs to the server itself. */
+export const serverVariables = server.names;
+
+/** What is wrong with the server's own settings, one entry a variable. */
+export function serverProblems(): Problem[] {
+  const problems = [...server.problems];
+  if (isProduction && !config.MONGODB_URI) {
+    problems.push({ variable: 'MONGODB_URI', message: 'is required when NODE_ENV is production' });
+  }
+  if (!isLoopback(config.HOST) && config.ALLOW_NETWORK !== '1') {
+    const message = 'would open the server to the network, and it has no login; set ALLOW_NETWORK=1 if that is what you want';
+    problems.push({ variable: 'HOST', message });
+  }
+  return problems;
+}
+
+/** Reads variables by a zod object: values (a default where one is wrong), the names, and what is wrong or missing. */
+export function readSettings<Shape extends Record<string, z.ZodType>>(schema: z.ZodObject<Shape>) {
+  const names = Object.keys(schema.shape);
+  const problems: Problem[] = [];
+  const missing: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, shape] of Object.entries(schema.shape)) {
+    // An empty value means "not set", so that `KEY=` in .env is the same as no line at all.
+    const raw = process.env[name]?.trim() || undefined;
+    const parsed = shape.safeParse(raw);
+    if (parsed.success) {
+      values[name] = parsed.data;
+      continue;
+    }
+    if (raw === undefined) missing.push(name);
+    else problems.push({ variable: name, message: parsed.error.issues[0]?.message ?? 'is not valid' });
+    values[name] = shape.safeParse(undefined).data;
+  }
+  return { names, problems, missing, values: values as z.infer<z.ZodObject<Shape>> };
+}
+
+export type Settings = Pick<ReturnType<typeof readSettings>, 'names' | 'problems' | 'missing'>;

@@ -1,0 +1,95 @@
+import { Error as MongooseError, mongo } from 'mongoose';
+import multer from 'multer';
+import type { ErrorBody, ErrorCode, ErrorDetail } from '../contract';
+
+type Extra = {
+  details?: ErrorDetail[];
+  cause?: unknown;
+  /** Response headers that belong to the error, such as `Allow` or `Retry-After`. */
+  headers?: Record<string, string>;
+  /** True when no byte of a request to a provider left this machine, so that sending it again cannot pay twice. */
+  unsent?: boolean;
+  /** How long the provider asks us to stay away. */
+  retryAfterMs?: number;
+};
+
+/** The one error of this project: a stable code, and one English sentence that says what happened and what to do. */
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  readonly details?: ErrorDetail[];
+  readonly headers?: Record<string, string>;
+  readonly unsent: boolean;
+  readonly retryAfterMs?: number;
+
+  constructor(code: ErrorCode, message: string, { details, cause, headers, unsent = false, retryAfterMs }: Extra = {}) {
+    super(message, { cause });
+    this.name = 'AppError';
+    this.code = code;
+    this.details = details;
+    this.headers = headers;
+    this.unsent = unsent;
+    this.retryAfterMs = retryAfterMs;
+  }
+
+  /** The error as a client sees it. */
+  get body(): ErrorBody {
+    return { code: this.code, message: this.message, ...(this.details && { details: this.details }) };
+  }
+}
+
+const databaseSentence =
+  'The database does not answer, so it is not known whether this was stored; send it again with the same request_id.';
+
+/** Turns anything thrown into an AppError; knows the errors of Multer, body-parser, Mongoose and the file system. */
+export function toAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  if (error instanceof multer.MulterError) return fromMulter(error);
+  if (isDatabaseAway(error)) return new AppError('DATABASE_UNAVAILABLE', databaseSentence, { cause: error });
+  if (error instanceof MongooseError.StrictModeError || error instanceof MongooseError.CastError) {
+    return new AppError('INVALID_INPUT', 'A field of the request does not fit; see the documentation at /docs.', {
+      cause: error,
+    });
+  }
+
+  const { type, code, status } = (error ?? {}) as { type?: string; code?: string; status?: number };
+  if (type === 'entity.parse.failed') {
+    return new AppError('INVALID_JSON', 'The body is not valid JSON; send one JSON object.', { cause: error });
+  }
+  if (type === 'entity.too.large') {
+    return new AppError('BODY_TOO_LARGE', 'The body is larger than 256 KiB; send less.', { cause: error });
+  }
+  if (type === 'charset.unsupported' || type === 'encoding.unsupported') {
+    return new AppError('UNSUPPORTED_MEDIA_TYPE', 'The body must be JSON in UTF-8.', { cause: error });
+  }
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new AppError('DISK_FULL', 'The disk of the server is full; free some space and try again.', { cause: error });
+  }
+  if (status !== undefined && status >= 400 && status < 500) {
+    return new AppError('INVALID_INPUT', 'The request could not be read; check its address, headers and body.', { cause: error });
+  }
+  return new AppError('INTERNAL', 'Something went wrong on our side; the log of the server has the details.', { cause: error });
+}
+
+function fromMulter(error: multer.MulterError): AppError {
+  if (error.code === 'LIMIT_FILE_SIZE') {
+    return new AppError('FILE_TOO_LARGE', 'The picture is larger than the server takes; make it smaller and try again.', {
+      cause: error,
+    });
+  }
+  const message = 'The upload must be multipart/form-data with one file in the field "image" and nothing else.';
+  return new AppError('INVALID_INPUT', message, {
+    cause: error,
+    details: [{ path: error.field ?? 'image', message: error.message }],
+  });
+}
+
+function isDatabaseAway(error: unknown): boolean {
+  if (error instanceof MongooseError.MongooseServerSelectionError) return true;
+  if (error instanceof mongo.MongoServerSelectionError || error instanceof mongo.MongoNetworkError) return true;
+  if (error instanceof mongo.MongoNotConnectedError || error instanceof mongo.MongoClientClosedError) return true;
+  if (error instanceof mongo.MongoTopologyClosedError || error instanceof mongo.MongoExpiredSessionError) return true;
+  if (error instanceof mongo.MongoError && /^Mongo(WaitQueueTimeout|PoolClosed|PoolCleared)Error$/.test(error.name)) return true;
+  if (error instanceof mongo.MongoError && error.hasErrorLabel('RetryableWriteError')) return true;
+  // Mongoose throws a plain MongooseError when a query meets a closed connection and buffering is off.
+  return error instanceof MongooseError && /before initial connection|bufferCommands/.test(error.message);
+}

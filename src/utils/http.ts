@@ -1,0 +1,183 @@
+import { createWriteStream } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import axios, { isAxiosError, type AxiosRequestConfig } from 'axios';
+import { HttpsProxyAgent } from 'https-proxy-agent';
+import { config } from '../config';
+import { AppError } from './errors';
+
+const maxReplyBytes = 1024 * 1024;
+const userAgent = 'video-maker/1.0 (+https://github.com/video-maker)';
+
+export type HttpRequest = {
+  /** The provider's name as people read it, for the sentence of an error. */
+  provider: string;
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  url: string;
+  headers?: Record<string, string>;
+  json?: unknown;
+  bytes?: Buffer;
+  signal?: AbortSignal;
+  /** Total time from the first byte out to the last byte in; default PROVIDER_REQUEST_TIMEOUT_MS. */
+  deadlineMs?: number;
+};
+
+export type HttpReply = {
+  status: number;
+  headers: Record<string, string>;
+  text: string;
+  /** The body as JSON; undefined where it is none. */
+  json: unknown;
+  /** From `Retry-After` in seconds or as a date; undefined without the header. */
+  retryAfterMs?: number;
+};
+
+const proxyAgent = config.HTTPS_PROXY ? new HttpsProxyAgent(config.HTTPS_PROXY) : undefined;
+const keepAlive = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) };
+// A create goes out on a connection of its own: on a reused one, a reset could mean that nothing was read, or everything.
+const fresh = { http: new http.Agent(), https: new https.Agent() };
+
+const client = axios.create({
+  adapter: 'http',
+  proxy: false,
+  maxRedirects: 0,
+  maxContentLength: maxReplyBytes,
+  maxBodyLength: 32 * 1024 * 1024,
+  responseType: 'text',
+  transformResponse: (body: unknown) => body,
+  validateStatus: () => true,
+});
+
+/**
+ * Sends one request to a provider, once, and returns whatever it answered.
+ * Throws PROVIDER_TIMEOUT after the deadline, PROVIDER_FAILED when no answer came; `unsent` tells that no byte left.
+ */
+export async function sendRequest(request: HttpRequest): Promise<HttpReply> {
+  return withDeadline(request, async (signal) => {
+    const response = await client.request<string>({
+      method: request.method,
+      url: request.url,
+      headers: {
+        'User-Agent': userAgent,
+        ...(request.json !== undefined && { 'Content-Type': 'application/json' }),
+        ...request.headers,
+      },
+      data: request.bytes ?? (request.json === undefined ? undefined : JSON.stringify(request.json)),
+      signal,
+      ...agents(request.url, request.method === 'GET' ? keepAlive : fresh),
+    });
+    const headers = Object.fromEntries(
+      Object.entries(response.headers).map(([name, value]) => [name.toLowerCase(), String(value)]),
+    );
+    const text = typeof response.data === 'string' ? response.data : '';
+    return { status: response.status, headers, text, json: toJson(text), retryAfterMs: readRetryAfter(headers['retry-after']) };
+  });
+}
+
+export type Download = {
+  provider: string;
+  url: string;
+  file: string;
+  maxBytes: number;
+  signal?: AbortSignal;
+  deadlineMs: number;
+};
+
+/** Writes what `url` gives into `file`; follows no redirect; returns status, content type, location and the bytes written. */
+export async function download({ provider, url, file, maxBytes, signal: outer, deadlineMs }: Download) {
+  return withDeadline({ provider, signal: outer, deadlineMs }, async (signal) => {
+    const response = await client.request<NodeJS.ReadableStream>({
+      method: 'GET',
+      url,
+      headers: { 'User-Agent': userAgent },
+      responseType: 'stream',
+      maxContentLength: -1,
+      signal,
+      ...agents(url, fresh),
+    });
+    const { status, headers } = response;
+    const header = (name: string) => (headers[name] === undefined ? undefined : String(headers[name]));
+    const reply = { status, contentType: header('content-type'), location: header('location'), bytes: 0 };
+    if (status !== 200) {
+      (response.data as http.IncomingMessage).destroy();
+      return reply;
+    }
+    const counter = new Transform({
+      transform(chunk: Buffer, _encoding, callback) {
+        reply.bytes += chunk.length;
+        callback(reply.bytes > maxBytes ? new Error(`the file is larger than ${maxBytes} bytes`) : null, chunk);
+      },
+    });
+    await pipeline(response.data, counter, createWriteStream(file, { flush: true }), { signal });
+    const announced = Number(header('content-length'));
+    if (announced && announced !== reply.bytes) throw new Error(`the file ended after ${reply.bytes} of ${announced} bytes`);
+    return reply;
+  });
+}
+
+type Deadline = Pick<HttpRequest, 'provider' | 'signal' | 'deadlineMs'>;
+
+// axios' own timeout does not end an answer that drips; one controller with a timer does, and also listens to the caller.
+async function withDeadline<Result>(request: Deadline, send: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+  const { provider, signal: outer, deadlineMs = config.PROVIDER_REQUEST_TIMEOUT_MS } = request;
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  const timer = setTimeout(abort, deadlineMs);
+  outer?.addEventListener('abort', abort, { once: true });
+  if (outer?.aborted) abort();
+  try {
+    return await send(controller.signal);
+  } catch (error) {
+    throw toProviderError(error, provider, controller.signal.aborted);
+  } finally {
+    clearTimeout(timer);
+    outer?.removeEventListener('abort', abort);
+  }
+}
+
+// Errors that can only happen before the first byte of a request has left.
+const unsentCodes =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ERR_TLS_.*|CERT_.*|UNABLE_TO_.*|SELF_SIGNED_.*|DEPTH_ZERO_.*|ERR_SSL_.*|ERR_INVALID_.*)$/;
+
+function toProviderError(error: unknown, provider: string, wasAborted: boolean): AppError {
+  const code = (error as { code?: string }).code ?? '';
+  // The AxiosError itself holds the request with its key, so only its words go on.
+  const cause = isAxiosError(error) ? Object.assign(new Error(error.message), { code }) : error;
+  if (wasAborted) {
+    return new AppError('PROVIDER_TIMEOUT', `${provider} did not answer in time; try again later.`, { cause });
+  }
+  const message = `${provider} could not be reached; check the network and its base URL, and try again.`;
+  return new AppError('PROVIDER_FAILED', message, { cause, unsent: unsentCodes.test(code) });
+}
+
+function agents(url: string, { http: httpAgent, https: httpsAgent }: typeof fresh): AxiosRequestConfig {
+  const useProxy = proxyAgent && url.startsWith('https:') && !isExcluded(new URL(url).hostname);
+  return { httpAgent, httpsAgent: useProxy ? proxyAgent : httpsAgent };
+}
+
+const excludedHosts = (config.NO_PROXY ?? '').split(/[\s,]+/).filter(Boolean);
+
+function isExcluded(host: string): boolean {
+  return excludedHosts.some(
+    (entry) => entry === '*' || host === entry.replace(/^\*?\./, '') || host.endsWith(`.${entry.replace(/^\*?\./, '')}`),
+  );
+}
+
+function toJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads `Retry-After`, which is a number of seconds or a date. */
+export function readRetryAfter(value: string | undefined): number | undefined {
+  if (!value) return undefined;
+  const seconds = Number(value);
+  if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000);
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
+}
