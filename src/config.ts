@@ -38,7 +38,12 @@ export const baseUrl = (address: string) =>
     .default(address);
 
 const integer = (defaultValue: number, min: number, max = Number.MAX_SAFE_INTEGER) =>
-  z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.int().min(min).max(max)).default(defaultValue);
+  z
+    .string()
+    .regex(/^\d+$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.int().min(min).max(max))
+    .default(defaultValue);
 
 const folder = (defaultValue: string) =>
   z
@@ -57,7 +62,8 @@ const origins = z
   .refine(
     (items) =>
       items.every(
-        (item) => URL.canParse(item) && /^https?:$/.test(new URL(item).protocol) && new URL(item).origin === item.toLowerCase(),
+        (item) =>
+          URL.canParse(item) && /^https?:$/.test(new URL(item).protocol) && new URL(item).origin === item.toLowerCase(),
       ),
     'must be a comma list of origins such as https://film.example.com',
   )
@@ -115,7 +121,8 @@ export function serverProblems(): Problem[] {
     problems.push({ variable: 'MONGODB_URI', message: 'is required when NODE_ENV is production' });
   }
   if (!isLoopback(config.HOST) && config.ALLOW_NETWORK !== '1') {
-    const message = 'would open the server to the network, and it has no login; set ALLOW_NETWORK=1 if that is what you want';
+    const message =
+      'would open the server to the network, and it has no login; set ALLOW_NETWORK=1 if that is what you want';
     problems.push({ variable: 'HOST', message });
   }
   return problems;

@@ -63,8 +63,12 @@ export const requestId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to
 export const userMessage = text(2000).min(1);
 
 const imageName = '[A-Za-z0-9_-]{1,128}\\.(png|jpg|jpeg|webp)$';
-export const imagePath = z.string().regex(new RegExp(`^uploads/images/${imageName}`), 'is not an image_path of an upload');
-export const imageUrl = z.string().regex(new RegExp(`^/uploads/images/${imageName}`), 'is not an image_url of an upload');
+export const imagePath = z
+  .string()
+  .regex(new RegExp(`^uploads/images/${imageName}`), 'is not an image_path of an upload');
+export const imageUrl = z
+  .string()
+  .regex(new RegExp(`^/uploads/images/${imageName}`), 'is not an image_url of an upload');
 
 const time = z.iso.datetime();
 

@@ -62,19 +62,29 @@ export function toAppError(error: unknown): AppError {
     return new AppError('UNSUPPORTED_MEDIA_TYPE', 'The body must be JSON in UTF-8.', { cause: error });
   }
   if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new AppError('DISK_FULL', 'The disk of the server is full; free some space and try again.', { cause: error });
+    return new AppError('DISK_FULL', 'The disk of the server is full; free some space and try again.', {
+      cause: error,
+    });
   }
   if (status !== undefined && status >= 400 && status < 500) {
-    return new AppError('INVALID_INPUT', 'The request could not be read; check its address, headers and body.', { cause: error });
+    return new AppError('INVALID_INPUT', 'The request could not be read; check its address, headers and body.', {
+      cause: error,
+    });
   }
-  return new AppError('INTERNAL', 'Something went wrong on our side; the log of the server has the details.', { cause: error });
+  return new AppError('INTERNAL', 'Something went wrong on our side; the log of the server has the details.', {
+    cause: error,
+  });
 }
 
 function fromMulter(error: multer.MulterError): AppError {
   if (error.code === 'LIMIT_FILE_SIZE') {
-    return new AppError('FILE_TOO_LARGE', 'The picture is larger than the server takes; make it smaller and try again.', {
-      cause: error,
-    });
+    return new AppError(
+      'FILE_TOO_LARGE',
+      'The picture is larger than the server takes; make it smaller and try again.',
+      {
+        cause: error,
+      },
+    );
   }
   const message = 'The upload must be multipart/form-data with one file in the field "image" and nothing else.';
   return new AppError('INVALID_INPUT', message, {
@@ -88,7 +98,8 @@ function isDatabaseAway(error: unknown): boolean {
   if (error instanceof mongo.MongoServerSelectionError || error instanceof mongo.MongoNetworkError) return true;
   if (error instanceof mongo.MongoNotConnectedError || error instanceof mongo.MongoClientClosedError) return true;
   if (error instanceof mongo.MongoTopologyClosedError || error instanceof mongo.MongoExpiredSessionError) return true;
-  if (error instanceof mongo.MongoError && /^Mongo(WaitQueueTimeout|PoolClosed|PoolCleared)Error$/.test(error.name)) return true;
+  if (error instanceof mongo.MongoError && /^Mongo(WaitQueueTimeout|PoolClosed|PoolCleared)Error$/.test(error.name))
+    return true;
   if (error instanceof mongo.MongoError && error.hasErrorLabel('RetryableWriteError')) return true;
   // Mongoose throws a plain MongooseError when a query meets a closed connection and buffering is off.
   return error instanceof MongooseError && /before initial connection|bufferCommands/.test(error.message);

@@ -9,7 +9,7 @@ import { config } from '../config';
 import { AppError } from './errors';
 
 const maxReplyBytes = 1024 * 1024;
-const userAgent = 'video-maker/1.0 (+https://github.com/video-maker)';
+const userAgent = 'video-maker/1.0';
 
 export type HttpRequest = {
   /** The provider's name as people read it, for the sentence of an error. */
@@ -72,7 +72,13 @@ export async function sendRequest(request: HttpRequest): Promise<HttpReply> {
       Object.entries(response.headers).map(([name, value]) => [name.toLowerCase(), String(value)]),
     );
     const text = typeof response.data === 'string' ? response.data : '';
-    return { status: response.status, headers, text, json: toJson(text), retryAfterMs: readRetryAfter(headers['retry-after']) };
+    return {
+      status: response.status,
+      headers,
+      text,
+      json: toJson(text),
+      retryAfterMs: readRetryAfter(headers['retry-after']),
+    };
   });
 }
 
@@ -112,7 +118,8 @@ export async function download({ provider, url, file, maxBytes, signal: outer, d
     });
     await pipeline(response.data, counter, createWriteStream(file, { flush: true }), { signal });
     const announced = Number(header('content-length'));
-    if (announced && announced !== reply.bytes) throw new Error(`the file ended after ${reply.bytes} of ${announced} bytes`);
+    if (announced && announced !== reply.bytes)
+      throw new Error(`the file ended after ${reply.bytes} of ${announced} bytes`);
     return reply;
   });
 }
@@ -120,7 +127,10 @@ export async function download({ provider, url, file, maxBytes, signal: outer, d
 type Deadline = Pick<HttpRequest, 'provider' | 'signal' | 'deadlineMs'>;
 
 // axios' own timeout does not end an answer that drips; one controller with a timer does, and also listens to the caller.
-async function withDeadline<Result>(request: Deadline, send: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+async function withDeadline<Result>(
+  request: Deadline,
+  send: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
   const { provider, signal: outer, deadlineMs = config.PROVIDER_REQUEST_TIMEOUT_MS } = request;
   const controller = new AbortController();
   const abort = () => controller.abort();
@@ -161,7 +171,8 @@ const excludedHosts = (config.NO_PROXY ?? '').split(/[\s,]+/).filter(Boolean);
 
 function isExcluded(host: string): boolean {
   return excludedHosts.some(
-    (entry) => entry === '*' || host === entry.replace(/^\*?\./, '') || host.endsWith(`.${entry.replace(/^\*?\./, '')}`),
+    (entry) =>
+      entry === '*' || host === entry.replace(/^\*?\./, '') || host.endsWith(`.${entry.replace(/^\*?\./, '')}`),
   );
 }
 

@@ -65,7 +65,9 @@ export const isLogging = (): boolean => !failed;
 export async function flushLogs(): Promise<void> {
   await Promise.all(
     files
-      .map((transport) => new Promise<void>((resolve) => transport.once('finish', resolve).once('error', () => resolve())))
+      .map(
+        (transport) => new Promise<void>((resolve) => transport.once('finish', resolve).once('error', () => resolve())),
+      )
       .concat(
         new Promise<void>((resolve) => {
           logger.once('finish', resolve);
