@@ -17,7 +17,7 @@ const isProduction = process.env.NODE_ENV === 'production';
 
 // ---- kinds of values, for this file and for the provider files
 
-const loopbackNames = /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
+const loopbackNames = /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[?::(1|ffff:(127(\.\d{1,3}){3}|7f[0-9a-f]{2}:[0-9a-f]{1,4}))\]?)$/i;
 
 /** Tells whether a host name or address can only be this machine. */
 export const isLoopback = (host: string): boolean => loopbackNames.test(host);

@@ -233,6 +233,10 @@ export type ErrorDetail = NonNullable<ErrorBody['details']>[number];
 
 const echo = { request_id: requestId.optional() };
 
+/** The shape of a message from a browser: its type, an optional request_id, and its own fields, nothing else. */
+export const clientMessage = <Type extends string, Fields extends z.ZodRawShape>(type: Type, fields: Fields) =>
+  z.strictObject({ type: z.literal(type), request_id: requestId.optional(), ...fields });
+
 /** Every message from the server to a browser, by `type`. */
 export const serverMessages = {
   'workspace.created': z.strictObject({ type: z.literal('workspace.created'), ...echo, workspace }),

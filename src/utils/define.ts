@@ -2,15 +2,16 @@ import type { Request } from 'express';
 import type { z } from 'zod';
 import type { AspectRatio, ErrorCode, FormData, ServerMessage, VideoError } from '../contract';
 import type { Settings } from '../config';
+import { parseInput } from './parse';
 
-/** One REST endpoint: what it takes, what it gives and the function between; `server.ts` mounts it, `/openapi.json` shows it. */
-export type Endpoint<Body = unknown> = {
+/** One REST endpoint: what it takes, what it gives and the function between. */
+export type Endpoint<Body> = {
   method: 'get' | 'post';
   path: string;
   summary: string;
   /** The JSON body; an endpoint without it takes none. */
   body?: z.ZodType<Body>;
-  /** The multipart file field, for an endpoint that takes a file. */
+  /** The multipart field of the one file that the endpoint takes. */
   file?: string;
   reply: z.ZodType;
   status?: number;
@@ -25,6 +26,11 @@ export type EndpointInput<Body> = {
   signal: AbortSignal;
 };
 
+/** An endpoint whose body is checked on the way in; the shape of the table in `server.ts`. */
+export type AnyEndpoint = Omit<Endpoint<unknown>, 'handle'> & {
+  run: (request: Request, signal: AbortSignal) => Promise<unknown>;
+};
+
 /** An answer with a status of its own, for the few endpoints that have more than one. */
 export class Reply {
   constructor(
@@ -33,25 +39,39 @@ export class Reply {
   ) {}
 }
 
-/** Names the shape of an endpoint file; changes nothing. */
-export const defineEndpoint = <Body>(endpoint: Endpoint<Body>): Endpoint<Body> => endpoint;
+/** Puts the strict check of the body before the handler of an endpoint file. */
+export function defineEndpoint<Body = undefined>({ handle, ...endpoint }: Endpoint<Body>): AnyEndpoint {
+  const { body: shape } = endpoint;
+  return {
+    ...endpoint,
+    run: (request, signal) => {
+      const body = shape ? parseInput(shape, request.body, 'body') : (undefined as Body);
+      return handle({ body, request, signal });
+    },
+  };
+}
 
 /** One message from a browser: its shape, whose turn it takes, and the function that stores it and returns the answer. */
-export type Message<Input = never> = {
+export type Message<Input> = {
   type: string;
   summary: string;
-  input: z.ZodType<Input>;
+  input: z.ZodObject & z.ZodType<Input>;
   answer: ServerMessage['type'];
-  /** The queues that the message waits in, so that answers about one thing keep the order of the messages. */
-  queues: (input: Input) => string[];
+  /** Whose turn the message waits for, so that answers about one thing keep the order of the messages. */
+  queues: ('workspace' | 'order')[];
   handle: (input: Input) => Promise<Answer>;
 };
+
+/** A message whose input is checked on the way in; the shape of the table in `websocket/server.ts`. */
+export type AnyMessage = Omit<Message<unknown>, 'handle'> & { run: (raw: unknown) => Promise<Answer> };
 
 /** What a handler returns: the answer to the sender, and what the other sockets (or all of them) are told. */
 export type Answer = { answer: ServerMessage; others?: ServerMessage; all?: ServerMessage };
 
-/** Names the shape of a message file; changes nothing. */
-export const defineMessage = <Input>(message: Message<Input>): Message<Input> => message;
+/** Puts the strict check of the input before the handler of a message file. */
+export function defineMessage<Input>({ handle, ...message }: Message<Input>): AnyMessage {
+  return { ...message, run: (raw) => handle(parseInput(message.input, raw, `message ${message.type}`)) };
+}
 
 /** What a video provider can do; `/api/options` shows it and the engine refuses the rest before anything is paid. */
 export type VideoCapabilities = {
@@ -74,6 +94,8 @@ export type VideoJob = {
   form_data: FormData;
   /** The picture on our disk, as an absolute path. */
   imageFile: string;
+  /** What `picture` made of it, in memory only; empty for a provider that reads `imageFile` itself. */
+  picture: Buffer;
   /** What `prepare` returned; stored before the paid request, so that a repetition sends the same. */
   prepared: unknown;
 };
@@ -100,6 +122,8 @@ export type VideoProvider = {
   settings: Settings;
   model: string;
   capabilities: VideoCapabilities;
+  /** The picture in the shape that the provider takes; made before the paid request, so that a bad file costs nothing. */
+  picture?: (job: VideoJob) => Promise<Buffer>;
   /** Free preparation before the paid request, such as an upload; its JSON result is stored as `job.prepared`. */
   prepare?: (job: VideoJob, signal: AbortSignal) => Promise<unknown>;
   submit: (job: VideoJob, signal: AbortSignal) => Promise<Submitted>;

@@ -1,6 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
+import type { LookupFunction } from 'node:net';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import axios, { isAxiosError, type AxiosRequestConfig } from 'axios';
@@ -89,10 +90,12 @@ export type Download = {
   maxBytes: number;
   signal?: AbortSignal;
   deadlineMs: number;
+  /** Resolves the host name for the connection itself, so that the address that was checked is the one connected to. */
+  lookup?: LookupFunction;
 };
 
 /** Writes what `url` gives into `file`; follows no redirect; returns status, content type, location and the bytes written. */
-export async function download({ provider, url, file, maxBytes, signal: outer, deadlineMs }: Download) {
+export async function download({ provider, url, file, maxBytes, signal: outer, deadlineMs, lookup }: Download) {
   return withDeadline({ provider, signal: outer, deadlineMs }, async (signal) => {
     const response = await client.request<NodeJS.ReadableStream>({
       method: 'GET',
@@ -101,7 +104,7 @@ export async function download({ provider, url, file, maxBytes, signal: outer, d
       responseType: 'stream',
       maxContentLength: -1,
       signal,
-      ...agents(url, fresh),
+      ...agents(url, lookup ? { http: new http.Agent({ lookup }), https: new https.Agent({ lookup }) } : fresh),
     });
     const { status, headers } = response;
     const header = (name: string) => (headers[name] === undefined ? undefined : String(headers[name]));

@@ -41,13 +41,7 @@ const files = [file('combined.log'), file('error.log', 'error')];
 export const logger = winston.createLogger({
   level: config.LOG_LEVEL,
   format: combine(plainErrors(), timestamp(), json()),
-  transports: [
-    ...files,
-    new winston.transports.Console({
-      silent: config.NODE_ENV === 'test',
-      format: config.isProduction ? json() : readableLine,
-    }),
-  ],
+  transports: [...files, new winston.transports.Console({ format: config.isProduction ? json() : readableLine })],
 });
 
 let failed = false;

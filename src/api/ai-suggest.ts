@@ -1,0 +1,96 @@
+import { Types } from 'mongoose';
+import { z } from 'zod';
+import { aiEntriesKept, aiEntry, objectId, requestId, suggestion, userMessage, type AiEntry } from '../contract';
+import {
+  findWorkspace,
+  toJson,
+  toSet,
+  toWire,
+  Workspace,
+  workspaceNotFound,
+  type StoredWorkspace,
+} from '../db/mongodb';
+import { llmProvider, videoProvider } from '../services/providers';
+import { suggest } from '../services/suggestion';
+import { defineEndpoint } from '../utils/define';
+import { logger } from '../utils/logger';
+import { push } from '../utils/push';
+
+type Answer = { workspace_id: string; suggestion: AiEntry['suggestion']; entry: AiEntry };
+
+/** Questions whose answer is still out, so that the same request_id at the same time asks the model once. */
+const asking = new Map<string, Promise<Answer>>();
+
+/** Asks the assistant about one workspace; the exchange is stored before it is answered, and a failed one is not. */
+export const aiSuggest = defineEndpoint({
+  method: 'post',
+  path: '/api/ai/suggest',
+  summary: 'Asks the assistant for advice and a patch of the form; applies nothing by itself.',
+  body: z.strictObject({ workspace_id: objectId, message: userMessage, request_id: requestId.optional() }),
+  reply: z.strictObject({ workspace_id: objectId, suggestion, entry: aiEntry }),
+  errors: [
+    'WORKSPACE_NOT_FOUND',
+    'CONTENT_REFUSED',
+    'PROVIDER_NOT_CONFIGURED',
+    'PROVIDER_AUTH',
+    'PROVIDER_QUOTA',
+    'PROVIDER_RATE_LIMITED',
+    'PROVIDER_FAILED',
+    'PROVIDER_BAD_REPLY',
+    'PROVIDER_TIMEOUT',
+  ],
+  async handle({ body: { workspace_id: workspaceId, message, request_id: id }, signal }) {
+    const stored = await findWorkspace(workspaceId);
+    const earlier = id && stored.ai_collaboration.find((entry) => entry.request_id === id);
+    if (earlier)
+      return toAnswer(
+        workspaceId,
+        toWire(stored).ai_collaboration.find(({ _id }) => _id === String(earlier._id))!,
+      );
+    if (!id) return ask(stored, message, undefined, signal);
+
+    const key = `${workspaceId} ${id}`;
+    const answer = asking.get(key) ?? ask(stored, message, id, signal).finally(() => asking.delete(key));
+    asking.set(key, answer);
+    return answer;
+  },
+});
+
+async function ask(
+  stored: StoredWorkspace,
+  message: string,
+  id: string | undefined,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const workspaceId = String(stored._id);
+  const provider = llmProvider();
+  const answer = await suggest({
+    workspace: toWire(stored),
+    message,
+    provider,
+    videoProvider: videoProvider(),
+    signal,
+  });
+  const entry = { _id: new Types.ObjectId(), message, ...answer, created_at: new Date() };
+
+  const after = await Workspace.findOneAndUpdate(
+    { _id: workspaceId, deleted_at: null },
+    {
+      ...toSet({}),
+      $push: { ai_collaboration: { $each: [{ ...entry, ...(id && { request_id: id }) }], $slice: -aiEntriesKept } },
+    },
+    { returnDocument: 'after', projection: { version: 1 } },
+  ).lean();
+  if (!after) throw workspaceNotFound();
+
+  const wireEntry = toJson<AiEntry>(entry);
+  logger.info('suggestion stored', { workspace_id: workspaceId, provider: answer.provider, model: answer.model });
+  push({ type: 'ai.suggestion', workspace_id: workspaceId, entry: wireEntry, version: after.version });
+  return toAnswer(workspaceId, wireEntry);
+}
+
+const toAnswer = (workspaceId: string, entry: AiEntry): Answer => ({
+  workspace_id: workspaceId,
+  suggestion: entry.suggestion,
+  entry,
+});

@@ -1,0 +1,166 @@
+import { existsSync } from 'node:fs';
+import { realpath } from 'node:fs/promises';
+import path from 'node:path';
+import cors from 'cors';
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import helmet from 'helmet';
+import swaggerUi from 'swagger-ui-express';
+import { config, projectRoot } from '../config';
+import { errorCodes } from '../contract';
+import { isAllowedOrigin, refusalOf } from '../utils/boundary';
+import { Reply, type AnyEndpoint } from '../utils/define';
+import { AppError, toAppError } from '../utils/errors';
+import { logger } from '../utils/logger';
+
+const maxBodyBytes = 256 * 1024;
+const yearMs = 365 * 24 * 3600 * 1000;
+const webFolder = path.join(projectRoot, 'dist', 'web');
+const uploadedFile = /^\/(images|videos)\/[A-Za-z0-9_-]+\.(png|jpg|jpeg|webp|mp4)$/;
+
+const readJson = express.json({ limit: maxBodyBytes, strict: false, type: () => true });
+
+/** The Express app around the table of endpoints: who may ask, what a body must be, and the one catch. */
+export function createApp(endpoints: AnyEndpoint[], specs: { openapi: object; asyncapi: object }): Express {
+  const app = guardedApp();
+  app.use(crossOrigin);
+  for (const endpoint of endpoints) app[endpoint.method](endpoint.path, bodyOf(endpoint), answer(endpoint));
+  app.get('/openapi.json', (_request, response) => void response.json(specs.openapi));
+  app.get('/asyncapi.json', (_request, response) => void response.json(specs.asyncapi));
+  app.use('/docs', swaggerUi.serve, swaggerUi.setup(specs.openapi, { customSiteTitle: 'Video Maker API' }));
+  app.get('/uploads{/*file}', sendUpload);
+  if (existsSync(webFolder)) {
+    app.use(
+      '/assets',
+      express.static(path.join(webFolder, 'assets'), { immutable: true, maxAge: yearMs, fallthrough: false }),
+    );
+    app.use(
+      express.static(webFolder, {
+        cacheControl: false,
+        setHeaders: (response) => void response.set('Cache-Control', 'no-cache'),
+      }),
+    );
+  }
+  app.use(noSuchRoute(endpoints));
+  app.use(writeError);
+  return app;
+}
+
+/** The app of the socket port: whatever is no upgrade is refused there, in JSON like everywhere. */
+export function createSocketApp(): Express {
+  const app = guardedApp();
+  app.use(() => {
+    throw new AppError('NOT_FOUND', 'This port takes WebSocket connections only; REST is served on SERVER_PORT.');
+  });
+  app.use(writeError);
+  return app;
+}
+
+function guardedApp(): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('trust proxy', 'loopback');
+  app.use(varyByOrigin, securityHeaders, stayInside);
+  return app;
+}
+
+function varyByOrigin(_request: Request, response: Response, next: NextFunction): void {
+  response.vary('Origin');
+  next();
+}
+
+const securityHeaders = helmet({
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      defaultSrc: ["'self'"],
+      imgSrc: ["'self'", 'data:', 'blob:'],
+      mediaSrc: ["'self'", 'blob:'],
+      styleSrc: ["'self'", "'unsafe-inline'"],
+      objectSrc: ["'none'"],
+      baseUri: ["'self'"],
+      formAction: ["'self'"],
+      frameAncestors: ["'self'"],
+    },
+  },
+  crossOriginResourcePolicy: { policy: 'same-site' },
+  // The server speaks plain http on loopback; whoever ends TLS before it sets this.
+  strictTransportSecurity: false,
+});
+
+function stayInside(request: Request, _response: Response, next: NextFunction): void {
+  next(refusalOf(request) ?? undefined);
+}
+
+const crossOrigin = cors({
+  origin: (origin, callback) => callback(null, origin !== undefined && isAllowedOrigin(origin)),
+  methods: ['GET', 'HEAD', 'POST'],
+  allowedHeaders: ['Content-Type', 'Idempotency-Key', 'If-None-Match', 'Range'],
+  exposedHeaders: ['ETag', 'Retry-After', 'Content-Range'],
+  credentials: false,
+});
+
+/** JSON routes take `application/json` only, since a form or plain text needs no preflight from a foreign page. */
+function bodyOf(endpoint: AnyEndpoint) {
+  return (request: Request, response: Response, next: NextFunction) => {
+    if (!endpoint.body && !endpoint.file) return next();
+    const wanted = endpoint.file ? 'multipart/form-data' : 'application/json';
+    const type = request.get('Content-Type')?.split(';')[0]?.trim().toLowerCase();
+    if (type !== wanted)
+      return next(new AppError('UNSUPPORTED_MEDIA_TYPE', `Send the body with Content-Type: ${wanted}.`));
+    if (endpoint.file) return next();
+    readJson(request, response, next);
+  };
+}
+
+function answer(endpoint: AnyEndpoint) {
+  return async (request: Request, response: Response) => {
+    const hangUp = new AbortController();
+    response.on('close', () => response.writableEnded || hangUp.abort());
+    const result = await endpoint.run(request, hangUp.signal);
+    const { status, body } = result instanceof Reply ? result : new Reply(endpoint.status ?? 200, result);
+    // Outside production every reply is held to the contract, so that every test is a contract test.
+    if (!config.isProduction) endpoint.reply.parse(JSON.parse(JSON.stringify(body)));
+    response.status(status).json(body);
+  };
+}
+
+/** Serves a stored picture or clip: names we gave, types by extension, and no link that leads elsewhere. */
+async function sendUpload(request: Request, response: Response, next: NextFunction): Promise<void> {
+  const name = request.path.slice('/uploads'.length);
+  const file = path.join(config.UPLOAD_DIR, name);
+  const isOurs =
+    uploadedFile.test(name) &&
+    (await realpath(file).catch(() => null)) === path.join(await realpath(config.UPLOAD_DIR), name);
+  if (!isOurs) throw new AppError('NOT_FOUND', 'There is no such file.');
+  response.set('Content-Security-Policy', "default-src 'none'; sandbox; frame-ancestors 'self'");
+  response.sendFile(file, { immutable: true, maxAge: yearMs }, (error) => {
+    if (error && !response.headersSent) next(error);
+  });
+}
+
+function noSuchRoute(endpoints: AnyEndpoint[]) {
+  return (request: Request) => {
+    const methods = endpoints
+      .filter((endpoint) => endpoint.path === request.path)
+      .map(({ method }) => method.toUpperCase());
+    if (methods.length === 0)
+      throw new AppError('NOT_FOUND', 'There is nothing at this address; /docs lists what there is.');
+    const allow = methods.includes('GET') ? [...methods, 'HEAD'].join(', ') : methods.join(', ');
+    throw new AppError('METHOD_NOT_ALLOWED', `This address takes ${allow} only.`, { headers: { Allow: allow } });
+  };
+}
+
+/** The one place that writes an error over HTTP. */
+function writeError(thrown: unknown, request: Request, response: Response, next: NextFunction): void {
+  if (response.headersSent) return next(thrown);
+  const error = toAppError(thrown);
+  const { method, path: address } = request;
+  if (error.code === 'INTERNAL') logger.error('request failed', { method, path: address, error: thrown });
+  else logger.debug('request refused', { method, path: address, code: error.code, reason: error.message });
+  const isBadRange = (thrown as { status?: number }).status === 416;
+  if (error.retryAfterMs !== undefined) response.set('Retry-After', String(Math.ceil(error.retryAfterMs / 1000)));
+  response
+    .set(error.headers ?? {})
+    .status(isBadRange ? 416 : errorCodes[error.code])
+    .json({ error: error.body });
+}

@@ -1,0 +1,55 @@
+import type { Request } from 'express';
+import { z } from 'zod';
+import { objectId, requestId, video } from '../contract';
+import { requestVideo } from '../services/generation';
+import { defineEndpoint } from '../utils/define';
+import { AppError } from '../utils/errors';
+import { parseInput } from '../utils/parse';
+
+/** Starts one paid generation, once for each request_id. */
+export const generateVideo = defineEndpoint({
+  method: 'post',
+  path: '/api/generate/video',
+  summary: 'Generates the video of a workspace; `video.status_update` messages tell what becomes of it.',
+  body: z.strictObject({
+    workspace_id: objectId,
+    provider: z.string().min(1).max(50).optional(),
+    request_id: requestId.optional(),
+    accept_second_charge: z.boolean().optional(),
+  }),
+  reply: z.strictObject({ workspace_id: objectId, task_id: z.string().nullable(), video }),
+  status: 202,
+  errors: [
+    'WORKSPACE_NOT_FOUND',
+    'VIDEO_IN_PROGRESS',
+    'IMAGE_MISSING',
+    'SECOND_CHARGE_POSSIBLE',
+    'CONTENT_REFUSED',
+    'PROVIDER_NOT_CONFIGURED',
+    'PROVIDER_AUTH',
+    'PROVIDER_QUOTA',
+    'PROVIDER_RATE_LIMITED',
+    'PROVIDER_FAILED',
+    'SUBMIT_UNKNOWN',
+  ],
+  handle: ({ body, request }) =>
+    requestVideo({
+      workspaceId: body.workspace_id,
+      provider: body.provider,
+      requestId: onlyKey(body.request_id, readKey(request)),
+      acceptSecondCharge: body.accept_second_charge ?? false,
+    }),
+});
+
+/** The `Idempotency-Key` header, bare or in the quotes of a structured field. */
+function readKey(request: Request): string | undefined {
+  const header = request.get('Idempotency-Key');
+  return header === undefined ? undefined : parseInput(requestId, header.replace(/^"(.*)"$/, '$1'), 'Idempotency-Key');
+}
+
+function onlyKey(fromBody: string | undefined, fromHeader: string | undefined): string | undefined {
+  if (fromBody !== undefined && fromHeader !== undefined && fromBody !== fromHeader) {
+    throw new AppError('INVALID_INPUT', 'The request_id and the Idempotency-Key differ; send one of them.');
+  }
+  return fromBody ?? fromHeader;
+}

@@ -1,0 +1,50 @@
+import { config } from '../config';
+import { options } from '../contract';
+import { allLlmProviders, allVideoProviders, notReadyReason } from '../services/providers';
+import { cameraMovements, lightings, shotSizes } from '../services/vocabulary';
+import { defineEndpoint } from '../utils/define';
+import type { LlmProvider, VideoProvider } from '../utils/define';
+
+type Word = { id: string; en: string; zh: string };
+
+/** What the form can offer: the vocabulary, and the providers with what they can do. */
+export const getOptions = defineEndpoint({
+  method: 'get',
+  path: '/api/options',
+  summary: 'Lists camera movements, shot sizes, lightings, and the providers with their limits.',
+  reply: options,
+  errors: [],
+  handle: async () => ({
+    camera_movements: cameraMovements.map(toWord),
+    shot_sizes: shotSizes.map(toWord),
+    lightings: lightings.map(toWord),
+    video_providers: allVideoProviders().map(toVideoOption),
+    llm_providers: allLlmProviders().map((provider) => toOption(provider, config.LLM_PROVIDER)),
+  }),
+});
+
+const toWord = ({ id, en, zh }: Word): Word => ({ id, en, zh });
+
+function toOption(provider: LlmProvider | VideoProvider, defaultName: string) {
+  const reason = notReadyReason(provider);
+  return {
+    name: provider.name,
+    ready: reason === null,
+    ...(reason && { reason }),
+    default: provider.name === defaultName,
+    model: provider.model,
+  };
+}
+
+function toVideoOption(provider: VideoProvider) {
+  const { durations_s, aspect_ratios, prompt_max, negative_prompt, seed, cancel } = provider.capabilities;
+  return {
+    ...toOption(provider, config.VIDEO_PROVIDER),
+    durations_s,
+    aspect_ratios,
+    prompt_max,
+    negative_prompt,
+    seed,
+    cancel,
+  };
+}

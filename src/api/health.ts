@@ -1,0 +1,80 @@
+import { statfs } from 'node:fs/promises';
+import { z } from 'zod';
+import { config } from '../config';
+import { pingDatabase, Workspace } from '../db/mongodb';
+import { providerWarnings } from '../services/generation';
+import { defineEndpoint, Reply } from '../utils/define';
+import { isLogging } from '../utils/logger';
+
+const minFreeBytes = 256 * 1024 ** 2;
+const answerWithinMs = 2000;
+
+/** The last counts, shown while the database is away. */
+let jobs = { generating: 0, unclear: 0 };
+
+/** Tells whether the server can do its work: 200 when it can, 503 with what is wrong. */
+export const health = defineEndpoint({
+  method: 'get',
+  path: '/health',
+  summary: 'Tells whether the server can do its work, for people and load balancers.',
+  reply: z.strictObject({
+    status: z.enum(['ok', 'degraded']),
+    problems: z.array(z.string()),
+    warnings: z.array(z.string()),
+    mongodb: z.enum(['connected', 'disconnected']),
+    websocket: z.enum(['listening', 'closed']),
+    jobs: z.strictObject({ generating: z.int(), unclear: z.int() }),
+    disk_free_ok: z.boolean(),
+    uptime_s: z.int(),
+  }),
+  errors: [],
+  async handle() {
+    const [isDatabaseThere, isDiskFree] = await Promise.all([countJobs(), hasFreeDisk()]);
+    const problems = [
+      ...(isDatabaseThere ? [] : ['the database does not answer']),
+      ...(isDoorOpen() ? [] : ['the WebSocket port is closed']),
+      ...(isDiskFree ? [] : ['less than 256 MiB are free on the disk of the uploads']),
+    ];
+    const body = {
+      status: problems.length === 0 ? 'ok' : 'degraded',
+      problems,
+      warnings: [...providerWarnings(), ...(isLogging() ? [] : ['the log files cannot be written'])],
+      mongodb: isDatabaseThere ? 'connected' : 'disconnected',
+      websocket: isDoorOpen() ? 'listening' : 'closed',
+      jobs,
+      disk_free_ok: isDiskFree,
+      uptime_s: Math.floor(process.uptime()),
+    };
+    return new Reply(problems.length === 0 ? 200 : 503, body);
+  },
+});
+
+let isDoorOpen = () => false;
+
+/** Tells this endpoint how to see whether the socket port is open. */
+export function watchDoor(isOpen: () => boolean): void {
+  isDoorOpen = isOpen;
+}
+
+async function countJobs(): Promise<boolean> {
+  const count = async () => {
+    await pingDatabase();
+    const [generating, unclear] = await Promise.all([
+      Workspace.countDocuments({ 'video.status': 'generating' }),
+      Workspace.countDocuments({ 'video.status': 'failed', 'video.error.code': 'SUBMIT_UNKNOWN' }),
+    ]);
+    jobs = { generating, unclear };
+    return true;
+  };
+  const late = new Promise<false>((resolve) => setTimeout(resolve, answerWithinMs, false).unref());
+  return Promise.race([count(), late]).catch(() => false);
+}
+
+async function hasFreeDisk(): Promise<boolean> {
+  try {
+    const { bavail, bsize } = await statfs(config.UPLOAD_DIR);
+    return bavail * bsize >= minFreeBytes;
+  } catch {
+    return false;
+  }
+}

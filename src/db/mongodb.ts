@@ -1,0 +1,342 @@
+import { hostname } from 'node:os';
+import mongoose, { Schema, Types, model, trusted } from 'mongoose';
+import { config } from '../config';
+import {
+  aspectRatios,
+  emptyForm,
+  formKeys,
+  idleVideo,
+  requestIdsKept,
+  type AiEntry,
+  type Changes,
+  type FormData,
+  type Updates,
+  type Video,
+  type Workspace as WireWorkspace,
+} from '../contract';
+import { AppError } from '../utils/errors';
+import { logger } from '../utils/logger';
+import { startEmbedded } from './embedded';
+
+/** What the server keeps of one paid attempt beside the public `video`; `services/generation.ts` alone writes it. */
+export type Job = {
+  attempt_id: string;
+  provider: string;
+  model: string;
+  form_data: FormData;
+  image_path: string;
+  /**
+   * waiting: not sent · sent: the answer is out · following: accepted, being asked for · fetching: made, being downloaded.
+   * overdue, undelivered: failed for the user, still asked for now and then · unclear: nobody knows whether it was accepted.
+   */
+  state: 'waiting' | 'sent' | 'following' | 'fetching' | 'overdue' | 'undelivered' | 'unclear';
+  task_id: string | null;
+  /** JSON of what the provider prepared, so that a repetition sends the same. */
+  prepared: string | null;
+  /** Creates sent for this attempt; more than one only where the provider recognises a repetition. */
+  sends: number;
+  intent_at: Date;
+  sent_at: Date | null;
+  accepted_at: Date | null;
+  lease: { owner: string; until: Date; epoch: number };
+};
+
+/** A workspace as it is stored: the public fields, and what only the server knows. */
+export type StoredWorkspace = Omit<WireWorkspace, '_id' | 'ai_collaboration'> & {
+  _id: Types.ObjectId;
+  ai_collaboration: (Omit<AiEntry, '_id'> & { _id: Types.ObjectId; request_id?: string })[];
+  deleted_at: Date | null;
+  /** The request_id that created it, for ever. */
+  created_by?: string;
+  /** `<type> <request_id>` of the last messages that were applied. */
+  applied: string[];
+  /** See `fenceOf`. */
+  fence: number;
+  job: Job | null;
+  /** Paid attempts that a newer click has replaced, and whose late result becomes a take. */
+  late: Job[];
+  /** Which click made which attempt. */
+  clicks: { request_id: string; attempt_id: string }[];
+};
+
+const nested = { _id: false, strict: 'throw' } as const;
+const word = { type: String, default: '' };
+
+const formFields = {
+  camera_movement: word,
+  shot_size: word,
+  lighting: word,
+  prompt: word,
+  negative_prompt: word,
+  duration_s: { type: Number, default: emptyForm.duration_s },
+  aspect_ratio: { type: String, enum: aspectRatios, default: emptyForm.aspect_ratio },
+  seed: { type: Number, default: null },
+} satisfies Record<keyof FormData, unknown>;
+
+const formSchema = new Schema(formFields, nested);
+
+// A suggestion names only the fields to change, so this one fills nothing in.
+const suggestedFormSchema = new Schema(
+  Object.fromEntries(formKeys.map((key) => [key, { ...formFields[key], default: undefined }])),
+  nested,
+);
+
+const text = { type: String, default: null };
+const date = { type: Date, default: null };
+
+const videoSchema = new Schema(
+  {
+    status: { type: String, enum: ['idle', 'generating', 'completed', 'failed'], default: idleVideo.status },
+    task_id: text,
+    url: text,
+    error: { type: new Schema({ code: String, message: String, charged: String }, nested), default: null },
+    provider: text,
+    model: text,
+    phase: text,
+    progress: { type: Number, default: null },
+    poster_url: text,
+    attempt_id: text,
+    form_data: { type: formSchema, default: null },
+    started_at: date,
+    completed_at: date,
+  } satisfies Record<keyof Video, unknown>,
+  nested,
+);
+
+const jobSchema = new Schema(
+  {
+    attempt_id: String,
+    provider: String,
+    model: String,
+    form_data: formSchema,
+    image_path: String,
+    state: String,
+    task_id: text,
+    prepared: text,
+    sends: { type: Number, default: 0 },
+    intent_at: Date,
+    sent_at: date,
+    accepted_at: date,
+    lease: new Schema({ owner: String, until: Date, epoch: Number }, nested),
+  } satisfies Record<keyof Job, unknown>,
+  nested,
+);
+
+const workspaceSchema = new Schema(
+  {
+    order_index: { type: Number, required: true },
+    image_path: text,
+    image_url: text,
+    form_data: { type: formSchema, default: () => ({}) },
+    video: { type: videoSchema, default: () => ({}) },
+    takes: { type: [videoSchema], default: [] },
+    ai_collaboration: {
+      type: [
+        new Schema(
+          {
+            message: String,
+            suggestion: new Schema({ message: String, form_data: suggestedFormSchema }, { ...nested, minimize: false }),
+            provider: String,
+            model: String,
+            created_at: Date,
+            request_id: String,
+          } satisfies Record<Exclude<keyof StoredWorkspace['ai_collaboration'][number], '_id'>, unknown>,
+          { strict: 'throw', minimize: false },
+        ),
+      ],
+      default: [],
+    },
+    version: { type: Number, default: 1 },
+    created_at: { type: Date, default: () => new Date() },
+    updated_at: { type: Date, default: () => new Date() },
+    deleted_at: date,
+    created_by: String,
+    applied: { type: [String], default: [] },
+    fence: { type: Number, default: 0 },
+    job: { type: jobSchema, default: null },
+    late: { type: [jobSchema], default: [] },
+    clicks: { type: [new Schema({ request_id: String, attempt_id: String }, nested)], default: [] },
+  } satisfies Record<Exclude<keyof StoredWorkspace, '_id'>, unknown>,
+  {
+    strict: 'throw',
+    strictQuery: 'throw',
+    versionKey: false,
+    autoIndex: false,
+    bufferCommands: false,
+    minimize: false,
+  },
+);
+
+workspaceSchema.index({ deleted_at: 1, order_index: 1 });
+workspaceSchema.index({ order_index: 1 });
+workspaceSchema.index({ 'video.status': 1 });
+workspaceSchema.index({ 'job.state': 1, 'job.lease.until': 1 });
+workspaceSchema.index({ created_by: 1 }, { unique: true, sparse: true });
+
+mongoose.set('sanitizeFilter', true);
+mongoose.set('strictQuery', 'throw');
+
+/** The one model. */
+export const Workspace = model<StoredWorkspace>('Workspace', workspaceSchema as unknown as Schema<StoredWorkspace>);
+
+/** One document that remembers the last reorders, as a workspace remembers its edits. */
+export const Timeline = model<{ _id: string; applied: string[] }>(
+  'Timeline',
+  new Schema(
+    { _id: String, applied: [String] },
+    { strict: 'throw', strictQuery: 'throw', versionKey: false, autoIndex: false, bufferCommands: false },
+  ),
+);
+
+/** Leaves out what only the server knows; a key with `0` here is never on the wire. */
+export const publicFields = {
+  deleted_at: 0,
+  created_by: 0,
+  applied: 0,
+  fence: 0,
+  job: 0,
+  late: 0,
+  clicks: 0,
+  'ai_collaboration.request_id': 0,
+} as const;
+
+/** Stores whatever it is given until the majority of the database has it in its journal. */
+const connectionOptions: mongoose.ConnectOptions = {
+  writeConcern: { w: 'majority', j: true },
+  serverSelectionTimeoutMS: 3000,
+  connectTimeoutMS: 3000,
+  socketTimeoutMS: 10_000,
+  waitQueueTimeoutMS: 3000,
+  heartbeatFrequencyMS: 2000,
+  maxPoolSize: 20,
+  autoIndex: false,
+  bufferCommands: false,
+};
+
+let embedded: Awaited<ReturnType<typeof startEmbedded>> | null = null;
+let hasTransactions = false;
+
+/**
+ * Connects to MONGODB_URI or starts the embedded mongod; resolves after the first try, true when it is ready.
+ * Where the first try fails it goes on trying, and calls `onReady` once when the database has come.
+ */
+export async function connectDatabase(onReady: () => Promise<void>): Promise<boolean> {
+  if (!config.MONGODB_URI) embedded = await startEmbedded();
+  const uri = embedded?.uri ?? config.MONGODB_URI!;
+  if (await tryToConnect(uri)) {
+    await onReady();
+    return true;
+  }
+  void keepTrying(uri, onReady);
+  return false;
+}
+
+async function keepTrying(uri: string, onReady: () => Promise<void>): Promise<void> {
+  while (!isStopping) {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    if (await tryToConnect(uri)) return onReady();
+  }
+}
+
+async function tryToConnect(uri: string): Promise<boolean> {
+  try {
+    await mongoose.connect(uri, connectionOptions);
+    await Workspace.createIndexes();
+    const hello = await mongoose.connection.db!.admin().command({ hello: 1 });
+    hasTransactions = Boolean(hello.setName) || hello.msg === 'isdbgrid';
+    if (!hasTransactions) {
+      logger.warn('mongodb is a standalone server: start it as a replica set to make a reorder atomic', {});
+    }
+    logger.info('database connected', { replica_set: hasTransactions, embedded: embedded !== null });
+    return true;
+  } catch (error) {
+    await mongoose.disconnect().catch(() => undefined);
+    logger.error('database not reachable, trying again', { error });
+    return false;
+  }
+}
+
+let isStopping = false;
+
+/** Closes the connection and, last, the embedded mongod. */
+export async function closeDatabase(): Promise<void> {
+  isStopping = true;
+  await mongoose.disconnect();
+  await embedded?.stop();
+}
+
+/** Whether the database is there as far as the driver knows. */
+export const isDatabaseConnected = (): boolean =>
+  mongoose.connection.readyState === mongoose.ConnectionStates.connected;
+
+/** Throws DATABASE_UNAVAILABLE within 3 s when the database does not answer. */
+export async function pingDatabase(): Promise<void> {
+  if (!isDatabaseConnected()) throw new AppError('DATABASE_UNAVAILABLE', 'The database is away; nothing was stored.');
+  await mongoose.connection.db!.admin().command({ ping: 1 }, { timeoutMS: 3000 });
+}
+
+/** Runs `work` in a transaction where the server has them, else plainly. */
+export async function inTransaction(work: (session?: mongoose.ClientSession) => Promise<void>): Promise<void> {
+  if (!hasTransactions) return work();
+  await mongoose.connection.transaction((session) => work(session));
+}
+
+/** Names this process in leases: host, process and start. */
+export const processId = `${hostname()}:${process.pid}:${Date.now().toString(36)}`;
+
+/** The stored workspace with that id, not in the trash; else throws WORKSPACE_NOT_FOUND. */
+export async function findWorkspace(workspaceId: string): Promise<StoredWorkspace> {
+  const found = await Workspace.findOne({ _id: workspaceId, deleted_at: null }).lean<StoredWorkspace>();
+  if (!found) throw workspaceNotFound();
+  return found;
+}
+
+/** The error of an id that is unknown or in the trash. */
+export const workspaceNotFound = (): AppError =>
+  new AppError(
+    'WORKSPACE_NOT_FOUND',
+    'There is no workspace with this id; it may have been deleted. Load the list again.',
+  );
+
+/** The public part of a stored workspace, as it goes over the wire. */
+export function toWire(stored: StoredWorkspace): WireWorkspace {
+  const { deleted_at, created_by, applied, fence, job, late, clicks, ...rest } = stored;
+  return toJson({
+    ...rest,
+    ai_collaboration: rest.ai_collaboration.map(({ request_id, ...entry }) => entry),
+  });
+}
+
+/** Dates become ISO strings and ids hex, as `JSON.stringify` has them. */
+export const toJson = <Wire>(value: unknown): Wire => JSON.parse(JSON.stringify(value)) as Wire;
+
+/** Flattens what a client wants to change to dotted leaves; `image_path` and `image_url` follow each other. */
+export function toChanges(updates: Updates): Changes {
+  const { form_data: form = {}, image_path: path, image_url: url, ...dotted } = updates;
+  const fromForm = Object.fromEntries(Object.entries(form).map(([key, value]) => [`form_data.${key}`, value]));
+  const twice = Object.keys(fromForm).find((key) => key in dotted);
+  if (twice) throw new AppError('INVALID_INPUT', `The update names "${twice}" twice; send it once.`);
+  return { ...imageChanges(path, url), ...fromForm, ...dotted } as Changes;
+}
+
+function imageChanges(path: string | null | undefined, url: string | null | undefined): Changes {
+  if (path === undefined && url === undefined) return {};
+  const fromUrl = url === undefined || url === null ? url : url.slice(1);
+  if (path !== undefined && fromUrl !== undefined && path !== fromUrl) {
+    throw new AppError('INVALID_INPUT', 'The image_path and the image_url name different pictures; send one of them.');
+  }
+  const image = path ?? fromUrl ?? null;
+  return { image_path: image, image_url: image && `/${image}` };
+}
+
+/** The update that stores new values, counts the version and remembers the request. */
+export function toSet(set: object, applied?: string) {
+  return {
+    $set: { ...set, updated_at: new Date() },
+    $inc: { version: 1 },
+    ...(applied && { $push: { applied: { $each: [applied], $slice: -requestIdsKept } } }),
+  };
+}
+
+/** Matches unless a message with this type and request_id was applied before. */
+export const notApplied = (applied: string | undefined) => (applied ? { applied: trusted({ $ne: applied }) } : {});

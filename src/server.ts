@@ -1,0 +1,128 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { aiSuggest } from './api/ai-suggest';
+import { createApp, createSocketApp } from './api/app';
+import { generateCancel } from './api/generate-cancel';
+import { generateVideo } from './api/generate-video';
+import { getOptions } from './api/get-options';
+import { getWorkspaces } from './api/get-workspaces';
+import { health, watchDoor } from './api/health';
+import { uploadImage } from './api/upload-image';
+import { config, configurationExitCode, serverProblems } from './config';
+import { closeDatabase, connectDatabase } from './db/mongodb';
+import { startEngine, stopEngine } from './services/generation';
+import { makeUploadFolders, sweepTmp } from './services/media';
+import { providerProblems } from './services/providers';
+import { addOwnPort } from './utils/boundary';
+import { AppError } from './utils/errors';
+import { flushLogs, logger } from './utils/logger';
+import { asyncApi, openApi } from './utils/specs';
+import { closeSockets, messages, openDoor, startHeartbeat } from './websocket/server';
+
+/** Every REST endpoint; each line is one file. */
+const endpoints = [uploadImage, getWorkspaces, generateVideo, generateCancel, aiSuggest, getOptions, health];
+
+const headersWithinMs = 10_000;
+const requestWithinMs = 120_000;
+const checkConnectionsMs = 2000;
+const maxConnections = 256;
+const finishRequestsWithinMs = 3000;
+
+const limits = {
+  headersTimeout: headersWithinMs,
+  requestTimeout: requestWithinMs,
+  connectionsCheckingInterval: checkConnectionsMs,
+};
+const specs = { openapi: openApi(endpoints), asyncapi: asyncApi(messages) };
+const http = createServer(limits, createApp(endpoints, specs));
+const socketHttp = createServer(limits, createSocketApp());
+
+let stopHeartbeat = () => undefined as void;
+let isStopping = false;
+
+async function start(): Promise<void> {
+  endOnWrongSettings();
+  await makeUploadFolders();
+  await sweepTmp();
+  openDoor(http, '/ws');
+  openDoor(socketHttp);
+  stopHeartbeat = startHeartbeat();
+  watchDoor(() => socketHttp.listening);
+
+  const isReady = await connectDatabase(startEngine);
+  const port = await listen(http, config.SERVER_PORT, 'SERVER_PORT');
+  const socketPort = await listen(socketHttp, config.WS_PORT, 'WS_PORT');
+  addOwnPort(port);
+  addOwnPort(socketPort);
+  const host = config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST;
+  logger.info('server listening', {
+    http: `http://${host}:${port}`,
+    websocket: `ws://${host}:${socketPort}`,
+    docs: `http://${host}:${port}/docs`,
+    video_provider: config.VIDEO_PROVIDER,
+    llm_provider: config.LLM_PROVIDER,
+    database_ready: isReady,
+  });
+  process.send?.('ready');
+}
+
+function endOnWrongSettings(): void {
+  const problems = [...serverProblems(), ...providerProblems()];
+  if (problems.length === 0) return;
+  const lines = problems.map(({ variable, message }) => `  ${variable} ${message}`);
+  process.stderr.write(
+    `The server cannot start. Mend these settings in .env or the environment:\n${[...new Set(lines)].join('\n')}\n`,
+  );
+  process.exit(configurationExitCode);
+}
+
+function listen(server: Server, port: number, variable: string): Promise<number> {
+  server.maxConnections = maxConnections;
+  server.on('clientError', (_error, socket) => socket.destroy());
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const message =
+        cause.code === 'EADDRINUSE'
+          ? `Port ${port} is taken by another program; stop it or set ${variable}.`
+          : `Port ${port} of ${config.HOST} cannot be opened; check HOST and ${variable}.`;
+      reject(new AppError('INTERNAL', message, { cause }));
+    });
+    server.listen(port, config.HOST, () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+/** Stops taking work, finishes what was received, waits for a paid request that is out, and ends with code 0. */
+async function stop(signal: string): Promise<void> {
+  if (isStopping) process.exit(1);
+  isStopping = true;
+  logger.info('server stopping', { signal });
+  stopHeartbeat();
+  const requests = [http, socketHttp].map(closeServer);
+  await Promise.all([closeSockets(), stopEngine()]);
+  await Promise.all(requests);
+  await closeDatabase();
+  logger.info('server stopped', {});
+  await flushLogs();
+  process.exit(0);
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+    setTimeout(() => server.closeAllConnections(), finishRequestsWithinMs).unref();
+  });
+}
+
+async function crash(message: string, error: unknown): Promise<never> {
+  logger.error(message, { error });
+  await flushLogs();
+  process.exit(1);
+}
+
+process.on('SIGINT', () => void stop('SIGINT'));
+process.on('SIGTERM', () => void stop('SIGTERM'));
+process.on('uncaughtException', (error) => void crash('uncaught exception', error));
+process.on('unhandledRejection', (error) => void crash('unhandled rejection', error));
+
+start().catch((error: unknown) => crash('server could not start', error));

@@ -1,0 +1,78 @@
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { config, type Problem } from '../config';
+import type { LlmProvider, VideoProvider } from '../utils/define';
+import { AppError } from '../utils/errors';
+
+type Provider = VideoProvider | LlmProvider;
+
+const videoProviders = loadProviders<VideoProvider>('video');
+const llmProviders = loadProviders<LlmProvider>('llm');
+
+/** Every video provider that has a file, in the order of their names. */
+export const allVideoProviders = (): VideoProvider[] => [...videoProviders.values()];
+
+/** Every LLM provider that has a file, in the order of their names. */
+export const allLlmProviders = (): LlmProvider[] => [...llmProviders.values()];
+
+/** The video provider of that name, ready to use; throws INVALID_INPUT without a file, PROVIDER_NOT_CONFIGURED without a key. */
+export const videoProvider = (name = config.VIDEO_PROVIDER): VideoProvider => readyProvider(videoProviders, name);
+
+/** The LLM provider of that name, ready to use; throws as `videoProvider`. */
+export const llmProvider = (name = config.LLM_PROVIDER): LlmProvider => readyProvider(llmProviders, name);
+
+/** Why a provider cannot be used, in words that name the variable; null when it can. */
+export function notReadyReason({ settings }: Provider): string | null {
+  const [first] = settings.missing;
+  return first ? `${first} is not set in .env` : null;
+}
+
+/** What is wrong with the providers' settings: wrong values of any, missing ones of those that are used by default. */
+export function providerProblems(): Problem[] {
+  const all = [...allVideoProviders(), ...allLlmProviders()];
+  return [
+    ...all.flatMap((provider) => provider.settings.problems),
+    ...defaultProblems('VIDEO_PROVIDER', config.VIDEO_PROVIDER, videoProviders),
+    ...defaultProblems('LLM_PROVIDER', config.LLM_PROVIDER, llmProviders),
+  ];
+}
+
+/** Every variable that a provider file declares. */
+export const providerVariables = (): string[] =>
+  [...allVideoProviders(), ...allLlmProviders()].flatMap((provider) => provider.settings.names);
+
+function defaultProblems(variable: string, name: string, providers: Map<string, Provider>): Problem[] {
+  const provider = providers.get(name);
+  if (!provider) return [{ variable, message: `is "${name}", and there are only ${[...providers.keys()].join(', ')}` }];
+  return provider.settings.missing.map((missing) => ({
+    variable: missing,
+    message: `is required when ${variable} is ${name}`,
+  }));
+}
+
+function readyProvider<Kind extends Provider>(providers: Map<string, Kind>, name: string): Kind {
+  const provider = providers.get(name);
+  if (!provider) {
+    const known = [...providers.keys()].join(', ');
+    const details = [{ path: 'provider', message: `must be one of ${known}` }];
+    throw new AppError('INVALID_INPUT', `There is no provider "${name}"; choose one of ${known}.`, { details });
+  }
+  const reason = notReadyReason(provider);
+  if (!reason) return provider;
+  throw new AppError(
+    'PROVIDER_NOT_CONFIGURED',
+    `The provider ${name} cannot be used: ${reason}. Add it and restart the server.`,
+  );
+}
+
+function loadProviders<Kind extends Provider>(kind: 'video' | 'llm'): Map<string, Kind> {
+  const pattern = new RegExp(`^${kind}-([a-z0-9-]+)\\.(js|ts)$`);
+  const names = readdirSync(__dirname).flatMap((file) => pattern.exec(file)?.[1] ?? []);
+  return new Map(names.sort().map((name) => [name, loadProvider<Kind>(`${kind}-${name}`)]));
+}
+
+function loadProvider<Kind extends Provider>(file: string): Kind {
+  // A provider is found by its file name, so that adding one changes no other file.
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  return (require(path.join(__dirname, file)) as { default: Kind }).default;
+}

@@ -1,0 +1,36 @@
+import { WebSocket } from 'ws';
+import { config } from '../config';
+import { serverMessages, type ServerMessage } from '../contract';
+import { logger } from './logger';
+
+const maxUnreadBytes = 4 * 1024 * 1024;
+
+/** The open sockets of both doors. */
+export const sockets = new Set<WebSocket>();
+
+/** Tells every open socket, or every other one than `except`; never throws and never waits. */
+export function push(message: ServerMessage, except?: WebSocket): void {
+  if (sockets.size === 0) return;
+  const text = toFrame(message);
+  for (const socket of sockets) if (socket !== except) sendText(socket, text);
+}
+
+/** Tells one socket; one that does not read is ended when its unread data passes 4 MiB. */
+export function send(socket: WebSocket, message: ServerMessage): void {
+  sendText(socket, toFrame(message));
+}
+
+function sendText(socket: WebSocket, text: string): void {
+  if (socket.readyState !== WebSocket.OPEN) return;
+  socket.send(text);
+  if (socket.bufferedAmount <= maxUnreadBytes) return;
+  logger.warn('socket ended: it does not read', { unread_bytes: socket.bufferedAmount });
+  socket.terminate();
+}
+
+function toFrame(message: ServerMessage): string {
+  const text = JSON.stringify(message);
+  // Outside production every frame is held to the contract, so that every test is a contract test.
+  if (!config.isProduction) serverMessages[message.type].parse(JSON.parse(text));
+  return text;
+}

@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import { aiEntry, errorBody, errorCodes, formData, serverMessages, suggestion, video, workspace } from '../contract';
+import type { AnyEndpoint, AnyMessage } from './define';
+
+type Json = Record<string, unknown>;
+
+const named = z.registry<{ id: string }>();
+named.add(workspace, { id: 'Workspace' });
+named.add(formData, { id: 'FormData' });
+named.add(video, { id: 'Video' });
+named.add(suggestion, { id: 'Suggestion' });
+named.add(aiEntry, { id: 'AiEntry' });
+named.add(errorBody, { id: 'Error' });
+
+const info = { title: 'Video Maker', version: '1.0.0', description: 'The backend of a timeline for AI video.' };
+
+/** OpenAPI 3.1 of the endpoint table; there is no second description. */
+export function openApi(endpoints: AnyEndpoint[]): Json {
+  const schemas: Json = {};
+  const paths: Record<string, Json> = {};
+  for (const endpoint of endpoints) {
+    paths[endpoint.path] = { ...paths[endpoint.path], [endpoint.method]: operation(endpoint, schemas) };
+  }
+  const error = { type: 'object', required: ['error'], properties: { error: toSchema(errorBody, 'output', schemas) } };
+  const responses = { Error: { description: 'What happened and what to do', content: json(error) } };
+  return { openapi: '3.1.0', info, servers: [{ url: '/' }], paths, components: { schemas, responses } };
+}
+
+/** AsyncAPI 3.0 of the message table. */
+export function asyncApi(messages: AnyMessage[]): Json {
+  const schemas: Json = {};
+  const fromBrowser = messages.map(({ type, summary, input }) => [
+    type,
+    { name: type, summary, payload: toSchema(input, 'input', schemas) },
+  ]);
+  const fromServer = Object.entries(serverMessages).map(([type, shape]) => [
+    type,
+    { name: type, payload: toSchema(shape, 'output', schemas) },
+  ]);
+  const channelMessages = Object.fromEntries([...fromBrowser, ...fromServer]) as Json;
+  const reference = (type: string) => ({ $ref: `#/channels/socket/messages/${type}` });
+  const receives = messages.map(({ type, answer }) => [
+    type,
+    {
+      action: 'receive',
+      channel: { $ref: '#/channels/socket' },
+      messages: [reference(type)],
+      reply: { channel: { $ref: '#/channels/socket' }, messages: [reference(answer), reference('error')] },
+    },
+  ]);
+  const push = {
+    action: 'send',
+    channel: { $ref: '#/channels/socket' },
+    messages: Object.keys(serverMessages).map(reference),
+  };
+  return {
+    asyncapi: '3.0.0',
+    info,
+    defaultContentType: 'application/json',
+    channels: { socket: { address: '/ws', messages: channelMessages } },
+    operations: { ...Object.fromEntries(receives), push },
+    components: { schemas },
+  };
+}
+
+function operation({ path, summary, body, file, reply, status = 200, errors }: AnyEndpoint, schemas: Json): Json {
+  const upload = {
+    type: 'object',
+    required: [file],
+    properties: { [file ?? '']: { type: 'string', format: 'binary' } },
+  };
+  const content = file ? { 'multipart/form-data': { schema: upload } } : body && json(toSchema(body, 'input', schemas));
+  const failures = new Set(errors.map((code) => String(errorCodes[code])));
+  if (content) ['400', '415'].forEach((code) => failures.add(code));
+  return {
+    operationId: path.split('/').filter(Boolean).join('-'),
+    summary,
+    ...(content && { requestBody: { required: true, content } }),
+    responses: {
+      [status]: { description: 'Done', content: json(toSchema(reply, 'output', schemas)) },
+      ...Object.fromEntries([...failures].map((code) => [code, { $ref: '#/components/responses/Error' }])),
+    },
+  };
+}
+
+const json = (schema: unknown) => ({ 'application/json': { schema } });
+
+/** A JSON schema whose named shapes are moved to `schemas`, under `#/components/schemas`. */
+function toSchema(shape: z.ZodType, io: 'input' | 'output', schemas: Json): Json {
+  const text = JSON.stringify(z.toJSONSchema(shape, { metadata: named, io, unrepresentable: 'any' }));
+  const { $defs, $schema, ...schema } = JSON.parse(text.replaceAll('#/$defs/', '#/components/schemas/')) as Json;
+  for (const [id, definition] of Object.entries(($defs ?? {}) as Json)) {
+    const { id: _id, ...rest } = definition as Json;
+    schemas[id] = rest;
+  }
+  return schema;
+}

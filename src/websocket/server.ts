@@ -1,0 +1,253 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer, type WebSocket } from 'ws';
+import { config } from '../config';
+import { errorCodes, objectId, requestId, type ErrorBody, type ServerMessage } from '../contract';
+import { leaveEditOpen } from '../db/edit';
+import { isDatabaseConnected } from '../db/mongodb';
+import { refusalOf } from '../utils/boundary';
+import type { AnyMessage } from '../utils/define';
+import { AppError, toAppError } from '../utils/errors';
+import { logger } from '../utils/logger';
+import { push, send, sockets } from '../utils/push';
+import { createQueues } from '../utils/queue';
+import { workspaceChooseTake } from './workspace-choose-take';
+import { workspaceCreate } from './workspace-create';
+import { workspaceDelete } from './workspace-delete';
+import { workspaceReorder } from './workspace-reorder';
+import { workspaceRestore } from './workspace-restore';
+import { workspaceUpdate } from './workspace-update';
+
+/** Every message that a browser can send; each line is one file. */
+export const messages: AnyMessage[] = [
+  workspaceCreate,
+  workspaceUpdate,
+  workspaceDelete,
+  workspaceRestore,
+  workspaceReorder,
+  workspaceChooseTake,
+];
+
+const maxFrameBytes = 256 * 1024;
+const maxSockets = 256;
+const maxUnanswered = 256;
+/** Below the 5 s after which a client sends again, so that it never meets silence. */
+const answerWithinMs = 4500;
+/** Far above what a healthy database needs for one message. */
+const slowHandlerMs = 1000;
+const drainWithinMs = 3000;
+const closeWithinMs = 1000;
+const closeCodes = { binaryFrame: 1003, serviceRestart: 1012 };
+
+type Client = {
+  socket: WebSocket;
+  isAlive: boolean;
+  unanswered: number;
+  /** Frames that had already left the network buffer when reading was paused. */
+  unread: string[];
+};
+
+const byType = new Map(messages.map((message) => [message.type, message]));
+const clients = new Set<Client>();
+const inFlight = new Set<Promise<void>>();
+/** The handlers at work, oldest first. */
+const begun = new Set<{ atMs: number }>();
+const enqueue = createQueues();
+const door = new WebSocketServer({
+  noServer: true,
+  clientTracking: false,
+  maxPayload: maxFrameBytes,
+  perMessageDeflate: false,
+});
+let isStopping = false;
+
+/** Opens a door for sockets on this HTTP server, at one path or at any; refused before the upgrade with a JSON error. */
+export function openDoor(server: Server, path?: string): void {
+  server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+    stream.on('error', () => stream.destroy());
+    const refusal = refusalOf(request) ?? refusalOfDoor(request, path);
+    if (refusal) refuse(stream, refusal);
+    else door.handleUpgrade(request, stream, head, welcome);
+  });
+}
+
+/** Pings every socket and ends those that did not answer the ping before; returns the function that stops it. */
+export function startHeartbeat(): () => void {
+  const timer = setInterval(() => {
+    for (const client of clients) {
+      // A socket that is not read because it sends too fast cannot show its pong.
+      if (!client.isAlive && !client.socket.isPaused) client.socket.terminate();
+      client.isAlive = false;
+      client.socket.ping();
+    }
+  }, config.WS_HEARTBEAT_MS);
+  return () => clearInterval(timer);
+}
+
+/** Finishes the messages that were received, then closes every socket with 1012. */
+export async function closeSockets(): Promise<void> {
+  isStopping = true;
+  for (const { socket } of clients) socket.pause();
+  await Promise.race([Promise.allSettled(inFlight), delay(drainWithinMs)]);
+  const closed = [...clients].map(({ socket }) => {
+    socket.resume();
+    socket.close(closeCodes.serviceRestart, 'the server restarts');
+    return new Promise((resolve) => socket.once('close', resolve));
+  });
+  await Promise.race([Promise.all(closed), delay(closeWithinMs)]);
+  for (const { socket } of clients) socket.terminate();
+}
+
+function refusalOfDoor(request: IncomingMessage, path?: string): AppError | null {
+  if (path && request.url?.split('?')[0] !== path) {
+    return new AppError('NOT_FOUND', `Sockets are served at ${path} on this port.`);
+  }
+  if (clients.size < maxSockets && !isStopping) return null;
+  return new AppError('BUSY', 'The server takes no more sockets right now; try again later.');
+}
+
+function refuse(stream: Duplex, error: AppError): void {
+  const body = JSON.stringify({ error: error.body });
+  const head = [
+    `HTTP/1.1 ${errorCodes[error.code]} Refused`,
+    'Content-Type: application/json; charset=utf-8',
+    'X-Content-Type-Options: nosniff',
+    'Vary: Origin',
+    'Connection: close',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  stream.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
+
+function welcome(socket: WebSocket): void {
+  const client: Client = { socket, isAlive: true, unanswered: 0, unread: [] };
+  clients.add(client);
+  sockets.add(socket);
+  socket.on('pong', () => (client.isAlive = true));
+  socket.on('error', (error) => logger.warn('socket broke the protocol', { error }));
+  socket.on('close', () => {
+    clients.delete(client);
+    sockets.delete(socket);
+  });
+  socket.on('message', (data, isBinary) => {
+    if (isBinary) return socket.close(closeCodes.binaryFrame, 'text frames only');
+    if (isStopping) return;
+    client.unread.push((data as Buffer).toString());
+    read(client);
+  });
+}
+
+/** Takes messages while fewer than 256 are unanswered; beyond that the network holds the rest. */
+function read(client: Client): void {
+  while (client.unread.length > 0 && client.unanswered < maxUnanswered) {
+    const task: Promise<void> = answer(client, client.unread.shift()!).finally(() => inFlight.delete(task));
+    inFlight.add(task);
+  }
+  if (client.unanswered >= maxUnanswered) client.socket.pause();
+  else if (client.socket.isPaused && !isStopping) client.socket.resume();
+}
+
+/** Answers one message exactly once and in time; the one place that writes errors to a socket. */
+async function answer(client: Client, text: string): Promise<void> {
+  client.unanswered++;
+  const raw = toObject(text);
+  const about = { request_id: validOr(requestId, raw?.request_id), workspace_id: validOr(objectId, raw?.workspace_id) };
+  let state: 'queued' | 'begun' | 'answered' = 'queued';
+
+  const reply = (message: ServerMessage): boolean => {
+    if (state === 'answered') return false;
+    state = 'answered';
+    clearTimeout(timer);
+    const { type, ...fields } = message;
+    send(client.socket, {
+      type,
+      ...(about.request_id && { request_id: about.request_id }),
+      ...fields,
+    } as ServerMessage);
+    client.unanswered--;
+    read(client);
+    return true;
+  };
+  const replyError = (error: AppError): void => {
+    const isOpen = error.code === 'DATABASE_UNAVAILABLE' && about.request_id && about.workspace_id;
+    if (isOpen) leaveEditOpen(about.workspace_id!, `${String(raw?.type)} ${about.request_id}`);
+    reply({ type: 'error', ...(about.workspace_id && { workspace_id: about.workspace_id }), ...error.body });
+  };
+  const timer = setTimeout(() => replyError(tooLate(state === 'begun')), answerWithinMs);
+
+  const message = byType.get(String(raw?.type));
+  const names = (message?.queues ?? ['workspace']).map((queue) => (queue === 'order' ? queue : about.workspace_id));
+  await enqueue(
+    names.filter((name) => name !== undefined),
+    async () => {
+      if (state === 'answered') return;
+      state = 'begun';
+      const work = { atMs: performance.now() };
+      begun.add(work);
+      try {
+        const { answer: confirm, others, all } = await handle(raw, text, message);
+        if (all) push(all);
+        const isInTime = reply(confirm);
+        // A sender that was told "unknown" learns of the change like everybody else.
+        if (others) push(others, isInTime ? client.socket : undefined);
+      } catch (thrown) {
+        const error = toAppError(thrown);
+        if (error.code === 'INTERNAL') logger.error('message failed', { type: raw?.type, error: thrown });
+        replyError(error);
+      } finally {
+        begun.delete(work);
+      }
+    },
+  );
+}
+
+async function handle(raw: Record<string, unknown> | null, text: string, message: AnyMessage | undefined) {
+  if (!raw) throw notAnObject(text);
+  if (!message) {
+    const known = [...byType.keys()].join(', ');
+    throw new AppError('UNKNOWN_MESSAGE', `There is no message of this type; known are ${known}.`);
+  }
+  if (!isDatabaseConnected()) {
+    throw new AppError(
+      'DATABASE_UNAVAILABLE',
+      'The database is away; send the message again with the same request_id.',
+    );
+  }
+  return message.run(raw);
+}
+
+function tooLate(hasBegun: boolean): AppError {
+  if (hasBegun || !isDatabaseConnected() || isDatabaseSlow()) {
+    const message = 'The database did not answer in time; send the message again with the same request_id.';
+    return new AppError('DATABASE_UNAVAILABLE', message);
+  }
+  return new AppError('BUSY', 'The server is overloaded and nothing was stored; send the message again.');
+}
+
+function isDatabaseSlow(): boolean {
+  const [oldest] = begun;
+  return oldest !== undefined && performance.now() - oldest.atMs > slowHandlerMs;
+}
+
+function notAnObject(text: string): AppError {
+  try {
+    JSON.parse(text);
+  } catch (cause) {
+    return new AppError('INVALID_JSON', 'The frame is not valid JSON; send one JSON object.', { cause });
+  }
+  return new AppError('INVALID_INPUT', 'A message must be one JSON object with a "type".');
+}
+
+function toObject(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null;
+  } catch {
+    return null;
+  }
+}
+
+const validOr = (shape: typeof objectId, value: unknown): string | undefined => shape.safeParse(value).data;
+const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms).unref());

@@ -1,0 +1,33 @@
+import { clientMessage, objectId, requestIdsKept } from '../contract';
+import { notApplied, Workspace, workspaceNotFound } from '../db/mongodb';
+import { dropUnsentJob } from '../services/generation';
+import { defineMessage } from '../utils/define';
+import { logger } from '../utils/logger';
+
+/** Puts a workspace into the trash, where its files stay for 30 days; a paid task is followed to its end there. */
+export const workspaceDelete = defineMessage({
+  type: 'workspace.delete',
+  summary: 'Puts a workspace into the trash for 30 days. Deleting it again is answered the same.',
+  input: clientMessage('workspace.delete', { workspace_id: objectId }),
+  answer: 'workspace.deleted',
+  queues: ['workspace', 'order'],
+  async handle({ workspace_id: workspaceId, request_id: requestId }) {
+    const message = { type: 'workspace.deleted', workspace_id: workspaceId } as const;
+    const applied = requestId && `workspace.delete ${requestId}`;
+    const deleted = await Workspace.updateOne(
+      { _id: workspaceId, deleted_at: null, ...notApplied(applied) },
+      {
+        $set: { deleted_at: new Date() },
+        ...(applied && { $push: { applied: { $each: [applied], $slice: -requestIdsKept } } }),
+      },
+    );
+    if (deleted.matchedCount === 0) {
+      if (!(await Workspace.exists({ _id: workspaceId }))) throw workspaceNotFound();
+      return { answer: message };
+    }
+
+    logger.info('workspace deleted', { workspace_id: workspaceId });
+    await dropUnsentJob(workspaceId);
+    return { answer: message, others: message };
+  },
+});
