@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { config } from '../config';
-import { errorCodes, objectId, requestId, type ErrorBody, type ServerMessage } from '../contract';
+import { errorCodes, objectId, requestId, type ServerMessage } from '../contract';
 import { leaveEditOpen } from '../db/edit';
 import { isDatabaseConnected } from '../db/mongodb';
 import { refusalOf } from '../utils/boundary';
