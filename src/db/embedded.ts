@@ -27,6 +27,7 @@ const replicaSet = 'video-maker';
 const databaseName = 'video-maker';
 const lockWaitMs = 10_000;
 const startTimeoutMs = 60_000;
+const goneAfterMs = 5000;
 const shortestWaitMs = 250;
 const longestWaitMs = 10_000;
 const steadyAfterMs = 60_000;
@@ -45,8 +46,8 @@ const mongodArguments = [
 setDefaultValue(ResolveConfigVariables.SYSTEM_BINARY_VERSION_CHECK, 'false');
 
 /**
- * Starts a real mongod as a replica set of one on loopback, with its data in `<dataFolder>/db`, and returns once it takes
- * writes. A mongod that dies is started again on the same port; a folder that another server uses is DATABASE_UNAVAILABLE.
+ * Starts a real mongod as a replica set of one on loopback, with its data in `<dataFolder>/db`; returns once it takes writes.
+ * One that dies is started again on the same port. Throws DATABASE_UNAVAILABLE, also where another server has the folder.
  */
 export async function startEmbedded(dataFolder: string = config.DATA_DIR): Promise<Embedded> {
   const dbPath = path.join(dataFolder, 'db');
@@ -120,18 +121,19 @@ async function start(dbPath: string, port: number): Promise<Running> {
     try {
       return await launch(binary, dbPath, port);
     } catch (error) {
-      if (!/DBPathInUse/.test(String(error))) {
-        const message = `The embedded database in ${dbPath} does not start; the log has the reason. Setting MONGODB_URI uses another.`;
-        throw new AppError('DATABASE_UNAVAILABLE', message, { cause: error });
-      }
-      if (Date.now() > giveUpAt) {
-        const message = `Another server uses the data in ${dbPath}; stop it, or give this one its own DATA_DIR or a MONGODB_URI.`;
-        throw new AppError('DATABASE_UNAVAILABLE', message, { cause: error });
-      }
+      const isHeld = /DBPathInUse/.test(String(error));
+      if (!isHeld || Date.now() > giveUpAt) throw toStartError(dbPath, isHeld, error);
       if (!waited) logger.info('waiting for the previous mongod to let go of the data', { data: dbPath });
       await waitForLock(dbPath, giveUpAt);
     }
   }
+}
+
+function toStartError(dbPath: string, isHeld: boolean, cause: unknown): AppError {
+  const message = isHeld
+    ? `Another server uses the data in ${dbPath}; stop it, or give this one its own DATA_DIR or a MONGODB_URI.`
+    : `The embedded database in ${dbPath} does not start; see the cause in the log, or set MONGODB_URI to another.`;
+  return new AppError('DATABASE_UNAVAILABLE', message, { cause });
 }
 
 async function waitForLock(dbPath: string, giveUpAt: number): Promise<void> {
@@ -165,7 +167,7 @@ async function launch(binary: string, dbPath: string, port: number): Promise<Run
     spawn: { detached: true, windowsHide: true },
   });
   const complaints = readLines(instance);
-  // The instance would ask a replica set over the network to shut down, 5 s long where it does not answer; a signal is enough.
+  // The instance would ask a replica set over the network to shut down, for 5 s where it is silent; a signal is enough.
   instance.once(MongoInstanceEvents.instanceLaunched, () => (instance.isReplSet = false));
   const closed = new Promise<void>((resolve) => instance.once(MongoInstanceEvents.instanceClosed, () => resolve()));
   try {
@@ -179,7 +181,7 @@ async function launch(binary: string, dbPath: string, port: number): Promise<Run
   }
 }
 
-/** Gives the instance whole lines, as it parses each chunk as one; returns the list that errors of mongod are added to. */
+/** Gives the instance whole lines, as it parses each chunk as one; returns the list that mongod's errors go to. */
 function readLines(instance: MongoInstance): string[] {
   const handleLine = instance.stdoutHandler.bind(instance);
   const complaints: string[] = [];
@@ -196,15 +198,22 @@ function readLines(instance: MongoInstance): string[] {
 }
 
 async function becomePrimary(port: number): Promise<void> {
-  const client = new mongo.MongoClient(`mongodb://${host}:${port}`, { directConnection: true });
+  const options = { directConnection: true, serverSelectionTimeoutMS: goneAfterMs };
+  const client = new mongo.MongoClient(`mongodb://${host}:${port}`, options);
   const giveUpAt = Date.now() + startTimeoutMs;
   try {
     const admin = client.db('admin');
-    while (!(await isWritable(admin))) {
-      if (Date.now() > giveUpAt) throw new Error('mongod did not become primary in time');
-      await configure(admin, `${host}:${port}`);
+    while (Date.now() < giveUpAt) {
+      try {
+        if (await isWritable(admin)) return;
+        await configure(admin, `${host}:${port}`);
+      } catch (error) {
+        // Where a silent program has the old port by now, mongod asks it for half a minute, then hangs up on us.
+        if (!(error instanceof mongo.MongoNetworkError)) throw error;
+      }
       await delay(20);
     }
+    throw new Error('mongod did not become primary in time');
   } finally {
     await client.close();
   }

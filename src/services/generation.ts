@@ -799,7 +799,7 @@ async function fetchFile(attempt: Followed, found?: Extract<Checked, { state: 'c
   const { attempt_id: attemptId, provider } = attempt.job;
   for (let tries = 0; tries < downloadTries; tries++) {
     // Moved into place before a crash: the address may be dead by now, the file is not.
-    if (await hasVideo(attemptId)) return true;
+    if (hasVideo(attemptId)) return true;
     try {
       const result = found ?? (await ask(attempt));
       if (result === null || result === 'paused' || result.state !== 'completed')

@@ -1,0 +1,4 @@
+'use strict';
+// `npm start`: builds what is missing, then is the server.
+require('./build').buildIfStale();
+require('../dist/server.js');

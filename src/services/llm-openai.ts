@@ -1,0 +1,59 @@
+// POST {base}/chat/completions, `Authorization: Bearer <key>`; the shape is in chat-completions.ts.
+// api.openai.com and its regional hosts get `max_completion_tokens`, `reasoning_effort` and `store`; any other
+// server (Ollama, vLLM, LM Studio) only what all of them know, with `max_tokens`, and without a key if there is none.
+// No `temperature`: the current models refuse it while they reason.
+
+import { z } from 'zod';
+import { apiKey, baseUrl, readSettings } from '../config';
+import { defineLlmProvider } from '../utils/define';
+import { chat, type ChatServer } from './chat-completions';
+import type { Fault, Verdict } from './provider-fault';
+
+const maxReplyTokens = 4096;
+
+const { values, missing, ...settings } = readSettings(
+  z.object({
+    OPENAI_API_KEY: apiKey,
+    OPENAI_BASE_URL: baseUrl('https://api.openai.com/v1'),
+    OPENAI_MODEL: z.string().default('gpt-6-luna'),
+  }),
+);
+
+const isVendor = /^(.+\.)?api\.openai\.com$/.test(new URL(values.OPENAI_BASE_URL).hostname);
+
+const server: ChatServer = {
+  label: isVendor ? 'OpenAI' : 'The server at OPENAI_BASE_URL',
+  baseUrl: values.OPENAI_BASE_URL,
+  key: values.OPENAI_API_KEY,
+  keyVariable: 'OPENAI_API_KEY',
+  model: values.OPENAI_MODEL,
+  modelVariable: 'OPENAI_MODEL',
+  fields: isVendor
+    ? { max_completion_tokens: maxReplyTokens, reasoning_effort: 'none', store: false }
+    : { max_tokens: maxReplyTokens },
+  judge,
+};
+
+/** OpenAI and every server of its shape (O-SDK, L-OLL, L-VLLM, L-LMS); the key is only demanded for the vendor's hosts. */
+export default defineLlmProvider({
+  name: 'openai',
+  settings: { ...settings, missing: isVendor ? missing : missing.filter((name) => name !== 'OPENAI_API_KEY') },
+  model: values.OPENAI_MODEL,
+  suggest: (request, signal) => chat(server, request, signal),
+});
+
+// O-ERR: a 429 without credit never goes away by waiting.
+function judge({ status, words }: Fault): Verdict | undefined {
+  if (words.some((word) => word === 'insufficient_quota' || word === 'credit_balance_exhausted')) {
+    return ['PROVIDER_QUOTA', `${server.label} has no credit left for this account; top it up at the vendor.`];
+  }
+  if (words.some((word) => word === 'content_policy_violation' || word === 'content_filter')) {
+    const sentence = `${server.label} refused the picture or the words; change them and try again.`;
+    return ['CONTENT_REFUSED', sentence];
+  }
+  if (words.includes('context_length_exceeded') || status === 413) {
+    const sentence = `The question with its picture and history is too long for ${server.model}; set OPENAI_MODEL to another.`;
+    return ['PROVIDER_FAILED', sentence];
+  }
+  return undefined;
+}

@@ -1,0 +1,213 @@
+// The API of June 2026 with one bearer key; the older one with signed tokens is not used. Every answer is
+// {code, message, data}, and its code decides before the HTTP status: a 429 can mean "unpaid" (K1).
+// POST /image-to-video/{model} {contents: [{type: prompt, text}, {type: first_frame, url: <raw base64>}],
+// settings: {resolution, duration}, options: {external_task_id}} -> data {id}; the same external_task_id again is a 1201.
+// GET /tasks?task_ids=ID or ?external_task_ids=ID -> data [] of {id, status, message, outputs}, empty for an unknown id:
+// submitted, processing, succeeded, failed. There is no cancel (K1, K2).
+
+import { z } from 'zod';
+import { apiKey, baseUrl, readSettings } from '../config';
+import { aspectRatios, type ErrorCode } from '../contract';
+import { defineVideoProvider, type Checked, type Submitted } from '../utils/define';
+import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';
+import { parseReply } from '../utils/parse';
+import { composePrompt } from './compose-prompt';
+import { prepareJpeg } from './media';
+import { foreignTask, isSuccess, replyError, vendorText, warnOfStatus, type VideoService } from './provider-reply';
+
+const { values, ...settings } = readSettings(
+  z.object({
+    KLING_API_KEY: apiKey,
+    KLING_BASE_URL: baseUrl('https://api-singapore.klingai.com'),
+    KLING_MODEL: z
+      .string()
+      .regex(/^[\w.-]+$/, 'must be the name of a model such as kling-3.0-turbo')
+      .default('kling-3.0-turbo'),
+  }),
+);
+
+const service: VideoService = { label: 'Kling', key: values.KLING_API_KEY, keyVariable: 'KLING_API_KEY' };
+
+// Well under the 10 MB that every description of the API allows, as base64 too (K1, K2).
+const maxImageBytes = 7_000_000;
+const minSide = 300;
+const imageRatios: [number, number] = [0.4, 2.5];
+const minWaitMs = 1000;
+
+const long = [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+
+type Model = { durations: number[]; promptMax: number; settings: Record<string, unknown> };
+
+const turbo: Model = { durations: long, promptMax: 2500, settings: {} };
+
+// A model that is newer than this table is treated like the default one. 3.0 would cut the clip into several shots.
+const models: Record<string, Model> = {
+  'kling-3.0-turbo': turbo,
+  'kling-3.0': { durations: long, promptMax: 3072, settings: { multi_shot: false, audio: 'off' } },
+  'kling-2.6': { durations: [5, 10], promptMax: 2500, settings: { audio: 'off' } },
+  'kling-2.5-turbo': { durations: [5, 10], promptMax: 2500, settings: {} },
+};
+const modelOf = (name: string) => models[name] ?? turbo;
+const model = modelOf(values.KLING_MODEL);
+
+const envelopeShape = z.object({ code: z.number(), data: z.unknown() });
+const createdShape = z.object({ id: z.string().min(1).max(200) });
+const tasksShape = z.array(
+  z.object({
+    id: z.string(),
+    status: z.string(),
+    external_id: z.string().nullish().catch(null),
+    message: z.string().nullish().catch(null),
+    outputs: z.array(z.object({ type: z.string().nullish(), url: z.string().nullish() })).nullish(),
+  }),
+);
+type Task = z.infer<typeof tasksShape>[number];
+
+/** Kling's API for image to video (K1, K2). */
+export default defineVideoProvider({
+  name: 'kling',
+  settings,
+  model: values.KLING_MODEL,
+  capabilities: {
+    durations_s: model.durations,
+    // The video follows the picture, which is cropped to the wanted ratio.
+    aspect_ratios: [...aspectRatios],
+    prompt_max: model.promptMax,
+    prompt_required: false,
+    negative_prompt: false,
+    seed: false,
+    cancel: false,
+    deduplication: 'lookup',
+  },
+
+  picture: ({ imageFile, form_data: form }) =>
+    prepareJpeg(imageFile, {
+      aspectRatio: form.aspect_ratio,
+      clampRatio: imageRatios,
+      longestSide: 2048,
+      shortestSide: minSide,
+      maxBytes: maxImageBytes,
+    }),
+
+  async submit(job, signal) {
+    const { form_data: form, picture } = job;
+    const { promptMax, settings: modelSettings } = modelOf(job.model);
+    const text = composePrompt(form, promptMax);
+    const reply = await ask('POST', `/image-to-video/${job.model}`, signal, {
+      contents: [...(text ? [{ type: 'prompt', text }] : []), { type: 'first_frame', url: picture.toString('base64') }],
+      settings: { resolution: '720p', duration: form.duration_s, ...modelSettings },
+      options: { external_task_id: job.attempt_id },
+    });
+    if (isTaken(reply)) return { state: 'accepted', taskId: dataOf(createdShape, reply).id };
+    if (codeOf(reply) !== badParameters) return readRefusal(reply);
+    // The code of bad parameters is also that of a second create: then the first one is there (K2).
+    const taskId = await findTask(job.attempt_id, signal);
+    return taskId ? { state: 'accepted', taskId } : readRefusal(reply);
+  },
+
+  async check(taskId, signal) {
+    const tasks = await listTasks('task_ids', taskId, signal);
+    const task = tasks.find(({ id }) => id === taskId);
+    if (!task) throw foreignTask(service, taskId, tasks);
+    return readTask(task);
+  },
+
+  lookup: findTask,
+});
+
+async function findTask(attemptId: string, signal: AbortSignal): Promise<string | null> {
+  const tasks = await listTasks('external_task_ids', attemptId, signal);
+  return tasks.find((task) => task.external_id === attemptId)?.id ?? null;
+}
+
+async function listTasks(key: 'task_ids' | 'external_task_ids', id: string, signal: AbortSignal): Promise<Task[]> {
+  const reply = await ask('GET', `/tasks?${key}=${encodeURIComponent(id)}`, signal);
+  if (!isTaken(reply)) throw replyError(service, reply, faultOf(reply) ?? undefined);
+  return dataOf(tasksShape, reply);
+}
+
+function ask(method: HttpRequest['method'], path: string, signal: AbortSignal, json?: unknown): Promise<HttpReply> {
+  const headers = { Authorization: `Bearer ${values.KLING_API_KEY}` };
+  return sendRequest({ provider: service.label, method, url: values.KLING_BASE_URL + path, headers, json, signal });
+}
+
+/** The code of the body; null where there is no body of this API, so that the HTTP status has to do. */
+const codeOf = ({ json }: HttpReply) =>
+  parseReply(envelopeShape.nullable().catch(null), json, service.label)?.code ?? null;
+
+// A 2xx without a code is left to the reader of the data, who finds no sense in it.
+const isTaken = (reply: HttpReply) => isSuccess(reply) && (codeOf(reply) ?? 0) === 0;
+
+const dataOf = <Data>(shape: z.ZodType<Data>, { json }: HttpReply): Data =>
+  parseReply(shape, parseReply(envelopeShape, json, service.label).data, service.label);
+
+const badParameters = 1201;
+
+// K1. Null leaves it open whether a task was made before the server failed.
+const codes: Record<number, ErrorCode | null> = {
+  1000: 'PROVIDER_AUTH',
+  1001: 'PROVIDER_AUTH',
+  1002: 'PROVIDER_AUTH',
+  1003: 'PROVIDER_AUTH',
+  1004: 'PROVIDER_AUTH',
+  1100: 'PROVIDER_QUOTA',
+  1101: 'PROVIDER_QUOTA',
+  1102: 'PROVIDER_QUOTA',
+  1103: 'PROVIDER_AUTH',
+  1200: 'INVALID_INPUT',
+  [badParameters]: 'INVALID_INPUT',
+  1202: 'PROVIDER_NOT_CONFIGURED',
+  1203: 'PROVIDER_NOT_CONFIGURED',
+  1300: 'CONTENT_REFUSED',
+  1301: 'CONTENT_REFUSED',
+  1302: 'PROVIDER_RATE_LIMITED',
+  1303: 'PROVIDER_RATE_LIMITED',
+  1304: 'PROVIDER_AUTH',
+  5000: null,
+  5001: 'PROVIDER_FAILED',
+  5002: null,
+};
+
+const statuses: Record<number, ErrorCode> = {
+  400: 'INVALID_INPUT',
+  401: 'PROVIDER_AUTH',
+  402: 'PROVIDER_QUOTA',
+  403: 'PROVIDER_AUTH',
+  404: 'PROVIDER_NOT_CONFIGURED',
+  405: 'PROVIDER_NOT_CONFIGURED',
+  413: 'INVALID_INPUT',
+  422: 'INVALID_INPUT',
+  429: 'PROVIDER_RATE_LIMITED',
+};
+
+function faultOf(reply: HttpReply): ErrorCode | null | undefined {
+  const code = codeOf(reply);
+  const byCode = code === null ? undefined : codes[code];
+  return byCode === undefined ? statuses[reply.status] : byCode;
+}
+
+function readRefusal(reply: HttpReply): Submitted {
+  const reason = vendorText(reply.text, service);
+  const code = faultOf(reply);
+  if (!code) throw replyError(service, reply);
+  if (code !== 'PROVIDER_RATE_LIMITED' && code !== 'PROVIDER_FAILED') return { state: 'refused', code, reason };
+  const retryAfterMs = Math.max(minWaitMs, reply.retryAfterMs ?? 0);
+  return { state: 'not_accepted', code, reason, retryAfterMs };
+}
+
+function readTask({ status, message, outputs }: Task): Checked {
+  if (status === 'submitted') return { state: 'queued' };
+  if (status === 'processing') return { state: 'running' };
+  if (status === 'succeeded') {
+    const video = outputs?.find(({ type }) => type === 'video');
+    return { state: 'completed', url: parseReply(z.url(), video?.url, service.label) };
+  }
+  if (status === 'failed') {
+    // Moderation can come late, and then shows in the text alone; what a failed task costs is not documented (K1).
+    const isModeration = /risk control|sensitive|content (safety|policy)/i.test(message ?? '');
+    const code = isModeration ? 'CONTENT_REFUSED' : 'TASK_FAILED';
+    return { state: 'failed', code, reason: vendorText(message || 'no message', service), charged: 'maybe' };
+  }
+  warnOfStatus(service, status);
+  return { state: 'running' };
+}

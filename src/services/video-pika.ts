@@ -1,0 +1,237 @@
+// The vendor's own API: the key in X-API-Key, for the API host only, never for the storage host (P5).
+// POST /v1/media/uploads {content_type, size_bytes} -> {upload_url, headers, url}; PUT the bytes there with those headers.
+// POST /v1/media/pika/{model}/image-to-video {image: url, prompt?, negative_prompt?, resolution, duration_s, seed?} with
+// Idempotency-Key -> {id, status}: the same key and body give the same job, another body is a 409 (P3).
+// GET /v1/media/jobs/{id} -> queued, running, completed {output.video.url}, failed {error.code}; {billing}. DELETE erases it.
+// Refusals are {message}, or the job itself as {id, status: failed, error: {code, message}}; absent fields are null.
+
+import { z } from 'zod';
+import { apiKey, baseUrl, config, isLoopback, readSettings } from '../config';
+import { aspectRatios, type ErrorCode, type VideoError } from '../contract';
+import { defineVideoProvider, type Checked, type Submitted } from '../utils/define';
+import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';
+import { parseReply } from '../utils/parse';
+import { composePrompt } from './compose-prompt';
+import { prepareJpeg } from './media';
+import { foreignTask, isSuccess, replyError, vendorText, warnOfStatus, type VideoService } from './provider-reply';
+
+const { values, ...settings } = readSettings(
+  z.object({
+    PIKA_API_KEY: apiKey,
+    PIKA_BASE_URL: baseUrl('https://api.dev.pika.art'),
+    PIKA_MODEL: z
+      .string()
+      .regex(/^[\w.-]+$/, 'must be the name of a model such as pika-2.5')
+      .default('pika-2.5'),
+  }),
+);
+
+const service: VideoService = { label: 'Pika', key: values.PIKA_API_KEY, keyVariable: 'PIKA_API_KEY' };
+
+// The vendor names no limit; this one is ours.
+const promptMax = 2500;
+// The documented cap of an upload is 20 MB (P3, P4).
+const maxImageBytes = 20_000_000;
+const uploadDeadlineMs = 120_000;
+
+const grantShape = z.object({
+  upload_url: z.url().refine(isSafeTarget, 'is neither https nor this machine'),
+  headers: z.record(z.string(), z.string()),
+  url: z.url(),
+});
+const createdShape = z.object({ id: z.string().min(1).max(200) });
+const faultShape = z.object({ code: z.string().nullish().catch(null), message: z.string().nullish().catch(null) });
+const jobShape = z.object({
+  id: z.string(),
+  status: z.string(),
+  output: z
+    .object({ video: z.object({ url: z.string().nullish() }).nullish() })
+    .nullish()
+    .catch(null),
+  error: faultShape.nullish().catch(null),
+  billing: z.object({ state: z.string().nullish(), charge_micro_usd: z.number().nullish() }).nullish().catch(null),
+});
+type Job = z.infer<typeof jobShape>;
+const refusalShape = z
+  .object({ id: z.string().nullish().catch(null), error: faultShape.nullish().catch(null) })
+  .nullable();
+
+/** Pika's first-party API (P1 to P9). */
+export default defineVideoProvider({
+  name: 'pika',
+  settings,
+  model: values.PIKA_MODEL,
+  capabilities: {
+    durations_s: [5, 10],
+    // The video follows the picture, which is cropped to the wanted ratio.
+    aspect_ratios: [...aspectRatios],
+    prompt_max: promptMax,
+    prompt_required: false,
+    negative_prompt: true,
+    seed: true,
+    cancel: true,
+    deduplication: 'key',
+  },
+
+  picture: ({ imageFile, form_data: form }) =>
+    prepareJpeg(imageFile, { aspectRatio: form.aspect_ratio, longestSide: 2048, maxBytes: maxImageBytes }),
+
+  /** Uploads the picture and returns the whole body of the create, since a repetition must send the same one. */
+  async prepare({ form_data: form, picture }, signal) {
+    const wish = { content_type: 'image/jpeg', size_bytes: picture.length };
+    const granted = await ask('POST', '/v1/media/uploads', signal, wish);
+    if (!isSuccess(granted)) throw replyError(service, granted, faultOf(granted));
+    const grant = parseReply(grantShape, granted.json, service.label);
+    await upload(grant, picture, signal);
+
+    const prompt = composePrompt(form, promptMax);
+    return {
+      image: grant.url,
+      ...(prompt && { prompt }),
+      ...(form.negative_prompt && { negative_prompt: form.negative_prompt }),
+      resolution: '720p',
+      duration_s: form.duration_s,
+      ...(form.seed !== null && { seed: form.seed }),
+    };
+  },
+
+  async submit(job, signal) {
+    const path = `/v1/media/pika/${job.model}/image-to-video`;
+    const reply = await ask('POST', path, signal, job.prepared, { 'Idempotency-Key': keyOf(job.attempt_id) });
+    if (isSuccess(reply)) return { state: 'accepted', taskId: parseReply(createdShape, reply.json, service.label).id };
+    return readRefusal(reply, job.attempt_id);
+  },
+
+  async check(taskId, signal) {
+    const reply = await ask('GET', jobPath(taskId), signal);
+    if (reply.status === 404) throw foreignTask(service, taskId, []);
+    if (!isSuccess(reply)) throw replyError(service, reply, faultOf(reply));
+    const job = parseReply(jobShape, reply.json, service.label);
+    if (job.id !== taskId) throw foreignTask(service, taskId, [job]);
+    return readJob(job, signal);
+  },
+
+  async cancel(taskId, signal) {
+    const reply = await ask('DELETE', jobPath(taskId), signal);
+    // 404 means that it is gone already, 503 that the erasure was accepted and goes on (P2).
+    if (isSuccess(reply) || reply.status === 404 || reply.status === 503) return;
+    throw replyError(service, reply, faultOf(reply));
+  },
+});
+
+const jobPath = (taskId: string) => `/v1/media/jobs/${encodeURIComponent(taskId)}`;
+
+function ask(
+  method: HttpRequest['method'],
+  path: string,
+  signal: AbortSignal,
+  json?: unknown,
+  headers: Record<string, string> = {},
+): Promise<HttpReply> {
+  const url = values.PIKA_BASE_URL + path;
+  return sendRequest({
+    provider: service.label,
+    method,
+    url,
+    headers: { 'X-API-Key': values.PIKA_API_KEY, ...headers },
+    json,
+    signal,
+  });
+}
+
+async function upload({ upload_url: url, headers }: z.infer<typeof grantShape>, bytes: Buffer, signal: AbortSignal) {
+  const deadlineMs = uploadDeadlineMs;
+  const reply = await sendRequest({ provider: service.label, method: 'PUT', url, headers, bytes, signal, deadlineMs });
+  if (!isSuccess(reply)) throw replyError(service, reply);
+}
+
+function isSafeTarget(address: string): boolean {
+  if (!URL.canParse(address)) return false;
+  const { protocol, hostname } = new URL(address);
+  return protocol === 'https:' || (protocol === 'http:' && !config.isProduction && isLoopback(hostname));
+}
+
+// A job that was refused is replayed under its key for ever (P3), so the next try of that attempt needs another key.
+// After a restart the count begins again, and the replays of the refused jobs lead back to the last key.
+const refusedJobs = new Map<string, number>();
+
+function keyOf(attemptId: string): string {
+  const count = refusedJobs.get(attemptId);
+  return count ? `${attemptId}-${count}` : attemptId;
+}
+
+// P4, P12. Codes that are missing here, such as `internal`, say nothing about a create and TASK_FAILED about a job.
+const codes = new Map<string, ErrorCode>([
+  ['invalid_input', 'INVALID_INPUT'],
+  ['content_moderation', 'CONTENT_REFUSED'],
+  ['insufficient_balance', 'PROVIDER_QUOTA'],
+  ['cycle_limit_exceeded', 'PROVIDER_QUOTA'],
+  ['usage_limit_exceeded', 'PROVIDER_QUOTA'],
+  ['membership_required', 'PROVIDER_AUTH'],
+  ['caller_plan_required', 'PROVIDER_AUTH'],
+  ['admission_suspended', 'PROVIDER_AUTH'],
+  ['rate_limited', 'PROVIDER_RATE_LIMITED'],
+  ['provider_unavailable', 'PROVIDER_FAILED'],
+]);
+
+// For answers without a code.
+const statuses: Record<number, ErrorCode> = {
+  400: 'INVALID_INPUT',
+  401: 'PROVIDER_AUTH',
+  402: 'PROVIDER_QUOTA',
+  403: 'PROVIDER_AUTH',
+  404: 'PROVIDER_NOT_CONFIGURED',
+  405: 'PROVIDER_NOT_CONFIGURED',
+  413: 'INVALID_INPUT',
+  415: 'INVALID_INPUT',
+  422: 'INVALID_INPUT',
+  429: 'PROVIDER_RATE_LIMITED',
+  503: 'PROVIDER_FAILED',
+};
+
+const refusalOf = ({ json }: HttpReply) => parseReply(refusalShape.catch(null), json, service.label);
+
+function readRefusal(reply: HttpReply, attemptId: string): Submitted {
+  const { status, retryAfterMs } = reply;
+  // Another body stands under our key, so nobody knows what became of ours.
+  if (status === 409) throw replyError(service, reply);
+  const reason = vendorText(reply.text, service);
+  const refusal = refusalOf(reply);
+  const code = faultOf(reply);
+  if (code === 'PROVIDER_RATE_LIMITED' || (code === 'PROVIDER_FAILED' && refusal)) {
+    if (refusal?.id) refusedJobs.set(attemptId, (refusedJobs.get(attemptId) ?? 0) + 1);
+    return { state: 'not_accepted', code, reason, retryAfterMs };
+  }
+  if (!code || code === 'PROVIDER_FAILED') throw replyError(service, reply);
+  return { state: 'refused', code, reason };
+}
+
+function faultOf(reply: HttpReply): ErrorCode | undefined {
+  return codes.get(refusalOf(reply)?.error?.code ?? '') ?? statuses[reply.status];
+}
+
+async function readJob(job: Job, signal: AbortSignal): Promise<Checked> {
+  const { status, error } = job;
+  if (status === 'queued' || status === 'running') return { state: status };
+  if (status === 'completed') return { state: 'completed', url: await videoUrl(job, signal) };
+  if (status === 'failed') {
+    const known = codes.get(error?.code ?? '');
+    const code = known && known !== 'PROVIDER_FAILED' ? known : 'TASK_FAILED';
+    const reason = vendorText(`${error?.code ?? 'no code'}: ${error?.message ?? ''}`, service);
+    return { state: 'failed', code, reason, charged: chargeOf(job) };
+  }
+  warnOfStatus(service, status);
+  return { state: 'running' };
+}
+
+async function videoUrl({ id, output }: Job, signal: AbortSignal): Promise<string> {
+  if (output?.video?.url) return parseReply(z.url(), output.video.url, service.label);
+  const reply = await ask('GET', `${jobPath(id)}/content`, signal);
+  if (!isSuccess(reply)) throw replyError(service, reply, faultOf(reply));
+  return parseReply(z.object({ url: z.url() }), reply.json, service.label).url;
+}
+
+// Failed jobs are not charged (P12b, P13), unless a settled bill says otherwise.
+function chargeOf({ billing }: Job): VideoError['charged'] {
+  return billing?.state === 'settled' && (billing.charge_micro_usd ?? 0) > 0 ? 'yes' : 'no';
+}

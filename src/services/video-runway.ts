@@ -1,0 +1,196 @@
+// Every request carries a bearer key and a dated version; one JSON body each way.
+// POST /v1/image_to_video {model: gen4.5 | gen4_turbo, promptImage: <data URI>, promptText, ratio, duration, seed?} -> {id}
+// GET /v1/tasks/{id} -> PENDING, THROTTLED, RUNNING {progress}, SUCCEEDED {output: [url]}, FAILED {failureCode}, CANCELLED;
+// DELETE /v1/tasks/{id} cancels. Errors are {error, issues?}, and an account without credits is a 400.
+// No idempotency key and no list of tasks: the lost answer of a POST stays unknown (R1, R6).
+// A link lives 24 to 48 hours; each GET of a finished task gives a fresh one (R5).
+
+import { z } from 'zod';
+import { apiKey, baseUrl, readSettings } from '../config';
+import type { AspectRatio, ErrorCode, VideoError } from '../contract';
+import { defineVideoProvider, type Checked, type Submitted } from '../utils/define';
+import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';
+import { parseReply } from '../utils/parse';
+import { composePrompt } from './compose-prompt';
+import { prepareJpeg } from './media';
+import { foreignTask, isSuccess, replyError, vendorText, warnOfStatus, type VideoService } from './provider-reply';
+
+const { values, ...settings } = readSettings(
+  z.object({
+    RUNWAY_API_KEY: apiKey,
+    RUNWAY_BASE_URL: baseUrl('https://api.dev.runwayml.com'),
+    RUNWAY_MODEL: z.string().default('gen4.5'),
+    RUNWAY_VERSION: z
+      .string()
+      .regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a date such as 2024-11-06')
+      .default('2024-11-06'),
+  }),
+);
+
+const service: VideoService = { label: 'Runway', key: values.RUNWAY_API_KEY, keyVariable: 'RUNWAY_API_KEY' };
+
+const promptMax = 1000;
+// A data URI must stay below 5 MiB as text, and base64 makes four bytes of three (R3).
+const maxImageBytes = 3_300_000;
+// The widest and narrowest picture that is known to be taken (R10).
+const imageRatios: [number, number] = [0.5, 2];
+
+const ratios: Record<AspectRatio, string> = {
+  '16:9': '1280:720',
+  '9:16': '720:1280',
+  '4:3': '1104:832',
+  '3:4': '832:1104',
+  '1:1': '960:960',
+  '21:9': '1584:672',
+};
+
+const waitingStates = new Map<string, 'queued' | 'running'>([
+  ['PENDING', 'queued'],
+  // Accepted, and waiting for a free place of the account: never to be sent again (R1).
+  ['THROTTLED', 'queued'],
+  ['RUNNING', 'running'],
+]);
+
+const createdShape = z.object({ id: z.string().min(1).max(200) });
+const taskShape = z.object({
+  id: z.string(),
+  status: z.string(),
+  progress: z.number().min(0).max(1).nullish().catch(null),
+  output: z.array(z.string()).nullish(),
+  failure: z.string().nullish().catch(null),
+  failureCode: z.string().nullish().catch(null),
+  cost: z.object({ credits: z.number() }).nullish().catch(null),
+});
+type Task = z.infer<typeof taskShape>;
+const errorShape = z
+  .object({ error: z.string().catch(''), failureCode: z.string().catch('') })
+  .catch({ error: '', failureCode: '' });
+
+/** Runway's developer API (R1 to R9). */
+export default defineVideoProvider({
+  name: 'runway',
+  settings,
+  model: values.RUNWAY_MODEL,
+  capabilities: {
+    durations_s: [2, 3, 4, 5, 6, 7, 8, 9, 10],
+    aspect_ratios: Object.keys(ratios) as AspectRatio[],
+    prompt_max: promptMax,
+    // R1: the one model of this shape that can do without words.
+    prompt_required: values.RUNWAY_MODEL !== 'gen4_turbo',
+    negative_prompt: false,
+    seed: true,
+    cancel: true,
+    deduplication: 'none',
+  },
+
+  picture: ({ imageFile, form_data: form }) =>
+    prepareJpeg(imageFile, {
+      aspectRatio: form.aspect_ratio,
+      clampRatio: imageRatios,
+      longestSide: 2048,
+      maxBytes: maxImageBytes,
+    }),
+
+  async submit(job, signal) {
+    const { form_data: form, picture } = job;
+    const promptText = composePrompt(form, promptMax);
+    const reply = await ask('POST', '/v1/image_to_video', signal, {
+      model: job.model,
+      promptImage: `data:image/jpeg;base64,${picture.toString('base64')}`,
+      ...(promptText && { promptText }),
+      ratio: ratios[form.aspect_ratio],
+      duration: form.duration_s,
+      ...(form.seed !== null && { seed: form.seed }),
+    });
+    if (isSuccess(reply)) return { state: 'accepted', taskId: parseReply(createdShape, reply.json, service.label).id };
+    return readRefusal(reply);
+  },
+
+  async check(taskId, signal) {
+    const reply = await ask('GET', taskPath(taskId), signal);
+    if (!isSuccess(reply)) throw replyError(service, reply, faults[reply.status]);
+    const task = parseReply(taskShape, reply.json, service.label);
+    if (task.id !== taskId) throw foreignTask(service, taskId, [task]);
+    return readTask(task);
+  },
+
+  async cancel(taskId, signal) {
+    const reply = await ask('DELETE', taskPath(taskId), signal);
+    // 404 means that it is gone already, perhaps by an earlier DELETE.
+    if (!isSuccess(reply) && reply.status !== 404) throw replyError(service, reply, faults[reply.status]);
+  },
+});
+
+const taskPath = (taskId: string) => `/v1/tasks/${encodeURIComponent(taskId)}`;
+
+function ask(method: HttpRequest['method'], path: string, signal: AbortSignal, json?: unknown): Promise<HttpReply> {
+  const headers = { Authorization: `Bearer ${values.RUNWAY_API_KEY}`, 'X-Runway-Version': values.RUNWAY_VERSION };
+  return sendRequest({ provider: service.label, method, url: values.RUNWAY_BASE_URL + path, headers, json, signal });
+}
+
+// What a GET or DELETE without success says about us; it says nothing about the task.
+const faults: Record<number, ErrorCode> = {
+  401: 'PROVIDER_AUTH',
+  403: 'PROVIDER_AUTH',
+  404: 'PROVIDER_BAD_REPLY',
+  429: 'PROVIDER_RATE_LIMITED',
+};
+
+// The answers to a create that are final; any other leaves open whether the task was made (R6, R7).
+const refusals: Record<number, ErrorCode> = {
+  400: 'INVALID_INPUT',
+  401: 'PROVIDER_AUTH',
+  402: 'PROVIDER_QUOTA',
+  403: 'PROVIDER_AUTH',
+  404: 'PROVIDER_NOT_CONFIGURED',
+  405: 'PROVIDER_NOT_CONFIGURED',
+  413: 'INVALID_INPUT',
+  415: 'INVALID_INPUT',
+  422: 'INVALID_INPUT',
+};
+
+function readRefusal(reply: HttpReply): Submitted {
+  const { status, retryAfterMs } = reply;
+  const reason = vendorText(reply.text, service);
+  const { error, failureCode } = parseReply(errorShape, reply.json, service.label);
+  if (status === 429) return { state: 'not_accepted', code: 'PROVIDER_RATE_LIMITED', reason, retryAfterMs };
+  // Without a refusal of its own the 503 is that of a proxy, which knows nothing about the task.
+  if (status === 503 && error) return { state: 'not_accepted', code: 'PROVIDER_FAILED', reason, retryAfterMs };
+  if (status === 400 && /\bcredits?\b/i.test(error)) return { state: 'refused', code: 'PROVIDER_QUOTA', reason };
+  if (status < 500 && isModeration(failureCode)) return { state: 'refused', code: 'CONTENT_REFUSED', reason };
+  const code = refusals[status];
+  if (!code) throw replyError(service, reply);
+  return { state: 'refused', code, reason };
+}
+
+function readTask(task: Task): Checked {
+  const { status, failure, failureCode } = task;
+  const waiting = waitingStates.get(status);
+  if (waiting) return { state: waiting, progress: task.progress };
+  if (status === 'SUCCEEDED') return { state: 'completed', url: parseReply(z.url(), task.output?.[0], service.label) };
+  // Both spellings have been met (R11).
+  if (status === 'CANCELLED' || status === 'CANCELED') {
+    return { state: 'failed', code: 'CANCELLED', reason: status, charged: chargeOf(task) };
+  }
+  if (status === 'FAILED') {
+    const reason = vendorText(`${failureCode ?? 'no code'}: ${failure ?? ''}`, service);
+    return { state: 'failed', code: failureCodeOf(failureCode ?? ''), reason, charged: chargeOf(task) };
+  }
+  warnOfStatus(service, status);
+  return { state: 'running' };
+}
+
+const isModeration = (failureCode: string) => /^(INPUT_PREPROCESSING\.)?SAFETY(\.|$)/.test(failureCode);
+
+// R9, R11. INTERNAL.*, THIRD_PARTY.UNAVAILABLE, no code and new codes are failures of the vendor.
+function failureCodeOf(failureCode: string): ErrorCode {
+  if (isModeration(failureCode)) return 'CONTENT_REFUSED';
+  if (/^(ASSET\.INVALID|THIRD_PARTY\.INPUT_VALIDATION)(\.|$)/.test(failureCode)) return 'INVALID_INPUT';
+  return 'TASK_FAILED';
+}
+
+// The task's own cost decides; without one, only a refused input is known to be billed (R9).
+function chargeOf({ cost, failureCode }: Task): VideoError['charged'] {
+  if (cost) return cost.credits > 0 ? 'yes' : 'no';
+  return failureCode?.startsWith('SAFETY.INPUT') ? 'yes' : 'maybe';
+}

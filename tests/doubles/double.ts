@@ -1,0 +1,257 @@
+// What all provider doubles share: a server as a process of its own, which outlives a killed application and judges it.
+// `tsx tests/doubles/runway.ts --port 0 --log accepted.jsonl` prints `listening <port>`. Control, under /__double__/:
+// POST script [Rule] (replaces the rules), POST settings {...}, GET accepted, GET requests, POST reset.
+
+import { createHash } from 'node:crypto';
+import { appendFileSync, readFileSync } from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+
+/** What happens to the requests that begin with `match`; without status, body and redirect the double works as always. */
+export type Rule = {
+  /** Method and beginning of the path, such as "POST /v1/image_to_video". */
+  match: string;
+  /** How many requests the rule is for; without it, all. */
+  times?: number;
+  /** How long the answer is held back; the work is done before. */
+  delay_ms?: number;
+  status?: number;
+  headers?: Record<string, string>;
+  /** A string goes out as it is, anything else as JSON. */
+  body?: unknown;
+  /** Does the work although the answer is another one. */
+  work?: boolean;
+  /** Sends the answer in pieces. */
+  drip?: { bytes: number; every_ms: number };
+  /** Ends the connection in the middle of the answer. */
+  cut?: boolean;
+  /** Does the work, then ends the connection without a byte of an answer. */
+  accept_then_die?: boolean;
+  /** Answers 307 to this address. */
+  redirect?: string;
+};
+
+/** One create that was taken, and would be billed. */
+export type Accepted = {
+  at: string;
+  task_id: string;
+  idempotency_key: string | null;
+  external_id: string | null;
+  body_sha256: string;
+};
+
+export type DoubleRequest = {
+  method: string;
+  path: string;
+  query: URLSearchParams;
+  headers: http.IncomingHttpHeaders;
+  bytes: Buffer;
+  json: unknown;
+  /** The address of the double itself, for links. */
+  base: string;
+};
+
+export type DoubleReply = { status: number; headers?: Record<string, string>; body?: unknown };
+
+export type DoubleSettings = {
+  /** The one key that is taken; null takes any. */
+  api_key: string | null;
+  queued_ms: number;
+  running_ms: number;
+  /** How tasks end; `never` keeps them running. */
+  ends: 'completed' | 'failed' | 'cancelled' | 'never';
+  /** What a failed task says, in the words of the dialect. */
+  failure: { code: string; message: string };
+  /** How long a link to a result works; null is for ever. */
+  link_lifetime_ms: number | null;
+  /** Of LLM dialects: whether the rules of the vendor's own hosts hold, or those of compatible servers. */
+  official: boolean;
+};
+
+export type Task = { id: string; created_ms: number; request: DoubleRequest; external_id: string | null };
+
+export type Double = {
+  settings: DoubleSettings;
+  tasks: Map<string, Task>;
+  /** Makes a task, and notes that it was accepted. */
+  accept: (request: DoubleRequest, keys?: { idempotency_key?: string; external_id?: string }) => Task;
+  phaseOf: (task: Task) => 'queued' | 'running' | DoubleSettings['ends'];
+  /** A link to the result of a task, as fresh as the request for it. */
+  linkTo: (task: Task, request: DoubleRequest) => string;
+};
+
+export type Dialect = {
+  idPrefix?: string;
+  handle: (request: DoubleRequest, double: Double) => DoubleReply | Promise<DoubleReply>;
+  reset?: () => void;
+};
+
+const defaults: DoubleSettings = {
+  api_key: null,
+  queued_ms: 50,
+  running_ms: 100,
+  ends: 'completed',
+  failure: { code: '', message: 'the double was told to fail' },
+  link_lifetime_ms: null,
+  official: false,
+};
+
+const clip = readFileSync(path.join(__dirname, '../fixtures/clip.mp4'));
+const shownLength = 200;
+
+/** Runs a double until it is killed, or its standard input ends if it was started with --until-stdin-ends. */
+export function runDouble(dialect: Dialect): void {
+  const { values: options } = parseArgs({
+    options: { port: { type: 'string' }, log: { type: 'string' }, 'until-stdin-ends': { type: 'boolean' } },
+  });
+  const tasks = new Map<string, Task>();
+  let settings = { ...defaults };
+  let rules: Rule[] = [];
+  let accepted: Accepted[] = [];
+  let requests: unknown[] = [];
+
+  const double: Double = {
+    get settings() {
+      return settings;
+    },
+    tasks,
+    accept(request, keys = {}) {
+      const id = `${dialect.idPrefix ?? ''}${createHash('sha256').update(`${process.pid} ${accepted.length} ${Date.now()}`).digest('hex').slice(0, 24)}`;
+      const task = { id, created_ms: Date.now(), request, external_id: keys.external_id ?? null };
+      tasks.set(id, task);
+      const entry = {
+        at: new Date().toISOString(),
+        task_id: id,
+        idempotency_key: keys.idempotency_key ?? null,
+        external_id: task.external_id,
+        body_sha256: sha256(request.bytes),
+      };
+      accepted.push(entry);
+      if (options.log) appendFileSync(options.log, `${JSON.stringify(entry)}\n`);
+      return task;
+    },
+    phaseOf({ created_ms: createdMs }) {
+      const age = Date.now() - createdMs;
+      if (age < settings.queued_ms) return 'queued';
+      return age < settings.queued_ms + settings.running_ms || settings.ends === 'never' ? 'running' : settings.ends;
+    },
+    linkTo: ({ id }, { base }) => `${base}/files/${Date.now()}/${id}.mp4`,
+  };
+
+  const control: Record<string, (body: unknown) => unknown> = {
+    'POST script': (body) => void (rules = (body as Rule[]).map((rule) => ({ ...rule }))),
+    'POST settings': (body) => void Object.assign(settings, body),
+    'GET accepted': () => accepted,
+    'GET requests': () => requests,
+    'POST reset': () => {
+      settings = { ...defaults };
+      [rules, accepted, requests] = [[], [], []];
+      tasks.clear();
+      dialect.reset?.();
+    },
+  };
+
+  async function answer(incoming: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    const request = await readRequest(incoming);
+    const controlPath = /^\/__double__\/(.*)$/.exec(request.path);
+    if (controlPath) {
+      const run = control[`${request.method} ${controlPath[1]}`];
+      return send(response, run ? { status: 200, body: run(request.json) ?? {} } : { status: 404, body: {} });
+    }
+    const { method, path: requestPath, headers, json } = request;
+    requests.push({ at: new Date().toISOString(), method, path: requestPath, headers, body: shorten(json) });
+    const file = /^\/files\/(\d+)\//.exec(requestPath);
+    const rule = takeRule(rules, `${method} ${requestPath}`);
+    const isReplaced = rule && (rule.status !== undefined || rule.body !== undefined || rule.redirect !== undefined);
+    const works = !isReplaced || rule.work === true;
+    const usual = works && (file ? sendFile(Number(file[1]), settings) : await dialect.handle(request, double));
+    if (rule?.delay_ms) await wait(rule.delay_ms);
+    if (rule?.accept_then_die) return void response.destroy();
+    if (rule?.redirect) return send(response, { status: 307, headers: { Location: rule.redirect }, body: '' });
+    const { status = 200, headers: ruleHeaders, body } = rule ?? {};
+    const reply = isReplaced || !usual ? { status, body } : usual;
+    return send(response, { ...reply, headers: { ...('headers' in reply && reply.headers), ...ruleHeaders } }, rule);
+  }
+
+  const server = http.createServer((incoming, response) => {
+    answer(incoming, response).catch((error: unknown) => {
+      if (!response.headersSent) response.writeHead(500);
+      response.end(String(error));
+    });
+  });
+  server.listen(Number(options.port ?? 0), '127.0.0.1', () => {
+    const address = server.address();
+    process.stdout.write(`listening ${typeof address === 'object' ? address?.port : address}\n`);
+  });
+  if (options['until-stdin-ends']) process.stdin.resume().on('end', () => process.exit());
+}
+
+/** The SHA-256 of some bytes, in hex. */
+export const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex');
+
+async function readRequest(incoming: http.IncomingMessage): Promise<DoubleRequest> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming) chunks.push(chunk as Buffer);
+  const bytes = Buffer.concat(chunks);
+  const { method = '', headers } = incoming;
+  const base = `http://${headers.host}`;
+  const { pathname, searchParams } = new URL(incoming.url ?? '/', base);
+  return { method, path: pathname, query: searchParams, headers, bytes, json: toJson(bytes), base };
+}
+
+function toJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString());
+  } catch {
+    return undefined;
+  }
+}
+
+function takeRule(rules: Rule[], line: string): Rule | undefined {
+  const index = rules.findIndex(({ match, times }) => line.startsWith(match) && times !== 0);
+  const rule = rules[index];
+  if (rule?.times) rule.times -= 1;
+  return rule;
+}
+
+function sendFile(issuedMs: number, { link_lifetime_ms: lifetimeMs }: DoubleSettings): DoubleReply {
+  if (lifetimeMs !== null && Date.now() - issuedMs > lifetimeMs) {
+    return {
+      status: 403,
+      headers: { 'Content-Type': 'application/xml' },
+      body: '<Error><Code>AccessDenied</Code></Error>',
+    };
+  }
+  return { status: 200, headers: { 'Content-Type': 'video/mp4' }, body: clip };
+}
+
+async function send(response: http.ServerResponse, { status, headers, body }: DoubleReply, rule: Partial<Rule> = {}) {
+  const bytes = Buffer.isBuffer(body)
+    ? body
+    : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body ?? ''));
+  const type = typeof body === 'string' ? 'text/html' : 'application/json';
+  const isBare = status === 204 || status === 304;
+  response.writeHead(status, { 'Content-Type': type, ...(!isBare && { 'Content-Length': bytes.length }), ...headers });
+  if (isBare) return void response.end();
+  if (rule.cut) {
+    response.write(bytes.subarray(0, Math.floor(bytes.length / 2)), () => response.destroy());
+    return;
+  }
+  const { drip } = rule;
+  for (let at = 0; drip && at < bytes.length && !response.destroyed; at += drip.bytes) {
+    response.write(bytes.subarray(at, at + drip.bytes));
+    await wait(drip.every_ms);
+  }
+  response.end(drip ? undefined : bytes);
+}
+
+const shorten = (json: unknown): unknown =>
+  json === undefined
+    ? null
+    : JSON.parse(
+        JSON.stringify(json, (_key, value: unknown) =>
+          typeof value === 'string' && value.length > shownLength ? `${value.slice(0, shownLength)}…` : value,
+        ),
+      );

@@ -1,0 +1,112 @@
+// Pika: X-API-Key, presigned upload on a host that refuses the key, Idempotency-Key, jobs with explicit nulls (P1 to P6).
+
+import { z } from 'zod';
+import { runDouble, sha256, type Double, type DoubleReply, type DoubleRequest, type Task } from './double';
+
+const maxUploadBytes = 20_000_000;
+const microUsdPerSecond = 40_000;
+
+const uploadBody = z.strictObject({ content_type: z.string(), size_bytes: z.int().min(1) });
+const createBody = z.strictObject({
+  image: z.string().regex(/^https?:\/\//, 'must be an http or https URL'),
+  prompt: z.string().nullish(),
+  negative_prompt: z.string().nullish(),
+  resolution: z.enum(['720p', '1080p']).optional(),
+  duration_s: z.literal([5, 10]).optional(),
+  seed: z.int().nullish(),
+});
+
+/** What was granted and, once it is there, uploaded; by the last part of the address. */
+const uploads = new Map<string, { type: string; size: number; isThere: boolean }>();
+const jobsByKey = new Map<string, { task: Task; body: string }>();
+
+runDouble({
+  idPrefix: 'media_',
+  handle,
+  reset() {
+    uploads.clear();
+    jobsByKey.clear();
+  },
+});
+
+function handle(request: DoubleRequest, double: Double): DoubleReply {
+  const { method, path, headers } = request;
+  if (path.startsWith('/storage/')) return store(request);
+  const key = headers['x-api-key'] ?? /^Bearer (\S+)$/.exec(headers.authorization ?? '')?.[1];
+  if (!key || (double.settings.api_key !== null && key !== double.settings.api_key)) {
+    return { status: 401, body: { message: 'Invalid API key' } };
+  }
+  if (method === 'POST' && path === '/v1/media/uploads') return grant(request);
+  if (method === 'POST' && path === '/v1/media/pika/pika-2.5/image-to-video') return create(request, double);
+  const [, id, content] = /^\/v1\/media\/jobs\/([^/]+)(\/content)?$/.exec(path) ?? [];
+  const task = id && double.tasks.get(id);
+  if (!task) return { status: 404, body: { message: 'Not found' } };
+  if (method === 'DELETE') {
+    double.tasks.delete(task.id);
+    return { status: 204 };
+  }
+  if (method !== 'GET') return { status: 405, body: { message: 'Method not allowed' } };
+  if (!content) return { status: 200, body: show(task, request, double) };
+  if (double.phaseOf(task) !== 'completed') return { status: 404, body: { message: 'Content is not ready' } };
+  return { status: 200, body: { url: double.linkTo(task, request) } };
+}
+
+function grant({ json, base }: DoubleRequest): DoubleReply {
+  const parsed = uploadBody.safeParse(json);
+  if (!parsed.success) return { status: 422, body: { message: z.prettifyError(parsed.error) } };
+  const { content_type: type, size_bytes: size } = parsed.data;
+  if (!/^image\/(jpeg|png|webp|gif)$/.test(type)) return { status: 415, body: { message: 'Unsupported content type' } };
+  if (size > maxUploadBytes) return { status: 413, body: { message: 'File is too large' } };
+  const name = `${sha256(`${uploads.size} ${Date.now()}`).slice(0, 16)}.jpg`;
+  uploads.set(name, { type, size, isThere: false });
+  const headers = { 'Content-Type': type, 'Content-Length': String(size) };
+  const url = `${base}/storage/${name}`;
+  return { status: 200, body: { upload_url: `${url}?X-Signature=double`, headers, url } };
+}
+
+function store({ method, path, headers, query, bytes }: DoubleRequest): DoubleReply {
+  const granted = uploads.get(path.split('/').pop() ?? '');
+  const isSigned = granted && query.get('X-Signature') === 'double' && method === 'PUT';
+  const carriesKey = headers['x-api-key'] !== undefined || headers.authorization !== undefined;
+  const fits = granted && headers['content-type'] === granted.type && bytes.length === granted.size;
+  if (!isSigned || carriesKey || !fits) {
+    const body = '<Error><Code>SignatureDoesNotMatch</Code></Error>';
+    return { status: 403, headers: { 'Content-Type': 'application/xml' }, body };
+  }
+  granted.isThere = true;
+  return { status: 200, body: '' };
+}
+
+function create(request: DoubleRequest, double: Double): DoubleReply {
+  const parsed = createBody.safeParse(request.json);
+  if (!parsed.success) return { status: 422, body: { message: z.prettifyError(parsed.error) } };
+  const { image } = parsed.data;
+  if (image.startsWith(`${request.base}/storage/`) && !uploads.get(image.split('/').pop() ?? '')?.isThere) {
+    return { status: 422, body: { message: 'image: could not be fetched' } };
+  }
+  const key = request.headers['idempotency-key'];
+  const idempotencyKey = typeof key === 'string' ? key : undefined;
+  const body = sha256(request.bytes);
+  const known = idempotencyKey ? jobsByKey.get(idempotencyKey) : undefined;
+  if (known && known.body !== body) {
+    return { status: 409, body: { message: 'Idempotency-Key was used with another request' } };
+  }
+  const task = known?.task ?? double.accept(request, { idempotency_key: idempotencyKey });
+  if (idempotencyKey) jobsByKey.set(idempotencyKey, { task, body });
+  return { status: known ? 200 : 202, body: { id: task.id, status: 'queued' } };
+}
+
+function show(task: Task, request: DoubleRequest, { phaseOf, linkTo, settings }: Double): object {
+  const { duration_s: seconds = 5 } = task.request.json as { duration_s?: number };
+  const phase = phaseOf(task);
+  const job = { id: task.id, output: null, error: null, billing: { state: 'pending', charge_micro_usd: null } };
+  if (phase === 'completed') {
+    const video = { url: linkTo(task, request) };
+    const billing = { state: 'settled', charge_micro_usd: seconds * microUsdPerSecond };
+    return { ...job, status: 'completed', output: { media_type: 'video', video }, billing };
+  }
+  if (phase === 'queued' || phase === 'running') return { ...job, status: phase };
+  const { code, message } = settings.failure;
+  const billing = { state: 'settled', charge_micro_usd: 0 };
+  return { ...job, status: 'failed', error: { code: code || 'internal', message }, billing };
+}

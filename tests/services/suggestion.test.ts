@@ -1,0 +1,340 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import sharp from 'sharp';
+import type { AiEntry, FormData } from '../../src/contract';
+import type { LlmProvider, LlmReply, LlmRequest, VideoCapabilities } from '../../src/utils/define';
+import { failureOf } from './llm-provider.suite';
+
+process.env.PROVIDER_REQUEST_TIMEOUT_MS = '1500';
+
+const { suggest, readSuggestion } = jest.requireActual<typeof import('../../src/services/suggestion')>(
+  '../../src/services/suggestion',
+);
+const { AppError } = jest.requireActual<typeof import('../../src/utils/errors')>('../../src/utils/errors');
+const { emptyForm } = jest.requireActual<typeof import('../../src/contract')>('../../src/contract');
+const { config } = jest.requireActual<typeof import('../../src/config')>('../../src/config');
+
+const capabilities: VideoCapabilities = {
+  durations_s: [5, 10],
+  aspect_ratios: ['16:9', '9:16'],
+  prompt_max: 1000,
+  prompt_required: false,
+  negative_prompt: false,
+  seed: true,
+  cancel: false,
+  deduplication: 'none',
+};
+const videoProvider = { name: 'pika', capabilities };
+const form: FormData = { ...emptyForm, camera_movement: 'static', prompt: 'she smiles' };
+const json = (value: unknown) => JSON.stringify(value);
+
+const entry = (id: number, message = `question ${id}`): AiEntry => ({
+  _id: id.toString(16).padStart(24, '0'),
+  message,
+  suggestion: { message: `answer ${id}`, form_data: { lighting: 'soft' } },
+  provider: 'openai',
+  model: 'm',
+  created_at: '2026-11-24T00:00:00.000Z',
+});
+
+/** A provider that does one thing after the other, and keeps what it was asked. */
+function fakeProvider(...steps: (string | Error | ((signal: AbortSignal) => Promise<LlmReply>))[]) {
+  const requests: LlmRequest[] = [];
+  const provider: LlmProvider = {
+    name: 'fake',
+    settings: { names: [], problems: [], missing: [] },
+    model: 'fake-1',
+    async suggest(request, signal) {
+      const step = steps[Math.min(requests.push(request), steps.length) - 1]!;
+      if (typeof step === 'function') return step(signal);
+      if (step instanceof Error) throw step;
+      return { text: step, model: 'fake-1-dated' };
+    },
+  };
+  return { provider, requests };
+}
+
+const good = json({ message: 'Push in slowly.', patch: { camera_movement: 'push_in' } });
+
+type Asked = Partial<Parameters<typeof suggest>[0]['workspace']> & { message?: string; signal?: AbortSignal };
+
+const ask = (provider: LlmProvider, { message = 'which move?', signal, ...workspace }: Asked = {}) =>
+  suggest({
+    workspace: { form_data: form, ai_collaboration: [], image_path: null, ...workspace },
+    message,
+    provider,
+    videoProvider,
+    signal: signal ?? new AbortController().signal,
+  });
+
+const untilAborted = (signal: AbortSignal) =>
+  new Promise<LlmReply>((_resolve, reject) => {
+    const fail = () => reject(new AppError('PROVIDER_TIMEOUT', 'It did not answer in time.'));
+    if (signal.aborted) fail();
+    signal.addEventListener('abort', fail);
+  });
+
+describe('a question', () => {
+  it('is answered with prose, the fields to change, and who was asked', async () => {
+    const { provider } = fakeProvider(good);
+    expect(await ask(provider)).toEqual({
+      suggestion: { message: 'Push in slowly.', form_data: { camera_movement: 'push_in' } },
+      provider: 'fake',
+      model: 'fake-1-dated',
+    });
+  });
+
+  it('tells the model the vocabulary, the limits of the video provider and the form', async () => {
+    const { provider, requests } = fakeProvider(good);
+    await ask(provider);
+    const [request] = requests;
+    expect(request?.system).toMatch(/pika[\s\S]*JSON[\s\S]*push_in[\s\S]*close_up[\s\S]*golden_hour/);
+    expect(request?.system).toContain('at most 1000 characters');
+    expect(request?.system).toContain('duration_s, one of: 5, 10.');
+    expect(request?.system).toContain('aspect_ratio, one of: 16:9, 9:16.');
+    expect(request?.question).toContain(json(form));
+    expect(request?.question).toMatch(/The user asks: which move\?$/);
+    expect(request).toMatchObject({ message: 'which move?', form_data: form, imageJpeg: null, history: [] });
+  });
+
+  it('comes with a schema that strict modes take', async () => {
+    const { provider, requests } = fakeProvider(good);
+    await ask(provider);
+    type Schema = { properties?: Record<string, Schema>; required?: string[]; additionalProperties?: boolean };
+    const visit = ({ properties, required, additionalProperties }: Schema): void => {
+      if (!properties) return;
+      expect(additionalProperties).toBe(false);
+      expect(required).toEqual(Object.keys(properties));
+      Object.values(properties).forEach(visit);
+    };
+    const schema = requests[0]?.schema as Schema;
+    visit(schema);
+    expect(Object.keys(schema.properties?.patch?.properties ?? {})).not.toContain('negative_prompt');
+    expect(json(schema)).not.toMatch(/maxLength|minimum|pattern|allOf/);
+  });
+
+  it('brings the last eight turns, the answers as the JSON they were', async () => {
+    const { provider, requests } = fakeProvider(good);
+    await ask(provider, { ai_collaboration: [...Array(11).keys()].map((id) => entry(id)) });
+    const history = requests[0]?.history ?? [];
+    expect(history.map(({ user }) => user)).toEqual([3, 4, 5, 6, 7, 8, 9, 10].map((id) => `question ${id}`));
+    expect(JSON.parse(history[0]?.assistant ?? '')).toEqual({ message: 'answer 3', patch: { lighting: 'soft' } });
+  });
+
+  it('brings the picture as a JPEG of at most 1568 pixels', async () => {
+    const folder = path.join(config.UPLOAD_DIR, 'images');
+    mkdirSync(folder, { recursive: true });
+    const wide = sharp({ create: { width: 2000, height: 1000, channels: 3, background: 'red' } });
+    writeFileSync(path.join(folder, 'wide.png'), await wide.png().toBuffer());
+    const { provider, requests } = fakeProvider(good);
+    await ask(provider, { image_path: 'uploads/images/wide.png' });
+    const { format, width, height } = await sharp(requests[0]?.imageJpeg ?? Buffer.alloc(0)).metadata();
+    expect({ format, width, height }).toEqual({ format: 'jpeg', width: 1568, height: 784 });
+  });
+
+  it('goes without the picture when the file is gone', async () => {
+    const { provider, requests } = fakeProvider(good);
+    await ask(provider, { image_path: 'uploads/images/gone.png' });
+    expect(requests[0]?.imageJpeg).toBeNull();
+  });
+
+  it('leaves out the old turns once the vendor refused them', async () => {
+    const { provider, requests } = fakeProvider(new AppError('CONTENT_REFUSED', 'no'), good);
+    const entries = [entry(101), entry(102)];
+    expect(await failureOf(ask(provider, { ai_collaboration: entries }))).toMatchObject({ code: 'CONTENT_REFUSED' });
+    await ask(provider, { ai_collaboration: [...entries, entry(103)] });
+    expect(requests).toHaveLength(2);
+    expect(requests[1]?.history.map(({ user }) => user)).toEqual(['question 103']);
+  });
+});
+
+describe('a failed call', () => {
+  const rateLimited = (retryAfterMs: number) => new AppError('PROVIDER_RATE_LIMITED', 'later', { retryAfterMs });
+  const refused = (status: number) =>
+    new AppError('PROVIDER_FAILED', 'no', { cause: Object.assign(new Error('vendor'), { status }) });
+
+  it.each([
+    ['PROVIDER_FAILED', new AppError('PROVIDER_FAILED', 'no')],
+    ['PROVIDER_TIMEOUT', new AppError('PROVIDER_TIMEOUT', 'no')],
+    ['PROVIDER_RATE_LIMITED', rateLimited(1)],
+    ['a conflict', refused(409)],
+    ['an overload', refused(529)],
+  ])('with %s is made again', async (_what, error) => {
+    const { provider, requests } = fakeProvider(error, good);
+    expect((await ask(provider)).suggestion.message).toBe('Push in slowly.');
+    expect(requests).toHaveLength(2);
+  });
+
+  it('is made three times at most', async () => {
+    const { provider, requests } = fakeProvider(rateLimited(5));
+    expect((await failureOf(ask(provider))).code).toBe('PROVIDER_RATE_LIMITED');
+    expect(requests).toHaveLength(3);
+  });
+
+  it.each([
+    ['PROVIDER_AUTH', new AppError('PROVIDER_AUTH', 'no')],
+    ['PROVIDER_QUOTA', new AppError('PROVIDER_QUOTA', 'no')],
+    ['CONTENT_REFUSED', new AppError('CONTENT_REFUSED', 'no')],
+    ['PROVIDER_NOT_CONFIGURED', new AppError('PROVIDER_NOT_CONFIGURED', 'no')],
+    ['PROVIDER_BAD_REPLY', new AppError('PROVIDER_BAD_REPLY', 'no')],
+    ['PROVIDER_FAILED', refused(400)],
+    ['PROVIDER_FAILED', refused(413)],
+    ['INTERNAL', new TypeError('a fault of ours')],
+  ])('with %s is not made again (row %#)', async (code, error) => {
+    const { provider, requests } = fakeProvider(error, good);
+    expect((await failureOf(ask(provider))).code).toBe(code);
+    expect(requests).toHaveLength(1);
+  });
+
+  it('waits half a second and more before it is made again', async () => {
+    const { provider } = fakeProvider(new AppError('PROVIDER_FAILED', 'no'), good);
+    const startedAt = Date.now();
+    await ask(provider);
+    expect(Date.now() - startedAt).toBeGreaterThanOrEqual(370);
+  });
+
+  it('waits as long as the provider asks', async () => {
+    const { provider } = fakeProvider(rateLimited(700), good);
+    const startedAt = Date.now();
+    await ask(provider);
+    expect(Date.now() - startedAt).toBeGreaterThanOrEqual(695);
+  });
+
+  it.each([4000, 25_000])('is given up at once when the provider asks for %i ms, past the deadline', async (ms) => {
+    const { provider, requests } = fakeProvider(rateLimited(ms), good);
+    const startedAt = Date.now();
+    expect(await failureOf(ask(provider))).toMatchObject({ code: 'PROVIDER_RATE_LIMITED', retryAfterMs: ms });
+    expect(requests).toHaveLength(1);
+    expect(Date.now() - startedAt).toBeLessThan(1000);
+  });
+});
+
+describe('the end of patience', () => {
+  it('comes after twice the time of one request', async () => {
+    const { provider, requests } = fakeProvider(untilAborted);
+    const startedAt = Date.now();
+    expect((await failureOf(ask(provider))).code).toBe('PROVIDER_TIMEOUT');
+    expect(Date.now() - startedAt).toBeGreaterThanOrEqual(2990);
+    expect(Date.now() - startedAt).toBeLessThan(4500);
+    expect(requests).toHaveLength(1);
+  });
+
+  it('comes at once when the client hangs up during the call', async () => {
+    const client = new AbortController();
+    const { provider, requests } = fakeProvider((signal) => {
+      queueMicrotask(() => client.abort());
+      return untilAborted(signal);
+    });
+    const startedAt = Date.now();
+    await failureOf(ask(provider, { signal: client.signal }));
+    expect(Date.now() - startedAt).toBeLessThan(1000);
+    expect(requests).toHaveLength(1);
+  });
+
+  it('comes at once when the client hangs up between two calls', async () => {
+    const client = new AbortController();
+    const { provider, requests } = fakeProvider(() => {
+      setImmediate(() => client.abort());
+      return Promise.reject(new AppError('PROVIDER_RATE_LIMITED', 'later', { retryAfterMs: 2500 }));
+    });
+    const startedAt = Date.now();
+    expect((await failureOf(ask(provider, { signal: client.signal }))).code).toBe('PROVIDER_RATE_LIMITED');
+    expect(Date.now() - startedAt).toBeLessThan(1000);
+    expect(requests).toHaveLength(1);
+  });
+});
+
+describe('what a model writes', () => {
+  const read = (text: string, current = form) => readSuggestion(text, current, capabilities, 'fake');
+  const patchOf = (patch: unknown) => read(json({ message: 'm', patch })).form_data;
+
+  it.each([
+    ['plain JSON', good],
+    ['a fence', '```json\n' + good + '\n```'],
+    ['prose around', `Here you are:\n${good}\nEnjoy!`],
+    ['thinking before', `<think>maybe {"message":"no"}</think>\n${good}`],
+    ['thinking without its opening tag', `maybe {"a":1}\n</think>${good}`],
+    ['white space', `\n\n  ${good}  \n`],
+    ['unknown keys', json({ ...(JSON.parse(good) as object), extra: 1 })],
+  ])('is read through %s', (_what, text) => {
+    expect(read(text)).toEqual({ message: 'Push in slowly.', form_data: { camera_movement: 'push_in' } });
+  });
+
+  it.each([
+    ['prose', 'Just push in.'],
+    ['cut JSON', '{"message":"Push in slowly and th'],
+    ['JSON without a message', '{"patch":{}}'],
+    ['a list', '["push_in"]'],
+    ['a message of another type', '{"message":{"text":"hi"},"patch":{}}'],
+  ])('is shown as it is when it is %s', (_what, text) => {
+    expect(read(text)).toEqual({ message: text, form_data: {} });
+  });
+
+  it('keeps good fields beside a message of another type', () => {
+    const text = json({ message: 1, patch: { lighting: 'soft' } });
+    expect(read(text)).toEqual({ message: text, form_data: { lighting: 'soft' } });
+  });
+
+  it.each(['', '  \n', '<think>never ends', '<think>a</think>', '{"message":"","patch":{}}', '\0\0'])(
+    'is an error when there is nothing in it: %j',
+    (text) => {
+      expect(() => read(text)).toThrow(expect.objectContaining({ code: 'PROVIDER_BAD_REPLY' }) as Error);
+    },
+  );
+
+  it('stays text: HTML is not touched, control characters go, and 8000 characters are enough', () => {
+    const html = '<img src=x onerror=alert(1)> **bold** [x](javascript:1)';
+    expect(read(json({ message: html, patch: {} })).message).toBe(html);
+    expect(read(json({ message: 'a\u0000b\u001b[31mc\nd', patch: {} })).message).toBe('ab[31mc\nd');
+    expect(read('x'.repeat(9000)).message).toHaveLength(8000);
+    expect(read(`{"message":"broken \\ud800 pair","patch":{}}`).message.isWellFormed()).toBe(true);
+  });
+
+  it.each<[string, unknown, Partial<FormData>]>([
+    [
+      'every field',
+      {
+        camera_movement: 'push_in',
+        shot_size: 'wide',
+        lighting: 'rim',
+        prompt: 'she turns',
+        duration_s: 10,
+        aspect_ratio: '9:16',
+        seed: 7,
+      },
+      {
+        camera_movement: 'push_in',
+        shot_size: 'wide',
+        lighting: 'rim',
+        prompt: 'she turns',
+        duration_s: 10,
+        aspect_ratio: '9:16',
+        seed: 7,
+      },
+    ],
+    ['nothing', {}, {}],
+    ['null as unchanged', { camera_movement: null, prompt: null, duration_s: null, seed: null }, {}],
+    ['nothing for empty text', { camera_movement: '', prompt: '  ', lighting: '' }, {}],
+    ['nothing that is so already', { camera_movement: 'static', prompt: 'she smiles', duration_s: 5 }, {}],
+    ['only what differs', { camera_movement: 'static', lighting: 'soft' }, { lighting: 'soft' }],
+    ['no unknown ids', { camera_movement: 'fly_around', shot_size: '特写', lighting: 'constructor' }, {}],
+    ['no id of another field', { camera_movement: 'close_up' }, {}],
+    ['no wrong types', { camera_movement: 1, prompt: ['a'], duration_s: '10', aspect_ratio: {}, seed: 'x' }, {}],
+    ['no length that the video provider cannot do', { duration_s: 8 }, {}],
+    ['no ratio that the video provider cannot do', { aspect_ratio: '21:9' }, {}],
+    ['no prompt that the video provider cannot read', { prompt: 'x'.repeat(1001) }, {}],
+    ['no negative prompt where there is none', { negative_prompt: 'blur' }, {}],
+    ['no broken text', { prompt: 'a\ud800' }, {}],
+    ['no keys of its own', { status: 'completed', $set: {}, __proto__: 1, 'form_data.prompt': 'x' }, {}],
+    ['a list', ['push_in'], {}],
+    ['a string', 'push_in', {}],
+  ])('changes the form by %s', (_what, patch, expected) => {
+    expect(patchOf(patch)).toEqual(expected);
+  });
+
+  it('does not reach the prototype', () => {
+    const text = '{"message":"m","patch":{"__proto__":{"camera_movement":"push_in"},"constructor":{"prototype":{}}}}';
+    expect(read(text).form_data).toEqual({});
+    expect(({} as Record<string, unknown>).camera_movement).toBeUndefined();
+  });
+});

@@ -1,0 +1,201 @@
+import nock from 'nock';
+import sharp from 'sharp';
+import type { FormData } from '../../src/contract';
+import type { VideoProvider } from '../../src/utils/define';
+import { canaryKey, describeVideoProvider, errorOf, loadVideoProvider, makeJob, open } from './video-provider.suite';
+
+const host = 'https://kling.test';
+const taskId = '874312345';
+
+const done = (id: string) => ({
+  code: 0,
+  data: [{ id, status: 'succeeded', message: '', outputs: [{ type: 'video', url: 'https://kling.test/other.mp4' }] }],
+});
+
+describeVideoProvider({
+  name: 'kling',
+  create: 'POST /image-to-video/',
+  task: 'GET /tasks',
+  moderated: { status: 400, body: { code: 1301, message: 'content safety' } },
+  outOfCredits: { status: 429, body: { code: 1102, message: 'resource pack used up' } },
+  rateLimited: { status: 429, body: { code: 1302, message: 'too fast' } },
+  unavailable: { status: 503, body: { code: 5001, message: 'unavailable' } },
+  foreignTask: done('someone-else'),
+  unknownStatus: (id) => ({ code: 0, data: [{ id, status: 'polishing' }] }),
+});
+
+describe('the provider kling', () => {
+  let kling: VideoProvider;
+
+  const load = (model: string) =>
+    loadVideoProvider('kling', { KLING_API_KEY: canaryKey, KLING_BASE_URL: host, KLING_MODEL: model });
+
+  beforeAll(() => {
+    kling = load('');
+  });
+  afterEach(() => nock.cleanAll());
+  afterAll(() => nock.restore());
+
+  const check = (task: object) => {
+    const data = [{ id: taskId, message: '', external_id: 'x', ...task }];
+    nock(host).get(`/tasks?task_ids=${taskId}`).reply(200, { code: 0, message: 'SUCCEED', data });
+    return kling.check(taskId, open());
+  };
+
+  async function sentBy(provider: VideoProvider, form: Partial<FormData> = {}) {
+    let body: { contents: { type: string; url?: string }[] } & Record<string, unknown> = { contents: [] };
+    nock(host, { reqheaders: { authorization: `Bearer ${canaryKey}` } })
+      .post(`/image-to-video/${provider.model}`, (sent: typeof body) => Boolean((body = sent)))
+      .reply(200, { code: 0, message: 'SUCCEED', data: { id: taskId, status: 'submitted' } });
+    const job = await makeJob(provider, form);
+    expect(await provider.submit(job, open())).toEqual({ state: 'accepted', taskId });
+    return { job, body };
+  }
+
+  it('sends the picture as bare base64 and the attempt as external_task_id', async () => {
+    const { job, body } = await sentBy(kling, { lighting: 'soft', seed: 3, negative_prompt: 'blur' });
+    expect(body).toEqual({
+      contents: [
+        { type: 'prompt', text: 'The lighthouse lamp turns. soft diffused light' },
+        { type: 'first_frame', url: job.picture.toString('base64') },
+      ],
+      settings: { resolution: '720p', duration: 5 },
+      options: { external_task_id: job.attempt_id },
+    });
+  });
+
+  it('leaves the prompt out where there are no words at all', async () => {
+    const { body } = await sentBy(kling, { prompt: '' });
+    expect(body.contents.map(({ type }) => type)).toEqual(['first_frame']);
+  });
+
+  it.each([
+    ['kling-3.0-turbo', 2500, 13, { resolution: '720p', duration: 5 }],
+    ['kling-3.0', 3072, 13, { resolution: '720p', duration: 5, multi_shot: false, audio: 'off' }],
+    ['kling-2.6', 2500, 2, { resolution: '720p', duration: 5, audio: 'off' }],
+    ['kling-2.5-turbo', 2500, 2, { resolution: '720p', duration: 5 }],
+    ['kling-9', 2500, 13, { resolution: '720p', duration: 5 }],
+  ])('gives %s only the settings that it knows', async (model, promptMax, lengths, settings) => {
+    const provider = load(model);
+    expect(provider.capabilities.prompt_max).toBe(promptMax);
+    expect(provider.capabilities.durations_s).toHaveLength(lengths);
+    expect((await sentBy(provider)).body.settings).toEqual(settings);
+  });
+
+  it('enlarges a picture below 300 pixels', async () => {
+    const { picture } = await makeJob(kling, { aspect_ratio: '21:9' });
+    const { width, height } = await sharp(picture).metadata();
+    expect(Math.min(width, height)).toBeGreaterThanOrEqual(300);
+    expect(width / height).toBeLessThanOrEqual(2.5);
+  });
+
+  it.each([
+    [{ status: 'submitted' }, { state: 'queued' }],
+    [{ status: 'processing' }, { state: 'running' }],
+    [
+      {
+        status: 'succeeded',
+        outputs: [
+          { type: 'cover', url: 'https://c.test/a.jpg' },
+          { type: 'video', url: 'https://c.test/a.mp4' },
+        ],
+      },
+      { state: 'completed', url: 'https://c.test/a.mp4' },
+    ],
+    [
+      { status: 'failed', message: 'server error' },
+      { state: 'failed', code: 'TASK_FAILED', charged: 'maybe' },
+    ],
+    [
+      { status: 'failed', message: 'Failed by risk control' },
+      { state: 'failed', code: 'CONTENT_REFUSED', charged: 'maybe' },
+    ],
+    [{ status: 'constructor' }, { state: 'running' }],
+  ])('reads the task %j', async (task, expected) => {
+    expect(await check(task)).toMatchObject(expected);
+  });
+
+  it('takes a finished task without a video, and an empty list, for bad answers', async () => {
+    expect((await errorOf(check({ status: 'succeeded', outputs: [] }))).code).toBe('PROVIDER_BAD_REPLY');
+    nock(host).get(`/tasks?task_ids=${taskId}`).reply(200, { code: 0, data: [] });
+    expect((await errorOf(kling.check(taskId, open()))).code).toBe('PROVIDER_BAD_REPLY');
+  });
+
+  async function submitAnswered(status: number, body: nock.Body) {
+    nock(host).post('/image-to-video/kling-3.0-turbo').reply(status, body);
+    return kling.submit(await makeJob(kling), open());
+  }
+
+  it.each([
+    [401, 1000, 'PROVIDER_AUTH'],
+    [401, 1001, 'PROVIDER_AUTH'],
+    [401, 1002, 'PROVIDER_AUTH'],
+    [401, 1003, 'PROVIDER_AUTH'],
+    [401, 1004, 'PROVIDER_AUTH'],
+    [403, 1103, 'PROVIDER_AUTH'],
+    [429, 1100, 'PROVIDER_QUOTA'],
+    [429, 1101, 'PROVIDER_QUOTA'],
+    [429, 1102, 'PROVIDER_QUOTA'],
+    [429, 1304, 'PROVIDER_AUTH'],
+    [400, 1200, 'INVALID_INPUT'],
+    [404, 1202, 'PROVIDER_NOT_CONFIGURED'],
+    [404, 1203, 'PROVIDER_NOT_CONFIGURED'],
+    [400, 1300, 'CONTENT_REFUSED'],
+    [400, 1301, 'CONTENT_REFUSED'],
+    [200, 1301, 'CONTENT_REFUSED'],
+    [400, 1999, 'INVALID_INPUT'],
+  ])('takes a create answered with %i and code %i as refused: %s', async (status, code, expected) => {
+    expect(await submitAnswered(status, { code, message: 'no' })).toMatchObject({ state: 'refused', code: expected });
+  });
+
+  it.each([
+    [401, 'PROVIDER_AUTH'],
+    [402, 'PROVIDER_QUOTA'],
+    [413, 'INVALID_INPUT'],
+    [422, 'INVALID_INPUT'],
+  ])('goes by the HTTP status %i where the body has no code', async (status, code) => {
+    expect(await submitAnswered(status, '<html>')).toMatchObject({ state: 'refused', code });
+  });
+
+  it.each([
+    [429, { code: 1302, message: 'rate' }, 'PROVIDER_RATE_LIMITED'],
+    [429, { code: 1303, message: 'parallel' }, 'PROVIDER_RATE_LIMITED'],
+    [429, '<html>', 'PROVIDER_RATE_LIMITED'],
+    [503, { code: 5001, message: 'unavailable' }, 'PROVIDER_FAILED'],
+  ])('takes a create answered with %i %j as not taken yet, and waits a second at least', async (status, body, code) => {
+    expect(await submitAnswered(status, body)).toMatchObject({ state: 'not_accepted', code, retryAfterMs: 1000 });
+  });
+
+  it.each([
+    [500, { code: 5000, message: 'fault' }],
+    [504, { code: 5002, message: 'timeout' }],
+    [400, { code: 5002, message: 'timeout' }],
+    [200, { code: 5000, message: 'fault' }],
+    [502, '<html>'],
+    [503, '<html>'],
+    [409, '{}'],
+  ])('does not know what became of a create answered with %i %j', async (status, body) => {
+    expect((await errorOf(submitAnswered(status, body))).code).toBe('PROVIDER_FAILED');
+  });
+
+  it('finds the first task when a create turns out to be the second one', async () => {
+    const job = await makeJob(kling);
+    nock(host).post('/image-to-video/kling-3.0-turbo').reply(400, { code: 1201, message: 'already exists' });
+    const data = [{ id: taskId, status: 'processing', external_id: job.attempt_id }];
+    nock(host).get(`/tasks?external_task_ids=${job.attempt_id}`).reply(200, { code: 0, data });
+    expect(await kling.submit(job, open())).toEqual({ state: 'accepted', taskId });
+  });
+
+  it('takes a bad parameter as refused when there is no first task', async () => {
+    const job = await makeJob(kling);
+    nock(host).post('/image-to-video/kling-3.0-turbo').reply(400, { code: 1201, message: 'image is too small' });
+    nock(host).get(`/tasks?external_task_ids=${job.attempt_id}`).reply(200, { code: 0, data: [] });
+    expect(await kling.submit(job, open())).toMatchObject({ state: 'refused', code: 'INVALID_INPUT' });
+  });
+
+  it('does not take the task of another attempt for ours', async () => {
+    const data = [{ id: taskId, status: 'processing', external_id: 'another' }];
+    nock(host).get('/tasks?external_task_ids=ours').reply(200, { code: 0, data });
+    expect(await kling.lookup!('ours', open())).toBeNull();
+  });
+});

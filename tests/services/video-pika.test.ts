@@ -1,0 +1,256 @@
+import nock from 'nock';
+import sharp from 'sharp';
+import type { VideoProvider } from '../../src/utils/define';
+import { startDouble } from '../doubles/start-double';
+import { canaryKey, describeVideoProvider, errorOf, loadVideoProvider, makeJob, open } from './video-provider.suite';
+
+const host = 'https://pika.test';
+const storage = 'https://storage.test';
+const create = '/v1/media/pika/pika-2.5/image-to-video';
+const jobId = 'media_1';
+
+const refusedJob = (code: string, id: string | null = jobId) => ({
+  id,
+  status: 'failed',
+  error: { code, message: 'no' },
+});
+
+describeVideoProvider({
+  name: 'pika',
+  create: `POST ${create}`,
+  task: 'GET /v1/media/jobs/',
+  moderated: { status: 422, body: refusedJob('content_moderation') },
+  outOfCredits: { status: 402, body: refusedJob('insufficient_balance') },
+  rateLimited: { status: 429, body: { message: 'Too many requests' } },
+  unavailable: { status: 503, body: { message: 'Unavailable' } },
+  foreignTask: { id: 'media_other', status: 'completed', output: { video: { url: 'https://pika.test/other.mp4' } } },
+  unknownStatus: (id) => ({ id, status: 'polishing', output: null, error: null }),
+});
+
+describe('the provider pika', () => {
+  let pika: VideoProvider;
+
+  beforeAll(() => {
+    pika = loadVideoProvider('pika', { PIKA_API_KEY: canaryKey, PIKA_BASE_URL: host, PIKA_MODEL: '' });
+  });
+  afterEach(() => nock.cleanAll());
+  afterAll(() => nock.restore());
+
+  const grant = {
+    upload_url: `${storage}/in?sig=1`,
+    headers: { 'Content-Type': 'image/jpeg' },
+    url: `${storage}/in.jpg`,
+  };
+
+  function takeUpload() {
+    nock(host).post('/v1/media/uploads').reply(200, grant);
+    nock(storage).put('/in?sig=1').reply(200);
+  }
+
+  async function submit() {
+    takeUpload();
+    return pika.submit(await makeJob(pika), open());
+  }
+
+  const check = (job: object) => {
+    nock(host)
+      .get(`/v1/media/jobs/${jobId}`)
+      .reply(200, { id: jobId, output: null, error: null, billing: null, ...job });
+    return pika.check(jobId, open());
+  };
+
+  it('uploads the picture with the returned headers and without the key', async () => {
+    let wish: Record<string, unknown> = {};
+    const uploaded: Buffer[] = [];
+    nock(host, { reqheaders: { 'x-api-key': canaryKey } })
+      .post('/v1/media/uploads', (sent: Record<string, unknown>) => Boolean((wish = sent)))
+      .reply(200, grant);
+    nock(storage, { reqheaders: { 'content-type': 'image/jpeg' }, badheaders: ['x-api-key', 'authorization'] })
+      .put('/in?sig=1', (sent: string) => Boolean(uploaded.push(Buffer.from(sent, 'hex'))))
+      .reply(200);
+    const form = { aspect_ratio: '21:9', negative_prompt: 'blur', seed: 7, duration_s: 10 } as const;
+    const job = await makeJob(pika, { ...form, shot_size: 'wide' });
+    expect(wish).toEqual({ content_type: 'image/jpeg', size_bytes: job.picture.length });
+    expect(uploaded[0]!.equals(job.picture)).toBe(true);
+    expect(job.prepared).toEqual({
+      image: grant.url,
+      prompt: 'The lighthouse lamp turns. framed as a wide shot with the whole body and the surroundings',
+      negative_prompt: 'blur',
+      resolution: '720p',
+      duration_s: 10,
+      seed: 7,
+    });
+    const { width, height } = await sharp(job.picture).metadata();
+    expect(width / height).toBeCloseTo(21 / 9, 1);
+  });
+
+  it('sends the prepared body with the attempt as the key', async () => {
+    takeUpload();
+    const job = await makeJob(pika);
+    nock(host, { reqheaders: { 'idempotency-key': job.attempt_id, 'x-api-key': canaryKey } })
+      .post(create, job.prepared as nock.DataMatcherMap)
+      .reply(202, { id: jobId, status: 'queued' });
+    expect(await pika.submit(job, open())).toEqual({ state: 'accepted', taskId: jobId });
+  });
+
+  it.each([
+    ['401', 401, { message: 'bad key' }, 'PROVIDER_AUTH'],
+    ['402', 402, { message: 'pay' }, 'PROVIDER_QUOTA'],
+    ['413', 413, { message: 'big' }, 'INVALID_INPUT'],
+    ['415', 415, { message: 'type' }, 'INVALID_INPUT'],
+    ['429', 429, { message: 'slow down' }, 'PROVIDER_RATE_LIMITED'],
+    ['a plan without the model', 403, refusedJob('membership_required'), 'PROVIDER_AUTH'],
+    ['500', 500, '<html>', 'PROVIDER_FAILED'],
+    ['nonsense', 200, {}, 'PROVIDER_BAD_REPLY'],
+    ['an address on plain http', 200, { ...grant, upload_url: 'http://storage.test/in' }, 'PROVIDER_BAD_REPLY'],
+    ['no address at all', 200, { ...grant, upload_url: 'storage' }, 'PROVIDER_BAD_REPLY'],
+  ])('throws when the upload is answered with %s', async (_what, status, body, code) => {
+    nock(host).post('/v1/media/uploads').reply(status, body, { 'Retry-After': '7' });
+    expect(await errorOf(makeJob(pika))).toMatchObject({ code });
+  });
+
+  it('throws when the storage does not take the picture', async () => {
+    nock(host).post('/v1/media/uploads').reply(200, grant);
+    nock(storage).put('/in?sig=1').reply(403, '<Error/>');
+    expect((await errorOf(makeJob(pika))).code).toBe('PROVIDER_FAILED');
+  });
+
+  it.each([
+    [{ status: 'queued' }, { state: 'queued' }],
+    [{ status: 'running' }, { state: 'running' }],
+    [
+      { status: 'completed', output: { media_type: 'video', video: { url: 'https://cdn.test/a.mp4' } } },
+      { state: 'completed', url: 'https://cdn.test/a.mp4' },
+    ],
+    [{ status: 'constructor' }, { state: 'running' }],
+  ])('reads the job %j', async (job, expected) => {
+    expect(await check(job)).toEqual(expected);
+  });
+
+  it('asks for the content when the finished job does not name it, and forgives that it is not ready', async () => {
+    const content = `/v1/media/jobs/${jobId}/content`;
+    nock(host).get(content).reply(200, { url: 'https://cdn.test/a.mp4' });
+    expect(await check({ status: 'completed' })).toEqual({ state: 'completed', url: 'https://cdn.test/a.mp4' });
+    nock(host).get(content).reply(404, { message: 'not ready' });
+    expect((await errorOf(check({ status: 'completed' }))).name).toBe('AppError');
+  });
+
+  it.each([
+    ['invalid_input', 'INVALID_INPUT'],
+    ['content_moderation', 'CONTENT_REFUSED'],
+    ['insufficient_balance', 'PROVIDER_QUOTA'],
+    ['cycle_limit_exceeded', 'PROVIDER_QUOTA'],
+    ['usage_limit_exceeded', 'PROVIDER_QUOTA'],
+    ['membership_required', 'PROVIDER_AUTH'],
+    ['caller_plan_required', 'PROVIDER_AUTH'],
+    ['admission_suspended', 'PROVIDER_AUTH'],
+    ['rate_limited', 'PROVIDER_RATE_LIMITED'],
+    ['provider_error', 'TASK_FAILED'],
+    ['provider_timeout', 'TASK_FAILED'],
+    ['provider_unavailable', 'TASK_FAILED'],
+    ['timed_out', 'TASK_FAILED'],
+    ['internal', 'TASK_FAILED'],
+    ['constructor', 'TASK_FAILED'],
+    [null, 'TASK_FAILED'],
+  ])('reads the error code %s of a failed job as %s, not charged', async (code, expected) => {
+    const failed = await check({ status: 'failed', error: { code, message: 'no' } });
+    expect(failed).toMatchObject({ state: 'failed', code: expected, charged: 'no' });
+  });
+
+  it.each([
+    [{ state: 'settled', charge_micro_usd: 200_000 }, 'yes'],
+    [{ state: 'settled', charge_micro_usd: 0 }, 'no'],
+    [{ state: 'pending', charge_micro_usd: 200_000 }, 'no'],
+    [null, 'no'],
+  ])('says of a failed job with the bill %j that it was charged: %s', async (billing, charged) => {
+    expect(await check({ status: 'failed', error: null, billing })).toMatchObject({ state: 'failed', charged });
+  });
+
+  it.each([
+    [400, { message: 'bad' }, 'INVALID_INPUT'],
+    [401, { message: 'bad key' }, 'PROVIDER_AUTH'],
+    [402, { message: 'pay' }, 'PROVIDER_QUOTA'],
+    [403, { message: 'Key is not active' }, 'PROVIDER_AUTH'],
+    [404, { message: 'no such model' }, 'PROVIDER_NOT_CONFIGURED'],
+    [413, { message: 'big' }, 'INVALID_INPUT'],
+    [415, { message: 'type' }, 'INVALID_INPUT'],
+    [422, { message: 'schema' }, 'INVALID_INPUT'],
+    [400, refusedJob('content_moderation'), 'CONTENT_REFUSED'],
+    [403, refusedJob('membership_required'), 'PROVIDER_AUTH'],
+    [429, refusedJob('insufficient_balance'), 'PROVIDER_QUOTA'],
+    [503, refusedJob('admission_suspended'), 'PROVIDER_AUTH'],
+  ])('takes a create answered with %i %j as refused', async (status, body, code) => {
+    nock(host).post(create).reply(status, body);
+    expect(await submit()).toMatchObject({ state: 'refused', code });
+  });
+
+  it.each([
+    [429, { message: 'slow down' }, 'PROVIDER_RATE_LIMITED'],
+    [400, refusedJob('rate_limited'), 'PROVIDER_RATE_LIMITED'],
+    [503, refusedJob('provider_unavailable'), 'PROVIDER_FAILED'],
+    [503, { message: 'Unavailable' }, 'PROVIDER_FAILED'],
+  ])('takes a create answered with %i %j as not taken yet', async (status, body, code) => {
+    nock(host).post(create).reply(status, body, { 'Retry-After': '7' });
+    expect(await submit()).toMatchObject({ state: 'not_accepted', code, retryAfterMs: 7000 });
+  });
+
+  it.each([
+    [409, { message: 'Idempotency-Key was used with another request' }],
+    [409, refusedJob('invalid_input')],
+    [408, {}],
+    [500, { message: 'oops' }],
+    [500, refusedJob('internal')],
+    [502, ''],
+    [504, '<html>'],
+    [503, '<html>'],
+  ])('does not know what became of a create answered with %i %j', async (status, body) => {
+    nock(host).post(create).reply(status, body);
+    expect((await errorOf(submit())).code).toBe('PROVIDER_FAILED');
+  });
+
+  it('uses another key after a refused job, since that job is replayed under its own', async () => {
+    takeUpload();
+    const job = await makeJob(pika);
+    const keys: string[] = [];
+    const answer = (status: number, body: object) =>
+      nock(host)
+        .post(create)
+        .reply(function () {
+          keys.push(String(this.req.headers['idempotency-key']));
+          return [status, body];
+        });
+    answer(429, { message: 'slow down' });
+    await pika.submit(job, open());
+    answer(429, refusedJob('rate_limited'));
+    await pika.submit(job, open());
+    answer(202, { id: 'media_2', status: 'queued' });
+    expect(await pika.submit(job, open())).toEqual({ state: 'accepted', taskId: 'media_2' });
+    expect(keys).toEqual([job.attempt_id, job.attempt_id, `${job.attempt_id}-1`]);
+  });
+
+  it('takes the erasure that goes on in the background as cancelled', async () => {
+    for (const status of [204, 404, 503]) {
+      nock(host).delete(`/v1/media/jobs/${jobId}`).reply(status);
+      await pika.cancel!(jobId, open());
+    }
+    nock(host).delete(`/v1/media/jobs/${jobId}`).reply(500);
+    expect((await errorOf(pika.cancel!(jobId, open()))).code).toBe('PROVIDER_FAILED');
+  });
+});
+
+describe('the double of pika', () => {
+  it('refuses another body under a key that was used', async () => {
+    nock.restore();
+    const double = await startDouble('pika');
+    const send = (prompt: string) =>
+      fetch(double.url + create, {
+        method: 'POST',
+        headers: { 'X-API-Key': 'k', 'Idempotency-Key': 'one', 'Content-Type': 'application/json' },
+        body: JSON.stringify({ image: 'https://cdn.test/in.jpg', prompt }),
+      });
+    const statuses = [await send('a'), await send('a'), await send('b')].map(({ status }) => status);
+    expect(statuses).toEqual([202, 200, 409]);
+    expect(await double.accepted()).toHaveLength(1);
+    await double.stop();
+  });
+});

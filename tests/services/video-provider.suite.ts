@@ -1,0 +1,347 @@
+// What every video provider does, whatever its words: run against the double of its dialect, over real sockets.
+
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { inspect } from 'node:util';
+import sharp from 'sharp';
+import { emptyForm, type FormData } from '../../src/contract';
+import type { VideoJob, VideoProvider } from '../../src/utils/define';
+import type { AppError } from '../../src/utils/errors';
+import type { Rule } from '../doubles/double';
+import { startDouble, type StartedDouble } from '../doubles/start-double';
+
+type ScriptedAnswer = Pick<Rule, 'status' | 'body' | 'headers'>;
+
+export type VideoSubject = {
+  name: 'runway' | 'pika' | 'kling';
+  /** Method and beginning of the path of a create, and of a question for a task. */
+  create: string;
+  task: string;
+  moderated: ScriptedAnswer;
+  outOfCredits: ScriptedAnswer;
+  rateLimited: ScriptedAnswer;
+  unavailable: ScriptedAnswer;
+  /** A well-formed answer about a task of somebody else. */
+  foreignTask: unknown;
+  unknownStatus: (taskId: string) => unknown;
+};
+
+export const canaryKey = 'key_canary0123456789abcdef';
+const deadlineMs = 400;
+const pictureFile = path.join(mkdtempSync(path.join(os.tmpdir(), 'video-provider-')), 'picture.png');
+
+/** Loads a provider file anew, with these variables. */
+export function loadVideoProvider(name: string, variables: Record<string, string>): VideoProvider {
+  Object.assign(process.env, variables);
+  let provider: VideoProvider | undefined;
+  jest.isolateModules(() => {
+    provider = jest.requireActual<{ default: VideoProvider }>(`../../src/services/video-${name}`).default;
+  });
+  return provider!;
+}
+
+/** A job as the engine gives it to a provider, with a real picture; its free preparation is done. */
+export async function makeJob(provider: VideoProvider, form: Partial<FormData> = {}): Promise<VideoJob> {
+  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
+  await sharp({ create: { width: 640, height: 480, channels: 3, background: '#888', noise } })
+    .png()
+    .toFile(pictureFile);
+  const job: VideoJob = {
+    attempt_id: randomBytes(12).toString('hex'),
+    model: provider.model,
+    form_data: { ...emptyForm, prompt: 'The lighthouse lamp turns.', ...form },
+    imageFile: pictureFile,
+    picture: Buffer.alloc(0),
+    prepared: null,
+  };
+  job.picture = (await provider.picture?.(job)) ?? job.picture;
+  job.prepared = (await provider.prepare?.(job, open())) ?? null;
+  return job;
+}
+
+/** A signal that nobody aborts. */
+export const open = (): AbortSignal => new AbortController().signal;
+
+/** The AppError that a promise ends with; fails the test where it ends well. */
+export async function errorOf(promise: Promise<unknown>): Promise<AppError> {
+  return promise.then(
+    (value) => Promise.reject(new Error(`no error, but ${inspect(value)}`)),
+    (error: AppError) => error,
+  );
+}
+
+/** The cases that every video provider passes. */
+export function describeVideoProvider(subject: VideoSubject): void {
+  const { name, create, task } = subject;
+
+  describe(`the provider ${name} against its double`, () => {
+    let double: StartedDouble;
+    let provider: VideoProvider;
+
+    beforeAll(async () => {
+      double = await startDouble(name);
+      const prefix = name.toUpperCase();
+      provider = loadVideoProvider(name, {
+        PROVIDER_REQUEST_TIMEOUT_MS: String(deadlineMs),
+        [`${prefix}_API_KEY`]: canaryKey,
+        [`${prefix}_BASE_URL`]: double.url,
+      });
+    });
+    afterAll(() => double.stop());
+    beforeEach(() => double.reset());
+
+    const creates = async () =>
+      (await double.requests()).filter((request) => `${request.method} ${request.path}`.startsWith(create));
+
+    async function submitOne(form?: Partial<FormData>): Promise<string> {
+      const submitted = await provider.submit(await makeJob(provider, form), open());
+      if (submitted.state !== 'accepted') throw new Error(inspect(submitted));
+      return submitted.taskId;
+    }
+
+    it('follows a task from the queue to a video that can be fetched', async () => {
+      await double.set({ queued_ms: 60_000 });
+      const taskId = await submitOne();
+      expect(await provider.check(taskId, open())).toMatchObject({ state: 'queued' });
+
+      await double.set({ queued_ms: 0, running_ms: 60_000 });
+      expect(await provider.check(taskId, open())).toMatchObject({ state: 'running' });
+
+      await double.set({ running_ms: 0 });
+      const done = (await provider.check(taskId, open())) as { state: string; url: string };
+      expect(done.state).toBe('completed');
+      const file = Buffer.from(await (await fetch(done.url)).arrayBuffer());
+      expect(file.equals(readFileSync(path.join(__dirname, '../fixtures/clip.mp4')))).toBe(true);
+      expect(await double.accepted()).toMatchObject([{ task_id: taskId }]);
+    });
+
+    it('sends what it offers: every length and every ratio is taken by the vendor', async () => {
+      const { durations_s: durations, aspect_ratios: ratios } = provider.capabilities;
+      for (const duration of durations) await submitOne({ duration_s: duration });
+      for (const ratio of ratios) await submitOne({ aspect_ratio: ratio, duration_s: durations[0] });
+      expect(await double.accepted()).toHaveLength(durations.length + ratios.length);
+    });
+
+    it('sends what the form says, and never more words than the vendor takes', async () => {
+      const long = { shot_size: 'x'.repeat(100), lighting: 'y'.repeat(100), camera_movement: 'z'.repeat(100) };
+      const prompt = 'p'.repeat(provider.capabilities.prompt_max - 50);
+      await submitOne({ ...long, prompt, negative_prompt: 'blur', seed: 4294967295 });
+      expect(await double.accepted()).toHaveLength(1);
+    });
+
+    it('adopts a video that comes late', async () => {
+      await double.set({ queued_ms: 0, running_ms: 0, ends: 'never' });
+      const taskId = await submitOne();
+      expect(await provider.check(taskId, open())).toMatchObject({ state: 'running' });
+      await double.set({ ends: 'completed' });
+      expect(await provider.check(taskId, open())).toMatchObject({ state: 'completed' });
+    });
+
+    it('tells a task that failed at the vendor from a question that failed', async () => {
+      await double.set({ queued_ms: 0, running_ms: 0, ends: 'failed' });
+      const taskId = await submitOne();
+      expect(await provider.check(taskId, open())).toMatchObject({ state: 'failed', code: 'TASK_FAILED' });
+    });
+
+    it('keeps a task with an unknown status word running', async () => {
+      const taskId = await submitOne();
+      await double.script([{ match: task, body: subject.unknownStatus(taskId) }]);
+      expect(await provider.check(taskId, open())).toMatchObject({ state: 'running' });
+    });
+
+    it('says that a create was refused, with our code', async () => {
+      const job = await makeJob(provider);
+      for (const [answer, code] of [
+        [subject.moderated, 'CONTENT_REFUSED'],
+        [subject.outOfCredits, 'PROVIDER_QUOTA'],
+      ] as const) {
+        await double.script([{ match: create, ...answer }]);
+        expect(await provider.submit(job, open())).toMatchObject({ state: 'refused', code });
+      }
+      await double.script([]);
+      await double.set({ api_key: 'another-key' });
+      expect(await provider.submit(job, open())).toMatchObject({ state: 'refused', code: 'PROVIDER_AUTH' });
+      expect(await double.accepted()).toHaveLength(0);
+    });
+
+    it('says that a create was not taken, and when to come back, in seconds or as a date', async () => {
+      const job = await makeJob(provider);
+      await double.script([{ match: create, ...subject.rateLimited, headers: { 'Retry-After': '7' } }]);
+      expect(await provider.submit(job, open())).toMatchObject({
+        state: 'not_accepted',
+        code: 'PROVIDER_RATE_LIMITED',
+        retryAfterMs: 7000,
+      });
+
+      const date = new Date(Date.now() + 9000).toUTCString();
+      await double.script([{ match: create, ...subject.unavailable, headers: { 'Retry-After': date } }]);
+      const later = (await provider.submit(job, open())) as { state: string; retryAfterMs: number };
+      expect(later.state).toBe('not_accepted');
+      expect(later.retryAfterMs).toBeGreaterThan(5000);
+      expect(later.retryAfterMs).toBeLessThanOrEqual(9000);
+      expect(await double.accepted()).toHaveLength(0);
+    });
+
+    it('throws when nobody knows whether a create was taken, after one request', async () => {
+      const faults: [Partial<Rule>, string][] = [
+        [{ delay_ms: 4 * deadlineMs }, 'PROVIDER_TIMEOUT'],
+        [{ drip: { bytes: 1, every_ms: 150 } }, 'PROVIDER_TIMEOUT'],
+        [{ accept_then_die: true }, 'PROVIDER_FAILED'],
+        [{ cut: true }, 'PROVIDER_FAILED'],
+        [{ status: 500, body: '<html>oops</html>', work: true }, 'PROVIDER_FAILED'],
+        [{ status: 502, body: '', work: true }, 'PROVIDER_FAILED'],
+        [{ status: 504, body: '<html>gateway</html>', work: true }, 'PROVIDER_FAILED'],
+        [{ status: 503, body: '<html>proxy</html>', work: true }, 'PROVIDER_FAILED'],
+      ];
+      for (const [fault, code] of faults) {
+        const job = await makeJob(provider);
+        await double.reset();
+        const ready = provider.prepare ? { ...job, prepared: (await makeJob(provider)).prepared } : job;
+        await double.script([{ match: create, ...fault }]);
+        const error = await errorOf(provider.submit(ready, open()));
+        expect([fault, error.code, error.unsent]).toEqual([fault, code, false]);
+        expect(await creates()).toHaveLength(1);
+        expect(await double.accepted()).toHaveLength(1);
+      }
+    });
+
+    it('throws when the answer to a create makes no sense, and does not invent an id', async () => {
+      const job = await makeJob(provider);
+      for (const body of [
+        '<html>fine</html>',
+        '',
+        'null',
+        '[]',
+        {},
+        { id: '' },
+        { id: 7 },
+        { code: 0, data: {} },
+        { code: 0 },
+      ]) {
+        await double.script([{ match: create, body }]);
+        expect([body, (await errorOf(provider.submit(job, open()))).code]).toEqual([body, 'PROVIDER_BAD_REPLY']);
+      }
+    });
+
+    it('throws when the answer about a task makes no sense, is missing or is about another task', async () => {
+      const taskId = await submitOne();
+      const faults: [Partial<Rule>, string][] = [
+        [{ body: '<html>fine</html>' }, 'PROVIDER_BAD_REPLY'],
+        [{ body: {} }, 'PROVIDER_BAD_REPLY'],
+        [{ body: '[]' }, 'PROVIDER_BAD_REPLY'],
+        [{ body: subject.foreignTask }, 'PROVIDER_BAD_REPLY'],
+        [{ status: 500, body: '<html>oops</html>' }, 'PROVIDER_FAILED'],
+        [{ delay_ms: 4 * deadlineMs }, 'PROVIDER_TIMEOUT'],
+        [{ accept_then_die: true }, 'PROVIDER_FAILED'],
+      ];
+      for (const [fault, code] of faults) {
+        await double.script([{ match: task, ...fault }]);
+        expect([fault, (await errorOf(provider.check(taskId, open()))).code]).toEqual([fault, code]);
+      }
+      await double.script([]);
+      expect((await errorOf(provider.check('no-such-task', open()))).code).toBe('PROVIDER_BAD_REPLY');
+    });
+
+    it('throws with the time to wait when it asks for a task too often', async () => {
+      const taskId = await submitOne();
+      await double.script([{ match: task, ...subject.rateLimited, headers: { 'Retry-After': '7' } }]);
+      expect(await errorOf(provider.check(taskId, open()))).toMatchObject({
+        code: 'PROVIDER_RATE_LIMITED',
+        retryAfterMs: 7000,
+      });
+    });
+
+    it('throws when the key is refused while a task runs', async () => {
+      const taskId = await submitOne();
+      await double.set({ api_key: 'another-key' });
+      expect((await errorOf(provider.check(taskId, open()))).code).toBe('PROVIDER_AUTH');
+    });
+
+    it('stops asking when the caller gives up', async () => {
+      const taskId = await submitOne();
+      await double.script([{ match: task, delay_ms: 10_000 }]);
+      const controller = new AbortController();
+      const asked = errorOf(provider.check(taskId, controller.signal));
+      controller.abort();
+      expect((await asked).code).toBe('PROVIDER_TIMEOUT');
+    });
+
+    it('follows no redirect, so that neither the key nor the picture goes elsewhere', async () => {
+      let strangers = 0;
+      const stranger = http.createServer((_request, response) => {
+        strangers += 1;
+        response.end('{}');
+      });
+      stranger.listen(0, '127.0.0.1');
+      await once(stranger, 'listening');
+      const address = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}/`;
+      const taskId = await submitOne();
+      const job = await makeJob(provider);
+      await double.script([
+        { match: create, redirect: address },
+        { match: task, redirect: address },
+      ]);
+      expect((await errorOf(provider.submit(job, open()))).code).toBe('PROVIDER_FAILED');
+      expect((await errorOf(provider.check(taskId, open()))).code).toBe('PROVIDER_FAILED');
+      stranger.close();
+      expect(strangers).toBe(0);
+    });
+
+    it('keeps the key out of errors and reasons, even when the vendor repeats it', async () => {
+      const taskId = await submitOne();
+      const job = await makeJob(provider);
+      const body = { code: 1002, error: `bad key ${canaryKey}`, message: `bad key ${canaryKey}` };
+      await double.script([
+        { match: create, status: 401, body },
+        { match: task, status: 401, body },
+      ]);
+      const refused = await provider.submit(job, open());
+      const error = await errorOf(provider.check(taskId, open()));
+      expect(refused).toMatchObject({ state: 'refused', code: 'PROVIDER_AUTH' });
+      expect(error.code).toBe('PROVIDER_AUTH');
+      await double.script([{ match: task, accept_then_die: true }]);
+      const lost = await errorOf(provider.check(taskId, open()));
+      expect(inspect([refused, error, lost], { depth: 10, showHidden: true })).not.toContain(canaryKey);
+    });
+
+    it('pays once for one attempt that is sent twice, where the vendor can tell', async () => {
+      const job = await makeJob(provider);
+      const first = await provider.submit(job, open());
+      expect(first).toMatchObject({ state: 'accepted' });
+      if (provider.capabilities.deduplication === 'none') return;
+      expect(await provider.submit(job, open())).toEqual(first);
+      expect(await double.accepted()).toHaveLength(1);
+    });
+
+    it('finds the task of an attempt whose answer was lost, where the vendor has a list', async () => {
+      expect(provider.lookup !== undefined).toBe(provider.capabilities.deduplication === 'lookup');
+      if (!provider.lookup) return;
+      const job = await makeJob(provider);
+      expect(await provider.lookup(job.attempt_id, open())).toBeNull();
+      await double.script([{ match: create, accept_then_die: true }]);
+      await errorOf(provider.submit(job, open()));
+      const [accepted] = await double.accepted();
+      expect(await provider.lookup(job.attempt_id, open())).toBe(accepted!.task_id);
+    });
+
+    it('cancels a task, and takes it well when it is gone already, where the vendor can', async () => {
+      expect(provider.cancel !== undefined).toBe(provider.capabilities.cancel);
+      if (!provider.cancel) return;
+      const taskId = await submitOne();
+      await provider.cancel(taskId, open());
+      await provider.cancel(taskId, open());
+      expect((await errorOf(provider.check(taskId, open()))).code).toBe('PROVIDER_BAD_REPLY');
+    });
+
+    it('knows that nothing was sent when the vendor cannot be reached', async () => {
+      const job = await makeJob(provider);
+      await double.stop();
+      expect(await errorOf(provider.submit(job, open()))).toMatchObject({ code: 'PROVIDER_FAILED', unsent: true });
+    });
+  });
+}

@@ -1,0 +1,146 @@
+import nock from 'nock';
+import sharp from 'sharp';
+import type { VideoProvider } from '../../src/utils/define';
+import { canaryKey, describeVideoProvider, errorOf, loadVideoProvider, makeJob, open } from './video-provider.suite';
+
+const host = 'https://runway.test';
+const taskId = '17f20503-6c24-4c16-946b-35dbbce2af2f';
+
+describeVideoProvider({
+  name: 'runway',
+  create: 'POST /v1/image_to_video',
+  task: 'GET /v1/tasks/',
+  moderated: { status: 400, body: { error: 'Refused.', failureCode: 'SAFETY.INPUT.TEXT' } },
+  outOfCredits: { status: 400, body: { error: 'You do not have enough credits to run this task.' } },
+  rateLimited: { status: 429, body: { error: 'Daily task limit reached.' } },
+  unavailable: { status: 503, body: { error: 'Try again later.' } },
+  foreignTask: { id: 'someone-else', status: 'SUCCEEDED', output: ['https://runway.test/other.mp4'] },
+  unknownStatus: (id) => ({ id, status: 'POLISHING' }),
+});
+
+describe('the provider runway', () => {
+  let runway: VideoProvider;
+
+  beforeAll(() => {
+    runway = loadVideoProvider('runway', {
+      RUNWAY_API_KEY: canaryKey,
+      RUNWAY_BASE_URL: host,
+      RUNWAY_MODEL: '',
+      RUNWAY_VERSION: '',
+    });
+  });
+  afterEach(() => nock.cleanAll());
+  afterAll(() => nock.restore());
+
+  const check = (task: object) => {
+    nock(host)
+      .get(`/v1/tasks/${taskId}`)
+      .reply(200, { id: taskId, createdAt: '2026-11-23T10:00:00Z', ...task });
+    return runway.check(taskId, open());
+  };
+
+  it('sends the key, the version, and the picture as a data URI below 5 MiB', async () => {
+    let body: Record<string, unknown> = {};
+    nock(host, { reqheaders: { authorization: `Bearer ${canaryKey}`, 'x-runway-version': '2024-11-06' } })
+      .post('/v1/image_to_video', (sent: Record<string, unknown>) => Boolean((body = sent)))
+      .reply(200, { id: taskId, estimatedCost: { credits: 60 } });
+    const job = await makeJob(runway, { camera_movement: 'pan_left', negative_prompt: 'blur', seed: 0 });
+    expect(await runway.submit(job, open())).toEqual({ state: 'accepted', taskId });
+    const { promptImage, ...others } = body;
+    expect(others).toEqual({
+      model: 'gen4.5',
+      promptText: 'The lighthouse lamp turns. the camera pans left',
+      ratio: '1280:720',
+      duration: 5,
+      seed: 0,
+    });
+    expect(promptImage).toMatch(/^data:image\/jpeg;base64,\/9j\//);
+    expect((promptImage as string).length).toBeLessThan(5 * 1024 * 1024);
+  });
+
+  it('crops the picture of a 21:9 shot to 2:1, the widest that is taken', async () => {
+    const { picture } = await makeJob(runway, { aspect_ratio: '21:9' });
+    const { width, height } = await sharp(picture).metadata();
+    expect(width / height).toBeCloseTo(2, 1);
+    expect(width / height).toBeLessThanOrEqual(2);
+  });
+
+  it.each([
+    ['PENDING', {}, { state: 'queued' }],
+    ['THROTTLED', {}, { state: 'queued' }],
+    ['RUNNING', { progress: 0.4 }, { state: 'running', progress: 0.4 }],
+    ['RUNNING', { progress: 'half' }, { state: 'running', progress: null }],
+    ['SUCCEEDED', { output: ['https://cdn.test/a.mp4'] }, { state: 'completed', url: 'https://cdn.test/a.mp4' }],
+    ['CANCELLED', { cost: { credits: 0 } }, { state: 'failed', code: 'CANCELLED', charged: 'no' }],
+    ['CANCELED', { cost: { credits: 60 } }, { state: 'failed', code: 'CANCELLED', charged: 'yes' }],
+    ['CANCELLED', {}, { state: 'failed', code: 'CANCELLED', charged: 'maybe' }],
+    ['constructor', {}, { state: 'running' }],
+  ])('reads the status %s with %j', async (status, fields, expected) => {
+    expect(await check({ status, ...fields })).toMatchObject(expected);
+  });
+
+  it.each([
+    ['SAFETY.INPUT.TEXT', 'CONTENT_REFUSED'],
+    ['SAFETY.OUTPUT.VIDEO', 'CONTENT_REFUSED'],
+    ['INPUT_PREPROCESSING.SAFETY.TEXT', 'CONTENT_REFUSED'],
+    ['ASSET.INVALID', 'INVALID_INPUT'],
+    ['THIRD_PARTY.INPUT_VALIDATION', 'INVALID_INPUT'],
+    ['INTERNAL.BAD_OUTPUT.CODE01', 'TASK_FAILED'],
+    ['INTERNAL', 'TASK_FAILED'],
+    ['INPUT_PREPROCESSING.INTERNAL', 'TASK_FAILED'],
+    ['THIRD_PARTY.UNAVAILABLE', 'TASK_FAILED'],
+    ['SOMETHING.NEW', 'TASK_FAILED'],
+    [undefined, 'TASK_FAILED'],
+  ])('reads the failure code %s as %s', async (failureCode, code) => {
+    const failed = await check({ status: 'FAILED', failure: 'It did not work', failureCode, cost: { credits: 0 } });
+    expect(failed).toMatchObject({ state: 'failed', code, charged: 'no' });
+  });
+
+  it.each([
+    ['SAFETY.INPUT.TEXT', { credits: 60 }, 'yes'],
+    ['SAFETY.INPUT.TEXT', { credits: 0 }, 'no'],
+    ['SAFETY.INPUT.TEXT', undefined, 'yes'],
+    ['INTERNAL.BAD_OUTPUT', undefined, 'maybe'],
+    [undefined, null, 'maybe'],
+  ])('says of a failure %s with the cost %j that it was charged: %s', async (failureCode, cost, charged) => {
+    expect(await check({ status: 'FAILED', failureCode, cost })).toMatchObject({ state: 'failed', charged });
+  });
+
+  it('takes a finished task without a video for a bad answer', async () => {
+    expect((await errorOf(check({ status: 'SUCCEEDED', output: [] }))).code).toBe('PROVIDER_BAD_REPLY');
+  });
+
+  it.each([
+    [400, { error: 'Validation of body failed', issues: [] }, 'INVALID_INPUT'],
+    [400, { error: 'You do not have enough credits to run this task.' }, 'PROVIDER_QUOTA'],
+    [401, { error: 'Unauthorized' }, 'PROVIDER_AUTH'],
+    [402, {}, 'PROVIDER_QUOTA'],
+    [403, {}, 'PROVIDER_AUTH'],
+    [404, {}, 'PROVIDER_NOT_CONFIGURED'],
+    [405, {}, 'PROVIDER_NOT_CONFIGURED'],
+    [413, '<html>too large</html>', 'INVALID_INPUT'],
+    [422, {}, 'INVALID_INPUT'],
+  ])('takes a create answered with %i %j as refused', async (status, body, code) => {
+    nock(host).post('/v1/image_to_video').reply(status, body);
+    expect(await runway.submit(await makeJob(runway), open())).toMatchObject({ state: 'refused', code });
+  });
+
+  it.each([408, 409, 500, 502, 504])('does not know what became of a create answered with %i', async (status) => {
+    nock(host).post('/v1/image_to_video').reply(status, { error: 'oops' });
+    expect((await errorOf(runway.submit(await makeJob(runway), open()))).code).toBe('PROVIDER_FAILED');
+  });
+
+  it('cancels with DELETE, and says when that failed', async () => {
+    nock(host).delete(`/v1/tasks/${taskId}`).reply(204);
+    await runway.cancel!(taskId, open());
+    nock(host).delete(`/v1/tasks/${taskId}`).reply(404, { error: 'Not found.' });
+    await runway.cancel!(taskId, open());
+    nock(host).delete(`/v1/tasks/${taskId}`).reply(500);
+    expect((await errorOf(runway.cancel!(taskId, open()))).code).toBe('PROVIDER_FAILED');
+  });
+
+  it('never lets an id lead to another address', async () => {
+    nock(host).get('/v1/tasks/..%2Forganization').reply(404);
+    expect((await errorOf(runway.check('../organization', open()))).code).toBe('PROVIDER_BAD_REPLY');
+  });
+});
