@@ -46,8 +46,8 @@ const mongodArguments = [
 setDefaultValue(ResolveConfigVariables.SYSTEM_BINARY_VERSION_CHECK, 'false');
 
 /**
- * Starts a real mongod as a replica set of one on loopback, with its data in `<dataFolder>/db`; returns once it takes writes.
- * One that dies is started again on the same port. Throws DATABASE_UNAVAILABLE, also where another server has the folder.
+ * Starts a real mongod as a replica set of one on loopback, with its data in `<dataFolder>/db`; returns once it takes
+ * writes. One that dies is started again on the same port. Throws DATABASE_UNAVAILABLE, as when another has the folder.
  */
 export async function startEmbedded(dataFolder: string = config.DATA_DIR): Promise<Embedded> {
   const dbPath = path.join(dataFolder, 'db');

@@ -71,9 +71,12 @@ function judgeByStatus({ label, model, keyVariable, modelVariable }: Service, st
   return ['PROVIDER_FAILED', sentence];
 }
 
+// The key of this service, whatever else looks like one, and what a vendor quotes of the picture.
 function withoutSecrets(text: string, key: string | undefined): string {
-  const unkeyed = key ? text.replaceAll(key, '***') : text;
-  return unkeyed.replace(/[A-Za-z0-9+/=]{80,}/g, '…').slice(0, maxVendorText);
+  return (key ? text.replaceAll(key, '***') : text)
+    .replace(/\bsk-[\w*-]{6,}/g, '***')
+    .replace(/[A-Za-z0-9+/=]{80,}/g, '…')
+    .slice(0, maxVendorText);
 }
 
 const toObject = (value: unknown) =>

@@ -50,7 +50,7 @@ const models: Record<string, Model> = {
 const modelOf = (name: string) => models[name] ?? turbo;
 const model = modelOf(values.KLING_MODEL);
 
-const envelopeShape = z.object({ code: z.number(), data: z.unknown() });
+const envelopeShape = z.object({ code: z.number(), data: z.unknown().optional() });
 const createdShape = z.object({ id: z.string().min(1).max(200) });
 const tasksShape = z.array(
   z.object({

@@ -134,7 +134,7 @@ const frameCorners = [
 
 function wallQuad(wall: Wall, e: number): Point[] {
   const { x: left, y: top, width, height } = corridor[wall];
-  const nearer = 1 - 0.22 * e;
+  const nearer = 1 - 0.18 * e;
   return frameCorners.map(([right, down]) => {
     const [x, y] = [left + right * width, top + down * height];
     const isOuter = x % 1 === 0 && y % 1 === 0;

@@ -52,9 +52,7 @@ const jobShape = z.object({
   billing: z.object({ state: z.string().nullish(), charge_micro_usd: z.number().nullish() }).nullish().catch(null),
 });
 type Job = z.infer<typeof jobShape>;
-const refusalShape = z
-  .object({ id: z.string().nullish().catch(null), error: faultShape.nullish().catch(null) })
-  .nullable();
+const refusalShape = z.object({ error: faultShape.nullish().catch(null) }).nullable();
 
 /** Pika's first-party API (P1 to P9). */
 export default defineVideoProvider({
@@ -97,9 +95,9 @@ export default defineVideoProvider({
 
   async submit(job, signal) {
     const path = `/v1/media/pika/${job.model}/image-to-video`;
-    const reply = await ask('POST', path, signal, job.prepared, { 'Idempotency-Key': keyOf(job.attempt_id) });
+    const reply = await ask('POST', path, signal, job.prepared, { 'Idempotency-Key': job.attempt_id });
     if (isSuccess(reply)) return { state: 'accepted', taskId: parseReply(createdShape, reply.json, service.label).id };
-    return readRefusal(reply, job.attempt_id);
+    return readRefusal(reply);
   },
 
   async check(taskId, signal) {
@@ -151,15 +149,6 @@ function isSafeTarget(address: string): boolean {
   return protocol === 'https:' || (protocol === 'http:' && !config.isProduction && isLoopback(hostname));
 }
 
-// A job that was refused is replayed under its key for ever (P3), so the next try of that attempt needs another key.
-// After a restart the count begins again, and the replays of the refused jobs lead back to the last key.
-const refusedJobs = new Map<string, number>();
-
-function keyOf(attemptId: string): string {
-  const count = refusedJobs.get(attemptId);
-  return count ? `${attemptId}-${count}` : attemptId;
-}
-
 // P4, P12. Codes that are missing here, such as `internal`, say nothing about a create and TASK_FAILED about a job.
 const codes = new Map<string, ErrorCode>([
   ['invalid_input', 'INVALID_INPUT'],
@@ -191,7 +180,7 @@ const statuses: Record<number, ErrorCode> = {
 
 const refusalOf = ({ json }: HttpReply) => parseReply(refusalShape.catch(null), json, service.label);
 
-function readRefusal(reply: HttpReply, attemptId: string): Submitted {
+function readRefusal(reply: HttpReply): Submitted {
   const { status, retryAfterMs } = reply;
   // Another body stands under our key, so nobody knows what became of ours.
   if (status === 409) throw replyError(service, reply);
@@ -199,7 +188,7 @@ function readRefusal(reply: HttpReply, attemptId: string): Submitted {
   const refusal = refusalOf(reply);
   const code = faultOf(reply);
   if (code === 'PROVIDER_RATE_LIMITED' || (code === 'PROVIDER_FAILED' && refusal)) {
-    if (refusal?.id) refusedJobs.set(attemptId, (refusedJobs.get(attemptId) ?? 0) + 1);
+    // A refused job may be replayed under its key (P3), but a new key could pay twice: that is left to the next click.
     return { state: 'not_accepted', code, reason, retryAfterMs };
   }
   if (!code || code === 'PROVIDER_FAILED') throw replyError(service, reply);

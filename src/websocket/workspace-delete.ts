@@ -1,6 +1,6 @@
 import { clientMessage, objectId, requestIdsKept } from '../contract';
 import { notApplied, Workspace, workspaceNotFound } from '../db/mongodb';
-import { dropUnsentJob } from '../services/generation';
+import { dropUnsentJob } from '../services/attempt-sending';
 import { defineMessage } from '../utils/define';
 import { logger } from '../utils/logger';
 

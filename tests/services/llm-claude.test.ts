@@ -87,25 +87,21 @@ describe('Claude', () => {
     expect(loadProvider('claude', {}).settings.missing).toEqual(['ANTHROPIC_API_KEY']);
   });
 
-  it('of a model without schema gets it in the rules, and that is remembered', async () => {
-    const refusal = vendorError('invalid_request_error', 'output_config.format: not supported by this model');
-    const { bodies } = answerWith(host, [400, refusal], [200, good], [200, good]);
+  it('is asked without what its model does not know, with the schema in the rules instead, from then on', async () => {
+    const noEffort = vendorError('invalid_request_error', 'This model does not support the effort parameter.');
+    const noFormat = vendorError('invalid_request_error', 'output_config.format: not supported by this model');
+    const { bodies } = answerWith(host, [400, noEffort], [400, noFormat], [200, good], [200, good]);
     const claude = loadProvider('claude', env);
     await claude.suggest(question, still());
     await claude.suggest(question, still());
+    const format = { type: 'json_schema', schema: question.schema };
     expect(bodies.map((body) => body.output_config)).toEqual([
-      { effort: 'low', format: { type: 'json_schema', schema: question.schema } },
-      { effort: 'low' },
-      { effort: 'low' },
+      { effort: 'low', format },
+      { format },
+      undefined,
+      undefined,
     ]);
-    expect(bodies[1]?.system).toContain(JSON.stringify(question.schema));
-  });
-
-  it('of a model without effort is asked without', async () => {
-    const refusal = vendorError('invalid_request_error', 'This model does not support the effort parameter.');
-    const { bodies } = answerWith(host, [400, refusal], [200, good]);
-    await loadProvider('claude', env).suggest(question, still());
-    expect(bodies[1]?.output_config).toEqual({ format: { type: 'json_schema', schema: question.schema } });
+    expect(bodies[3]?.system).toContain(JSON.stringify(question.schema));
   });
 
   it('of an older server is asked without output_config', async () => {
@@ -182,6 +178,6 @@ describeLlmProvider('claude', {
   variables: (url, secret) => ({ ANTHROPIC_API_KEY: secret, ANTHROPIC_BASE_URL: url }),
   path: '/v1/messages',
   moderated: { status: 200, body: reply([], 'refusal') },
-  withoutCredit: { status: 402, body: vendorError('billing_error') },
+  withoutCredit: { status: 402, body: vendorError('billing_error', 'no') },
   empty: reply([]),
 });

@@ -63,24 +63,6 @@ describe('Qwen', () => {
   it('is not ready without a key', () => {
     expect(loadProvider('qwen', {}).settings.missing).toEqual(['DASHSCOPE_API_KEY']);
   });
-
-  it('of an older model is asked for json_object, with the schema and the word JSON in the rules', async () => {
-    const refusal = {
-      error: { message: "'response_format.type' json_schema is not supported", code: 'invalid_parameter_error' },
-    };
-    const bodies = answerWith(host, [400, refusal], [200, completion(answer)]);
-    await loadProvider('qwen', env).suggest(question, still());
-    expect(bodies[1]?.response_format).toEqual({ type: 'json_object' });
-    expect(bodies[1]?.messages[0]?.content).toMatch(/JSON schema/);
-  });
-
-  it('that always thinks is asked without JSON mode and without the switch', async () => {
-    const jsonMode = { error: { message: 'Json mode response is not supported when enable_thinking is true' } };
-    const always = { error: { message: 'parameter enable_thinking must be true', code: 'invalid_parameter_error' } };
-    const bodies = answerWith(host, [400, always], [400, jsonMode], [400, jsonMode], [200, completion(answer)]);
-    await loadProvider('qwen', env).suggest(question, still());
-    expect(Object.keys(bodies[3] ?? {}).sort()).toEqual(['messages', 'model']);
-  });
 });
 
 describe('the errors of Qwen', () => {

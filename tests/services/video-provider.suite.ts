@@ -32,7 +32,7 @@ export type VideoSubject = {
 };
 
 export const canaryKey = 'key_canary0123456789abcdef';
-const deadlineMs = 400;
+const deadlineMs = 1000;
 const pictureFile = path.join(mkdtempSync(path.join(os.tmpdir(), 'video-provider-')), 'picture.png');
 
 /** Loads a provider file anew, with these variables. */

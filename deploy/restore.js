@@ -1,0 +1,151 @@
+const { createReadStream } = require('node:fs');
+const { lstat, mkdir, readFile, rename, rm } = require('node:fs/promises');
+const path = require('node:path');
+const { createInterface } = require('node:readline');
+const {
+  Refusal,
+  copyDurably,
+  factsOf,
+  fileInEntry,
+  manifestFormat,
+  readConfig,
+  runCommand,
+  syncFolder,
+  withDatabase,
+} = require('./store.js');
+
+const documentsInABatch = 100;
+const namespaceMissing = 26;
+
+runCommand('restore.sh ENTRY', restore);
+
+async function restore(folder) {
+  const entry = path.resolve(folder);
+  const config = readConfig();
+  const manifest = await readManifest(entry);
+  for (const file of manifest.files) await checkFile(entry, file);
+
+  await withDatabase(config, async (_client, database, ejson) => {
+    const names = Object.keys(manifest.collections);
+    for (const name of names) await load(database, entry, name, manifest.collections[name], ejson);
+    const settled = await settleUnsent(database.collection(loading('workspaces')));
+    for (const file of manifest.files) await bringBack(entry, file.path, file, config);
+    // Until here the database is as it was.
+    for (const name of names) await database.renameCollection(loading(name), name, { dropTarget: true });
+    tell(manifest, settled);
+  });
+}
+
+function tell({ collections, files, created_at: createdAt }, settled) {
+  const uploads = files.filter(({ path: name }) => name.startsWith('uploads/')).length;
+  const lines = [
+    `Restored ${collections.workspaces.documents} workspaces and ${uploads} files as of ${createdAt}.`,
+    ...(settled > 0
+      ? [`${settled} generations were on their way out at that time; they are not sent again, and say so.`]
+      : []),
+    'Restart the server if it was running, so that open browsers load the list again.',
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+// ---- the check, before anything is touched
+
+async function readManifest(entry) {
+  const refuse = (why) => new Refusal(`${entry} is not a whole backup (${why}); nothing was changed.`);
+  const text = await readFile(path.join(entry, 'manifest.json'), 'utf8').catch(() => {
+    throw refuse('it has no manifest.json');
+  });
+  let manifest;
+  try {
+    manifest = JSON.parse(text);
+  } catch {
+    throw refuse('its manifest.json is cut off');
+  }
+  if (manifest.format !== manifestFormat) throw refuse(`its manifest is not of the format ${manifestFormat}`);
+  const bad = manifest.files.find((file) => !fileInEntry.test(file.path));
+  if (bad) throw refuse(`its manifest names ${JSON.stringify(bad.path)}`);
+  for (const name of ['workspaces', ...Object.keys(manifest.collections)]) {
+    const isListed = manifest.files.some((file) => file.path === dumpOf(name));
+    if (!isListed) throw refuse(`it has no dump of ${name}`);
+  }
+  return manifest;
+}
+
+async function checkFile(entry, { path: name, size, sha256 }) {
+  const file = path.join(entry, name);
+  const found = await lstat(file).catch(() => null);
+  const refuse = (why) => new Refusal(`${entry} is not a whole backup (${name} ${why}); nothing was changed.`);
+  if (!found?.isFile()) throw refuse('is missing');
+  if (found.size !== size) throw refuse(`has ${found.size} bytes instead of ${size}`);
+  if ((await factsOf(file)).sha256 !== sha256) throw refuse('was changed since it was written');
+}
+
+// ---- the database
+
+const dumpOf = (collection) => `database/${encodeURIComponent(collection)}.ejson`;
+const loading = (collection) => `restoring.${collection}`;
+
+/** Loads a collection with its indexes under another name, so that the switch at the end is one step. */
+async function load(database, entry, name, { documents, indexes }, ejson) {
+  const collection = database.collection(loading(name));
+  await collection.drop().catch((error) => {
+    if (error.code !== namespaceMissing) throw error;
+  });
+  await database.createCollection(loading(name));
+  let batch = [];
+  let count = 0;
+  for await (const line of createInterface({ input: createReadStream(path.join(entry, dumpOf(name))) })) {
+    batch.push(ejson.parse(line, { relaxed: false }));
+    count += 1;
+    if (batch.length < documentsInABatch) continue;
+    await collection.insertMany(batch);
+    batch = [];
+  }
+  if (batch.length > 0) await collection.insertMany(batch);
+  if (count !== documents) throw new Refusal(`The dump of ${name} has ${count} documents instead of ${documents}.`);
+  const wanted = indexes.filter((index) => index.name !== '_id_').map(({ v, ns, ...index }) => index);
+  if (wanted.length > 0) await collection.createIndexes(wanted);
+}
+
+/**
+ * Nobody knows what became of a paid request that was on its way out when the backup was made, so that it must not go out
+ * again: it becomes SUBMIT_UNKNOWN, and the next click has to say that a second charge is accepted.
+ */
+async function settleUnsent(workspaces) {
+  const { videoErrorOf } = require('../dist/services/outcomes.js');
+  const unsent = { 'job.state': { $in: ['waiting', 'sent'] }, 'job.provider': { $ne: 'local' } };
+  const found = await workspaces.find(unsent, { projection: { 'job.provider': 1 } }).toArray();
+  for (const { _id, job } of found) {
+    const now = new Date();
+    const set = {
+      'job.state': 'unclear',
+      'video.status': 'failed',
+      'video.phase': null,
+      'video.progress': null,
+      'video.error': videoErrorOf('SUBMIT_UNKNOWN', job.provider, 'maybe'),
+      'video.completed_at': now,
+      updated_at: now,
+    };
+    await workspaces.updateOne({ _id }, { $set: set, $inc: { version: 1 } });
+  }
+  return found.length;
+}
+
+// ---- the files
+
+/** Puts a file back at its place. Files that came after the backup stay: their names are never used again, and some are paid. */
+async function bringBack(entry, name, { size, sha256 }, { UPLOAD_DIR: uploads, DATA_DIR: data }) {
+  if (name.startsWith('database/')) return;
+  const target = name.startsWith('accepted/')
+    ? path.join(data, name)
+    : path.join(uploads, name.slice('uploads/'.length));
+  const present = await lstat(target).catch(() => null);
+  if (present?.isFile() && present.size === size && (await factsOf(target)).sha256 === sha256) return;
+
+  await mkdir(path.dirname(target), { recursive: true });
+  const half = `${target}.restoring`;
+  await rm(half, { force: true });
+  await copyDurably(path.join(entry, name), half);
+  await rename(half, target);
+  await syncFolder(path.dirname(target));
+}

@@ -1,0 +1,296 @@
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdir, utimes, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as wait } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import sharp from 'sharp';
+import { config } from '../../src/config';
+import { emptyForm, type FormData } from '../../src/contract';
+import { ffmpegPath } from '../../src/services/media';
+import local from '../../src/services/video-local';
+import type { VideoJob } from '../../src/utils/define';
+
+const root = path.resolve(__dirname, '../..');
+const sample = path.join(root, 'docs/sample.jpg');
+const { signal } = new AbortController();
+
+const job = (attemptId: string, form: Partial<FormData> = {}, imageFile = sample): VideoJob => ({
+  attempt_id: attemptId,
+  model: local.model,
+  form_data: { ...emptyForm, duration_s: 2, ...form },
+  imageFile,
+  prepared: undefined,
+});
+
+const rendersFolder = path.join(config.DATA_DIR, 'renders');
+
+/** Asks as the engine does, until the task has an end; returns the answers. */
+async function follow(taskId: string) {
+  const answers = [];
+  for (;;) {
+    const answer = await local.check(taskId, signal);
+    answers.push(answer);
+    if (answer.state === 'completed' || answer.state === 'failed') return answers;
+    await wait(50);
+  }
+}
+
+async function render(attemptId: string, form: Partial<FormData> = {}, imageFile = sample): Promise<string> {
+  expect(await local.submit(job(attemptId, form, imageFile), signal)).toEqual({ state: 'accepted', taskId: attemptId });
+  const end = (await follow(attemptId)).at(-1);
+  if (end?.state !== 'completed' || !('file' in end)) throw new Error(`ended as ${JSON.stringify(end)}`);
+  return end.file;
+}
+
+/** What ffmpeg says about a file. */
+function describeVideo(file: string) {
+  const { stderr } = spawnSync(ffmpegPath() ?? '', ['-hide_banner', '-i', file], { encoding: 'utf8' });
+  const [, minutes, seconds] = /Duration: \d+:(\d+):([\d.]+)/.exec(stderr) ?? [];
+  const [, width, height] = /Video: h264.* yuv420p.* (\d{3,4})x(\d{3,4})/.exec(stderr) ?? [];
+  const [, framesPerSecond] = /([\d.]+) fps/.exec(stderr) ?? [];
+  return {
+    duration: Number(minutes) * 60 + Number(seconds),
+    size: `${width}x${height}`,
+    framesPerSecond: Number(framesPerSecond),
+  };
+}
+
+/** One frame as a small grey raster. */
+async function frame(file: string, seconds: number): Promise<Buffer> {
+  const parameters = [
+    '-v',
+    'error',
+    '-ss',
+    String(seconds),
+    '-i',
+    file,
+    '-frames:v',
+    '1',
+    '-f',
+    'image2pipe',
+    '-c:v',
+    'png',
+    '-',
+  ];
+  const { stdout } = await promisify(execFile)(ffmpegPath() ?? '', parameters, { encoding: 'buffer', maxBuffer: 1e8 });
+  return stdout;
+}
+
+const grey = async (png: Buffer, size = 64) =>
+  sharp(png).resize(size, size, { fit: 'fill' }).greyscale().raw().toBuffer();
+
+const difference = (one: Buffer, other: Buffer) =>
+  one.reduce((sum, value, index) => sum + Math.abs(value - (other[index] ?? 0)), 0) / one.length;
+
+/** A white cross in the middle of a dark picture, to see where the camera went. */
+async function crossPicture(): Promise<string> {
+  const file = path.join(config.DATA_DIR, 'cross.png');
+  await mkdir(config.DATA_DIR, { recursive: true });
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="1600" height="900"><rect width="1600" height="900" fill="#223"/>
+    <path d="M700 450h200M800 350v200" stroke="#fff" stroke-width="60"/></svg>`;
+  await sharp(Buffer.from(svg)).png().toFile(file);
+  return file;
+}
+
+/** Centre and size of what is bright, in hundredths of the frame. */
+async function brightSpot(file: string, seconds: number) {
+  const pixels = await grey(await frame(file, seconds), 100);
+  const bright = [...pixels].flatMap((value, index) =>
+    value > 128 ? [[index % 100, Math.floor(index / 100)] as const] : [],
+  );
+  const mean = (axis: 0 | 1) => bright.reduce((sum, point) => sum + point[axis], 0) / bright.length;
+  return { x: mean(0), y: mean(1), area: bright.length };
+}
+
+afterAll(async () => {
+  for (const name of readdirSync(rendersFolder)) await local.cancel?.(name, signal);
+});
+
+test('a two second clip comes out with the exact length, rate and size, and tells its progress', async () => {
+  await local.submit(job('plain', { camera_movement: 'push_in', duration_s: 4 }), signal);
+  const answers = await follow('plain');
+  const progress = answers.flatMap((answer) => ('progress' in answer ? [answer.progress ?? 0] : []));
+  expect(progress).toEqual([...progress].sort((one, other) => one - other));
+  expect(progress.some((value) => value > 0 && value < 1)).toBe(true);
+  const { file } = answers.at(-1) as { file: string };
+  const { duration, ...rest } = describeVideo(file);
+  expect(duration).toBeCloseTo(4, 1);
+  expect(rest).toEqual({ size: '1280x720', framesPerSecond: 24 });
+});
+
+test.each([
+  ['9:16', '720x1280'],
+  ['1:1', '960x960'],
+  ['21:9', '1456x624'],
+] as const)('a form that asks for %s gets %s', async (aspectRatio, size) => {
+  expect(describeVideo(await render(`ratio-${size}`, { aspect_ratio: aspectRatio })).size).toBe(size);
+});
+
+describe('the camera', () => {
+  const moveOf = async (id: string) => {
+    const file = await render(`move-${id}`, { camera_movement: id }, await crossPicture());
+    const [start, end] = [await brightSpot(file, 0), await brightSpot(file, 1.9)];
+    return { right: end.x - start.x, down: end.y - start.y, growth: end.area / start.area };
+  };
+
+  test('stands still', async () => {
+    const { right, down, growth } = await moveOf('static');
+    expect([right, down, growth - 1].every((value) => Math.abs(value) < 0.05)).toBe(true);
+  });
+
+  test.each(['pan_left', 'truck_left'])('shows things further to the right after %s', async (id) => {
+    expect((await moveOf(id)).right).toBeGreaterThan(5);
+  });
+
+  test.each(['tilt_up', 'pedestal_up', 'crane_up'])('shows things further down after %s', async (id) => {
+    expect((await moveOf(id)).down).toBeGreaterThan(5);
+  });
+
+  test.each(['push_in', 'zoom_in', '', 'a slow drift, as in a dream', 'constructor'])(
+    'comes nearer with "%s"',
+    async (id) => {
+      expect((await moveOf(id)).growth).toBeGreaterThan(1.2);
+    },
+  );
+
+  test('goes away with pull_out', async () => {
+    expect((await moveOf('pull_out')).growth).toBeLessThan(0.8);
+  });
+
+  test.each(['orbit_left', 'roll', 'handheld', 'dolly_zoom'])('moves and shows no black edge with %s', async (id) => {
+    const white = path.join(config.DATA_DIR, 'white.png');
+    await sharp({ create: { width: 900, height: 900, channels: 3, background: '#fff' } })
+      .png()
+      .toFile(white);
+    const file = await render(`edges-${id}`, { camera_movement: id }, white);
+    for (const seconds of [0, 1, 1.9])
+      expect(Math.min(...(await grey(await frame(file, seconds))))).toBeGreaterThan(245);
+    const moving = await render(`moving-${id}`, { camera_movement: id });
+    expect(difference(await grey(await frame(moving, 0)), await grey(await frame(moving, 1.9)))).toBeGreaterThan(2);
+  });
+});
+
+describe('the light', () => {
+  const colours = async (lighting: string) => {
+    const file = await render(`light-${lighting}`, { lighting, camera_movement: 'static' });
+    const { channels } = await sharp(await frame(file, 0)).stats();
+    const [red = 0, green = 0, blue = 0] = channels.map(({ mean }) => mean);
+    return { warmth: red / blue, brightness: (red + green + blue) / 3 };
+  };
+
+  test('is warm in the golden hour, cool in the blue hour, dark at night, and as it was for free text', async () => {
+    const { channels } = await sharp(sample).stats();
+    const [red = 0, green = 0, blue = 0] = channels.map(({ mean }) => mean);
+    const original = { warmth: red / blue, brightness: (red + green + blue) / 3 };
+    const plain = await colours('just as it is');
+    expect(Math.abs(plain.warmth - original.warmth)).toBeLessThan(0.03);
+    expect(Math.abs(plain.brightness - original.brightness)).toBeLessThan(3);
+    expect((await colours('golden_hour')).warmth).toBeGreaterThan(plain.warmth * 1.15);
+    expect((await colours('blue_hour')).warmth).toBeLessThan(plain.warmth * 0.85);
+    expect((await colours('night')).brightness).toBeLessThan(plain.brightness * 0.7);
+    expect((await colours('high_key')).brightness).toBeGreaterThan(plain.brightness * 1.15);
+  });
+});
+
+test('a photo that was taken upright stands upright', async () => {
+  const file = path.join(config.DATA_DIR, 'upright.jpg');
+  const left = { create: { width: 300, height: 400, channels: 3 as const, background: '#fff' } };
+  // Orientation 6 turns the picture clockwise: its left half is seen on top.
+  await sharp({ create: { width: 600, height: 400, channels: 3, background: '#000' } })
+    .composite([{ input: left, left: 0, top: 0 }])
+    .withMetadata({ orientation: 6 })
+    .jpeg()
+    .toFile(file);
+  const video = await render('upright', { camera_movement: 'static', aspect_ratio: '3:4' }, file);
+  const pixels = await grey(await frame(video, 0), 10);
+  expect(pixels[5]).toBeGreaterThan(240);
+  expect(pixels[95]).toBeLessThan(15);
+});
+
+describe('a task', () => {
+  test('is one task however often it is submitted', async () => {
+    const both = await Promise.all([local.submit(job('twice'), signal), local.submit(job('twice'), signal)]);
+    expect(both).toEqual([
+      { state: 'accepted', taskId: 'twice' },
+      { state: 'accepted', taskId: 'twice' },
+    ]);
+    expect(readdirSync(rendersFolder).filter((name) => name.startsWith('twice'))).toEqual(['twice']);
+    await follow('twice');
+  });
+
+  test('waits for its turn when all cores are busy, and can be cancelled while it waits or runs', async () => {
+    const names = Array.from({ length: availableParallelism() + 2 }, (_, index) => `busy-${index}`);
+    for (const name of names) await local.submit(job(name, { duration_s: 15 }), signal);
+    const states = await Promise.all(names.map(async (name) => (await local.check(name, signal)).state));
+    expect(states.slice(-2)).toEqual(['queued', 'queued']);
+    expect(states.slice(0, -2)).not.toContain('queued');
+    for (const name of names.reverse()) await local.cancel?.(name, signal);
+    expect(readdirSync(rendersFolder).filter((name) => name.startsWith('busy'))).toEqual([]);
+    const { stdout } = await promisify(execFile)('ps', ['-eo', 'args']);
+    expect(stdout).not.toContain(rendersFolder);
+    expect(await local.check('busy-0', signal)).toMatchObject({ state: 'failed', charged: 'no' });
+    await render('after-busy');
+  });
+
+  test('that died with its process is rendered again when it is asked for', async () => {
+    const script = `
+      const local = require('./src/services/video-local').default;
+      const { signal } = new AbortController();
+      local.submit(${JSON.stringify(job('killed', { duration_s: 3 }))}, signal).then(async () => {
+        for (;;) if ((await local.check('killed', signal)).progress > 0) break; else await new Promise((r) => setTimeout(r, 20));
+        console.log('running');
+      });`;
+    const child = spawn(process.execPath, ['--import', 'tsx', '-e', script], { cwd: root, env: process.env });
+    await new Promise((resolve) => createInterface(child.stdout).once('line', resolve));
+    child.kill('SIGKILL');
+    await new Promise((resolve) => child.once('close', resolve));
+    expect(existsSync(path.join(rendersFolder, 'killed/video.mp4'))).toBe(false);
+    const end = (await follow('killed')).at(-1) as { file: string };
+    expect(describeVideo(end.file).duration).toBeCloseTo(3, 1);
+  });
+
+  test('is refused, free of charge, when the picture cannot be read', async () => {
+    expect(await local.submit(job('no-picture', {}, '/nowhere.png'), signal)).toMatchObject({
+      state: 'refused',
+      code: 'IMAGE_UNREADABLE',
+      charged: 'no',
+    });
+    expect(existsSync(path.join(rendersFolder, 'no-picture'))).toBe(false);
+  });
+
+  test('fails with the words of ffmpeg when its files are damaged', async () => {
+    await mkdir(path.join(rendersFolder, 'damaged'), { recursive: true });
+    await writeFile(path.join(rendersFolder, 'damaged/still.png'), 'no picture');
+    const { camera_movement, lighting, duration_s, aspect_ratio } = emptyForm;
+    const request = JSON.stringify({ camera_movement, lighting, duration_s, aspect_ratio });
+    await writeFile(path.join(rendersFolder, 'damaged/request.json'), request);
+    expect((await follow('damaged')).at(-1)).toMatchObject({
+      state: 'failed',
+      code: 'TASK_FAILED',
+      charged: 'no',
+      reason: expect.stringContaining('ffmpeg ended with code') as string,
+    });
+  });
+
+  test('is forgotten a day after it was touched last', async () => {
+    const old = path.join(rendersFolder, 'old');
+    await mkdir(old, { recursive: true });
+    const yesterday = new Date(Date.now() - 25 * 3600 * 1000);
+    await utimes(old, yesterday, yesterday);
+    await render('fresh');
+    expect(existsSync(old)).toBe(false);
+    expect(existsSync(path.join(rendersFolder, 'fresh'))).toBe(true);
+  });
+});
+
+test('a machine without ffmpeg is told what to install', async () => {
+  const script = `
+    const local = require('./src/services/video-local').default;
+    local.submit(${JSON.stringify(job('none'))}).then((answer) => console.log(JSON.stringify(answer)));`;
+  const options = { cwd: root, env: { ...process.env, FFMPEG_PATH: '/nowhere/ffmpeg' } };
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', '-e', script], options);
+  expect(JSON.parse(stdout)).toMatchObject({ state: 'refused', code: 'PROVIDER_NOT_CONFIGURED', charged: 'no' });
+});
