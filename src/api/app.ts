@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
@@ -58,6 +59,7 @@ export function createSocketApp(): Express {
 function guardedApp(): Express {
   const app = express();
   app.disable('x-powered-by');
+  app.disable('etag');
   app.set('trust proxy', 'loopback');
   app.use(varyByOrigin, securityHeaders, stayInside);
   return app;
@@ -118,10 +120,19 @@ function answer(endpoint: AnyEndpoint) {
     response.on('close', () => response.writableEnded || hangUp.abort());
     const result = await endpoint.run(request, hangUp.signal);
     const { status, body } = result instanceof Reply ? result : new Reply(endpoint.status ?? 200, result);
+    const text = JSON.stringify(body);
     // Outside production every reply is held to the contract, so that every test is a contract test.
-    if (!config.isProduction) endpoint.reply.parse(JSON.parse(JSON.stringify(body)));
-    response.status(status).json(body);
+    if (!config.isProduction) endpoint.reply.parse(JSON.parse(text));
+    if (endpoint.method === 'get' && isUnchanged(request, response, text)) return void response.status(304).end();
+    response.status(status).type('json').send(text);
   };
+}
+
+// Express would answer 200 to a request with `Cache-Control: no-cache`, which fetch sends along with every `If-None-Match`.
+function isUnchanged(request: Request, response: Response, text: string): boolean {
+  const etag = `W/"${createHash('sha1').update(text).digest('base64url')}"`;
+  response.set('ETag', etag);
+  return (request.get('If-None-Match') ?? '').split(',').some((known) => known.trim() === etag);
 }
 
 /** Serves a stored picture or clip: names we gave, types by extension, and no link that leads elsewhere. */
