@@ -1,10 +1,8 @@
-import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 
 export default defineConfig({
   root: 'src/web',
   publicDir: false,
-  plugins: [react()],
   build: {
     outDir: '../../dist/web',
     emptyOutDir: true,

@@ -41,7 +41,7 @@ function tell({ collections, files, created_at: createdAt }, settled) {
   const lines = [
     `Restored ${collections.workspaces.documents} workspaces and ${uploads} files as of ${createdAt}.`,
     ...(settled > 0
-      ? [`${settled} generations were on their way out at that time; they are not sent again, and say so.`]
+      ? [`Generations that were not known to be accepted: ${settled}. They are not sent again, and say so.`]
       : []),
     'Restart the server if it was running, so that open browsers load the list again.',
   ];

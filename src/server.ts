@@ -7,6 +7,7 @@ import { generateVideo } from './api/generate-video';
 import { getOptions } from './api/get-options';
 import { getWorkspaces } from './api/get-workspaces';
 import { health, watchDoor } from './api/health';
+import { hotReloadPath, timeline } from './api/timeline';
 import { uploadImage } from './api/upload-image';
 import { config, configurationExitCode, serverProblems } from './config';
 import { closeDatabase, connectDatabase } from './db/mongodb';
@@ -34,7 +35,7 @@ const limits = {
   connectionsCheckingInterval: checkConnectionsMs,
 };
 const specs = { openapi: openApi(endpoints), asyncapi: asyncApi(messages) };
-const http = createServer(limits, createApp(endpoints, specs));
+const http = createServer(limits);
 const socketHttp = createServer(limits, createSocketApp());
 
 let stopHeartbeat = () => undefined as void;
@@ -44,7 +45,8 @@ async function start(): Promise<void> {
   endOnWrongSettings();
   await makeUploadFolders();
   await sweepTmp();
-  openDoor(http, '/ws');
+  http.on('request', createApp(endpoints, specs, await timeline(http)));
+  openDoor(http, '/ws', hotReloadPath);
   openDoor(socketHttp);
   stopHeartbeat = startHeartbeat();
   watchDoor(() => socketHttp.listening);

@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import cors from 'cors';
-import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import express, { type Express, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import helmet from 'helmet';
 import swaggerUi from 'swagger-ui-express';
-import { config, projectRoot } from '../config';
+import { config } from '../config';
 import { errorCodes } from '../contract';
 import { isAllowedOrigin, refusalOf } from '../utils/boundary';
 import { Reply, type AnyEndpoint } from '../utils/define';
@@ -15,13 +14,14 @@ import { logger } from '../utils/logger';
 
 const maxBodyBytes = 256 * 1024;
 const yearMs = 365 * 24 * 3600 * 1000;
-const webFolder = path.join(projectRoot, 'dist', 'web');
 const uploadedFile = /^\/(images|videos)\/[A-Za-z0-9_-]+\.(png|jpg|jpeg|webp|mp4)$/;
 
 const readJson = express.json({ limit: maxBodyBytes, strict: false, type: () => true });
 
+type Specs = { openapi: object; asyncapi: object };
+
 /** The Express app around the table of endpoints: who may ask, what a body must be, and the one catch. */
-export function createApp(endpoints: AnyEndpoint[], specs: { openapi: object; asyncapi: object }): Express {
+export function createApp(endpoints: AnyEndpoint[], specs: Specs, timeline: RequestHandler): Express {
   const app = guardedApp();
   app.use(crossOrigin);
   for (const endpoint of endpoints) app[endpoint.method](endpoint.path, bodyOf(endpoint), answer(endpoint));
@@ -29,18 +29,7 @@ export function createApp(endpoints: AnyEndpoint[], specs: { openapi: object; as
   app.get('/asyncapi.json', (_request, response) => void response.json(specs.asyncapi));
   app.use('/docs', swaggerUi.serve, swaggerUi.setup(specs.openapi, { customSiteTitle: 'Video Maker API' }));
   app.get('/uploads{/*file}', sendUpload);
-  if (existsSync(webFolder)) {
-    app.use(
-      '/assets',
-      express.static(path.join(webFolder, 'assets'), { immutable: true, maxAge: yearMs, fallthrough: false }),
-    );
-    app.use(
-      express.static(webFolder, {
-        cacheControl: false,
-        setHeaders: (response) => void response.set('Cache-Control', 'no-cache'),
-      }),
-    );
-  }
+  app.use(timeline);
   app.use(noSuchRoute(endpoints));
   app.use(writeError);
   return app;

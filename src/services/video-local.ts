@@ -318,6 +318,7 @@ async function takeTurn(taskId: string, render: Render): Promise<void> {
   const folder = folderOf(taskId);
   if (busy >= maxRenders) await new Promise<void>((resolve) => waiting.push(resolve));
   else busy += 1;
+  render.state = 'running';
   try {
     if (!render.stop.signal.aborted) await renderVideo(folder, render);
   } catch (error) {
@@ -343,7 +344,6 @@ async function renderVideo(folder: string, render: Render): Promise<void> {
   const frames = request.duration_s * framesPerSecond;
   // An ffmpeg that outlived a killed server may still be writing to a file of its own.
   const unfinished = `${randomBytes(4).toString('hex')}.mp4`;
-  render.state = 'running';
   await runFfmpeg(folder, render, frames, [
     ...['-framerate', String(framesPerSecond), '-i', 'still.png'],
     ...['-filter_complex', filterGraph(request), '-map', '[video]'],

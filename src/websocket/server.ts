@@ -61,9 +61,13 @@ const door = new WebSocketServer({
 });
 let isStopping = false;
 
-/** Opens a door for sockets on this HTTP server, at one path or at any; refused before the upgrade with a JSON error. */
-export function openDoor(server: Server, path?: string): void {
+/**
+ * Opens a door for sockets on this HTTP server, at one path or at any; refused before the upgrade with a JSON error.
+ * The path of `others` is left to another listener.
+ */
+export function openDoor(server: Server, path?: string, others?: string): void {
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+    if (others && request.url?.split('?')[0] === others) return;
     stream.on('error', () => stream.destroy());
     const refusal = refusalOf(request) ?? refusalOfDoor(request, path);
     if (refusal) refuse(stream, refusal);

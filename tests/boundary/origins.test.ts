@@ -4,8 +4,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import sharp from 'sharp';
-import { startServer, type TestServer } from '../helpers/server';
+import { freshDatabase, startServer, type TestServer } from '../helpers/server';
 import { filesOf, handshake, portOf, sendRaw, toRequest, type RawAnswer } from './wire';
 
 type Verdict = 'ok' | 'HOST_NOT_ALLOWED' | 'ORIGIN_NOT_ALLOWED';
@@ -223,17 +224,40 @@ describe('in production', () => {
     origin('ORIGIN_NOT_ALLOWED', 'https://evil.example'),
     host('HOST_NOT_ALLOWED', 'evil.example'),
   ];
-  let production: TestServer;
+  let folder: string;
+  let production: ChildProcess;
+  let door: Door;
 
   beforeAll(async () => {
-    production = await startServer({ NODE_ENV: 'production', PUBLIC_ORIGIN: publicOrigins });
+    folder = await mkdtemp(path.join(os.tmpdir(), 'video-maker-production-'));
+    door = { rest: await freePort(), socket: await freePort() };
+    const settings = {
+      NODE_ENV: 'production',
+      SERVER_PORT: String(door.rest),
+      WS_PORT: String(door.socket),
+      MONGODB_URI: freshDatabase(),
+      PUBLIC_ORIGIN: publicOrigins,
+      DATA_DIR: path.join(folder, 'data'),
+      UPLOAD_DIR: path.join(folder, 'uploads'),
+      LOG_DIR: path.join(folder, 'logs'),
+    };
+    const env = { PATH: process.env.PATH, HOME: process.env.HOME, ...settings };
+    production = spawn(process.execPath, [path.resolve(__dirname, '../../dist/server.js')], {
+      cwd: folder,
+      env,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    await said(production, production.stdout!, 'server listening');
   });
+
   afterAll(async () => {
-    expect(await production.stop()).toBe(0);
+    production.kill('SIGTERM');
+    expect(await once(production, 'exit')).toEqual([0, null]);
+    await rm(folder, { recursive: true, force: true });
   });
 
   test.each(productionRows.map((row) => [titleOf(row), row] as const))('%s', async (_title, row) => {
-    const answers = await ask(row, { rest: portOf(production.url), socket: portOf(production.wsUrl) });
+    const answers = await ask(row, door);
     if (row.verdict === 'ok') expect(statusOf(answers)).toEqual(served);
     else expect(new Set(Object.values(answers).map(({ code }) => code))).toEqual(new Set([row.verdict]));
   });
@@ -286,14 +310,7 @@ const hasNginx = (() => {
     nginx = spawn('nginx', ['-p', folder, '-c', path.join(folder, 'nginx.conf')], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    let log = '';
-    await new Promise<void>((resolve, reject) => {
-      nginx.stderr!.on('data', (chunk: Buffer) => {
-        log += String(chunk);
-        if (log.includes('start worker process ')) resolve();
-      });
-      nginx.once('exit', () => reject(new Error(`nginx ended:\n${log}`)));
-    });
+    await said(nginx, nginx.stderr!, 'start worker process ');
   });
 
   afterAll(async () => {
@@ -317,6 +334,18 @@ const hasNginx = (() => {
     expect(await filesOf(server.folder)).toEqual(before);
   });
 });
+
+/** Resolves when a process has written these words, and rejects when it ends before. */
+function said(child: ChildProcess, output: Readable, words: string): Promise<void> {
+  let text = '';
+  return new Promise((resolve, reject) => {
+    output.on('data', (chunk: Buffer) => {
+      text += String(chunk);
+      if (text.includes(words)) resolve();
+    });
+    child.once('exit', (code) => reject(new Error(`the process ended with ${code}:\n${text}`)));
+  });
+}
 
 async function freePort(): Promise<number> {
   const probe = net.createServer().listen(0, '127.0.0.1');

@@ -1,0 +1,39 @@
+import { existsSync } from 'node:fs';
+import type { Server } from 'node:http';
+import path from 'node:path';
+import express, { type RequestHandler } from 'express';
+import { config, projectRoot } from '../config';
+
+const built = path.join(projectRoot, 'dist', 'web');
+const yearMs = 365 * 24 * 3600 * 1000;
+const isDevelopment = config.NODE_ENV === 'development' && __filename.endsWith('.ts');
+
+/** Where Vite's own socket lives during development; not set otherwise. */
+export const hotReloadPath = isDevelopment ? '/hot-reload' : undefined;
+
+/** Serves the timeline in the browser: what the build made, or the sources with hot reload under `npm run dev`. */
+export async function timeline(server: Server): Promise<RequestHandler> {
+  if (isDevelopment) return withHotReload(server);
+  const router = express.Router();
+  if (!existsSync(built)) return router;
+  // The names of assets carry a hash of what is in them; the page itself must always be asked for.
+  router.use('/assets', express.static(path.join(built, 'assets'), { immutable: true, maxAge: yearMs, index: false }));
+  router.use(
+    express.static(built, {
+      cacheControl: false,
+      setHeaders: (response) => void response.set('Cache-Control', 'no-cache'),
+    }),
+  );
+  return router;
+}
+
+async function withHotReload(server: Server): Promise<RequestHandler> {
+  const { createServer } = await import('vite');
+  const vite = await createServer({
+    root: path.join(projectRoot, 'src', 'web'),
+    configFile: path.join(projectRoot, 'vite.config.mts'),
+    appType: 'spa',
+    server: { middlewareMode: true, hmr: { server, path: hotReloadPath } },
+  });
+  return vite.middlewares;
+}

@@ -1,0 +1,84 @@
+import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
+import { errorKey, useText } from '../i18n';
+import { ask } from '../state/assistant';
+import { useSelected, useStore } from '../state/store';
+import { Icon } from './icon';
+import { SuggestionCard } from './suggestion-card';
+
+const maxLength = 2000;
+
+/** The conversation about the chosen shot. */
+export function Assistant() {
+  const text = useText();
+  const workspace = useSelected();
+  const question = useStore(({ questions, selectedId }) => questions[selectedId ?? '']);
+  const [message, setMessage] = useState('');
+  const end = useRef<HTMLDivElement>(null);
+  const id = workspace?._id;
+  const entries = workspace?.ai_collaboration ?? [];
+  const isThinking = question !== undefined && !question.error;
+
+  useEffect(() => {
+    const log = end.current?.parentElement;
+    if (log) log.scrollTop = log.scrollHeight;
+  }, [id, entries.length, question]);
+
+  const send = () => {
+    const words = message.trim().toWellFormed();
+    if (!id || !words || isThinking) return;
+    setMessage('');
+    void ask(id, words);
+  };
+  const press = (event: KeyboardEvent) => {
+    if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
+    event.preventDefault();
+    send();
+  };
+
+  return (
+    <section className="panel assistant" aria-label={text('assistant.name')}>
+      <h2>{text('assistant.name')}</h2>
+      <div className="conversation" role="log" aria-label={text('assistant.name')} tabIndex={0}>
+        {entries.length === 0 && !question && <p className="muted">{text('assistant.intro')}</p>}
+        {workspace &&
+          entries.map((entry, index) => (
+            <SuggestionCard
+              key={entry._id}
+              workspace={workspace}
+              entry={entry}
+              isLatest={index === entries.length - 1}
+            />
+          ))}
+        {question && (
+          <div className="exchange">
+            <p className="said">{question.message}</p>
+            <p className={question.error ? 'answer is-wrong' : 'answer muted is-thinking'}>
+              {question.error ? text(errorKey(question.error)) : text('assistant.thinking')}
+            </p>
+          </div>
+        )}
+        <div ref={end} />
+      </div>
+      <div className="ask">
+        <textarea
+          aria-label={text('assistant.message')}
+          placeholder={text('assistant.placeholder')}
+          rows={2}
+          maxLength={maxLength}
+          value={message}
+          onChange={({ target }) => setMessage(target.value)}
+          onKeyDown={press}
+        />
+        {isThinking ? (
+          <button type="button" className="button" onClick={question.stop}>
+            <Icon name="stop" /> {text('assistant.stop')}
+          </button>
+        ) : (
+          <button type="button" className="button primary" disabled={!message.trim() || !id} onClick={send}>
+            <Icon name="send" /> {text('assistant.ask')}
+          </button>
+        )}
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,46 @@
+import type { ErrorCode, Workspace } from '../../contract';
+import { errorKey, useText } from '../i18n';
+import { dismissClick } from '../state/generation';
+import { Icon } from './icon';
+import { fieldId } from './field';
+
+type Props = { workspace: Workspace; click?: { code: ErrorCode | 'NETWORK' }; onRetry: () => void };
+
+const needsAnotherPrompt = new Set<string>(['CONTENT_REFUSED', 'TASK_FAILED']);
+const needsSettings = new Set<string>(['PROVIDER_NOT_CONFIGURED', 'PROVIDER_AUTH', 'PROVIDER_QUOTA', 'IMAGE_MISSING']);
+
+/** Why there is no clip: our sentence, whether it was charged, and the one thing to do. */
+export function Failure({ workspace: { _id: id, video }, click, onRetry }: Props) {
+  const text = useText();
+  const code = click?.code ?? video.error?.code;
+  if (!code || (!click && video.status !== 'failed')) return null;
+  const charged = click ? 'no' : (video.error?.charged ?? 'no');
+  const retry = () => {
+    dismissClick(id);
+    onRetry();
+  };
+
+  return (
+    <div className={`failure ${code === 'CANCELLED' ? 'is-calm' : ''}`} role="alert">
+      <Icon name="warning" />
+      <p>
+        {text(errorKey(code))} <span className="failure-charged">{text(`generate.charged.${charged}`)}</span>
+      </p>
+      {needsAnotherPrompt.has(code) ? (
+        <button
+          type="button"
+          className="button small"
+          onClick={() => document.getElementById(fieldId('prompt'))?.focus()}
+        >
+          {text('generate.changePrompt')}
+        </button>
+      ) : (
+        !needsSettings.has(code) && (
+          <button type="button" className="button small" onClick={retry}>
+            {text('common.retry')}
+          </button>
+        )
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,24 @@
+import type { ReactNode } from 'react';
+import type { FormData } from '../../contract';
+import { useText } from '../i18n';
+
+export type FieldName = keyof FormData | 'provider';
+
+export const fieldId = (name: FieldName): string => `field-${name}`;
+
+type Props = { name: FieldName; note?: string; isWrong?: boolean; side?: ReactNode; children: ReactNode };
+
+/** A field with its label, what is to be said about it, and a note under it. */
+export function Field({ name, note, isWrong, side, children }: Props) {
+  const text = useText();
+  return (
+    <div className={`field field-${name}`}>
+      <div className="field-head">
+        <label htmlFor={fieldId(name)}>{text(`form.${name}`)}</label>
+        {side}
+      </div>
+      {children}
+      {note && <p className={`field-note ${isWrong ? 'is-wrong' : ''}`}>{note}</p>}
+    </div>
+  );
+}

@@ -1,0 +1,101 @@
+import type { FormData } from '../../contract';
+import { useText } from '../i18n';
+import { displayName, providerOf } from '../state/generation';
+import { editForm } from '../state/shots';
+import { useSelected, useStore } from '../state/store';
+import { Chooser } from './chooser';
+import { ProviderField } from './provider-field';
+import { SeedField } from './seed-field';
+import { SelectField } from './select-field';
+import { TextField } from './text-field';
+
+const promptMax = 2000;
+const negativePromptMax = 1000;
+const anyDurations = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+const anyRatios: FormData['aspect_ratio'][] = ['16:9', '9:16', '1:1', '4:3', '3:4', '21:9'];
+
+/** The form of the chosen shot; every change is kept at once. */
+export function Form() {
+  const text = useText();
+  const workspace = useSelected();
+  const provider = useStore((state) => (state.selectedId ? providerOf(state, state.selectedId) : undefined));
+  if (!workspace) return <section className="panel form" aria-label={text('form.name')} />;
+
+  const { _id: id, form_data: form, image_url: picture } = workspace;
+  const change = (values: Partial<FormData>) => editForm(id, values);
+  const name = displayName(provider?.name);
+  const limit = Math.min(provider?.prompt_max ?? promptMax, promptMax);
+  const unused = text('form.unused', { provider: name });
+
+  return (
+    <section className="panel form" aria-label={text('form.name')} key={id}>
+      <h2>{text('form.name')}</h2>
+      <Chooser
+        name="camera_movement"
+        vocabulary="camera_movements"
+        value={form.camera_movement}
+        picture={picture}
+        onChange={(value) => change({ camera_movement: value })}
+      />
+      <div className="field-row">
+        <Chooser
+          name="shot_size"
+          vocabulary="shot_sizes"
+          value={form.shot_size}
+          onChange={(value) => change({ shot_size: value })}
+        />
+        <Chooser
+          name="lighting"
+          vocabulary="lightings"
+          value={form.lighting}
+          onChange={(value) => change({ lighting: value })}
+        />
+      </div>
+      <TextField
+        name="prompt"
+        value={form.prompt}
+        placeholder={text('form.promptHint')}
+        storedMax={promptMax}
+        limit={limit}
+        tooLong={text('form.tooLong', { provider: name, count: limit })}
+        onChange={(value) => change({ prompt: value })}
+      />
+      <TextField
+        name="negative_prompt"
+        value={form.negative_prompt}
+        placeholder={text('form.negativeHint')}
+        storedMax={negativePromptMax}
+        limit={negativePromptMax}
+        tooLong=""
+        note={provider && !provider.negative_prompt ? unused : undefined}
+        onChange={(value) => change({ negative_prompt: value })}
+      />
+      <div className="field-row">
+        <SelectField
+          name="duration_s"
+          value={form.duration_s}
+          offered={provider?.durations_s ?? anyDurations}
+          label={(value) => text('common.seconds', { count: value })}
+          provider={name}
+          onChange={(value) => change({ duration_s: value })}
+        />
+        <SelectField
+          name="aspect_ratio"
+          value={form.aspect_ratio}
+          offered={provider?.aspect_ratios ?? anyRatios}
+          label={String}
+          provider={name}
+          onChange={(value) => change({ aspect_ratio: value })}
+        />
+      </div>
+      <div className="field-row">
+        <SeedField
+          value={form.seed}
+          note={provider && !provider.seed ? unused : undefined}
+          onChange={(value) => change({ seed: value })}
+        />
+        <ProviderField id={id} chosen={provider?.name ?? ''} />
+      </div>
+    </section>
+  );
+}

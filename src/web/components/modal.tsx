@@ -1,0 +1,38 @@
+import { useEffect, useRef, type KeyboardEventHandler, type ReactNode } from 'react';
+import { useText } from '../i18n';
+import { setState } from '../state/store';
+import { IconButton } from './icon-button';
+
+type Props = { title: string; className?: string; onKeyDown?: KeyboardEventHandler; children: ReactNode };
+
+export const closeDialog = (): void => setState({ dialog: null });
+
+/** A window above the page; Escape and a click beside it close it. */
+export function Modal({ title, className = '', onKeyDown, children }: Props) {
+  const text = useText();
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const element = dialog.current;
+    if (element && !element.open) element.showModal();
+    return () => element?.close();
+  }, []);
+
+  return (
+    <dialog
+      ref={dialog}
+      className={`modal ${className}`}
+      aria-label={title}
+      onCancel={closeDialog}
+      onKeyDown={onKeyDown}
+      onClick={({ target }) => target === dialog.current && closeDialog()}
+    >
+      <div className="modal-body">
+        <header className="modal-head">
+          <h2>{title}</h2>
+          <IconButton icon="close" label={text('common.close')} onClick={closeDialog} />
+        </header>
+        {children}
+      </div>
+    </dialog>
+  );
+}

@@ -1,0 +1,22 @@
+import type { Ref } from 'react';
+
+type Props = { ref: Ref<HTMLInputElement>; id: string; multiple?: boolean; onPick: (files: File[]) => void };
+
+/** The hidden file field behind a button. */
+export function PictureInput({ ref, id, multiple, onPick }: Props) {
+  return (
+    <input
+      ref={ref}
+      id={id}
+      type="file"
+      accept="image/*"
+      multiple={multiple}
+      hidden
+      onChange={({ target }) => {
+        onPick([...(target.files ?? [])]);
+        // So that the same file can be chosen again.
+        target.value = '';
+      }}
+    />
+  );
+}

@@ -1,0 +1,23 @@
+import { useText } from '../i18n';
+import { chooseProvider, displayName } from '../state/generation';
+import { useStore } from '../state/store';
+import { Field, fieldId } from './field';
+
+/** Who makes the next clip of this shot. */
+export function ProviderField({ id, chosen }: { id: string; chosen: string }) {
+  const text = useText();
+  const providers = useStore((state) => state.options?.video_providers);
+  return (
+    <Field name="provider">
+      <select id={fieldId('provider')} value={chosen} onChange={({ target }) => chooseProvider(id, target.value)}>
+        {(providers ?? []).map(({ name, ready, default: isDefault }) => (
+          <option key={name} value={name} disabled={!ready}>
+            {displayName(name)}
+            {isDefault && ` (${text('form.isDefault')})`}
+            {!ready && ` (${text('form.notReady')})`}
+          </option>
+        ))}
+      </select>
+    </Field>
+  );
+}

@@ -1,0 +1,80 @@
+import { memo } from 'react';
+import type { AiEntry, FormData, Workspace } from '../../contract';
+import { formKeys } from '../defaults';
+import { useText } from '../i18n';
+import { editForm } from '../state/shots';
+import { Icon } from './icon';
+import { useWord, type Vocabulary } from './use-word';
+
+type Props = { workspace: Workspace; entry: AiEntry; isLatest: boolean };
+
+const vocabularies: Partial<Record<keyof FormData, Vocabulary>> = {
+  camera_movement: 'camera_movements',
+  shot_size: 'shot_sizes',
+  lighting: 'lightings',
+};
+
+/** One exchange: what was asked, the advice, and field by field what it would change. */
+export const SuggestionCard = memo(function SuggestionCard({ workspace, entry, isLatest }: Props) {
+  const text = useText();
+  const { _id: id, form_data: form } = workspace;
+  const { message, form_data: suggested } = entry.suggestion;
+  const keys = formKeys.filter((key) => suggested[key] !== undefined);
+  const open = keys.filter((key) => suggested[key] !== form[key]);
+
+  return (
+    <div className="exchange">
+      <p className="said">{entry.message}</p>
+      <div className="answer">
+        <p className="advice">{message}</p>
+        {keys.length > 0 && (isLatest || open.length > 0) && (
+          <ul className="changes">
+            {keys.map((key) => (
+              <li key={key}>
+                <span className="change-label">{text(`form.${key}`)}</span>
+                <span className="change-values">
+                  {suggested[key] !== form[key] && <Value name={key} value={form[key]} isOld />}
+                  <Value name={key} value={suggested[key] ?? null} />
+                </span>
+                {suggested[key] === form[key] ? (
+                  <span className="change-done" title={text('assistant.applied')}>
+                    <Icon name="check" />
+                  </span>
+                ) : (
+                  <button
+                    type="button"
+                    className="button small"
+                    onClick={() => editForm(id, { [key]: suggested[key] })}
+                  >
+                    <span aria-hidden="true">{text('assistant.use')}</span>
+                    <span className="hidden">{text('assistant.useField', { field: text(`form.${key}`) })}</span>
+                  </button>
+                )}
+              </li>
+            ))}
+          </ul>
+        )}
+        {open.length > 0 && (
+          <button
+            type="button"
+            className={`button small ${isLatest ? 'primary' : ''}`}
+            onClick={() => editForm(id, suggested)}
+          >
+            {text(isLatest ? 'assistant.apply' : 'assistant.useAgain')}
+          </button>
+        )}
+      </div>
+    </div>
+  );
+});
+
+function Value({ name, value, isOld }: { name: keyof FormData; value: string | number | null; isOld?: boolean }) {
+  const text = useText();
+  const word = useWord(vocabularies[name] ?? 'camera_movements', vocabularies[name] ? String(value) : '');
+  const shown = vocabularies[name]
+    ? word
+    : name === 'duration_s'
+      ? text('common.seconds', { count: value ?? 0 })
+      : String(value ?? '');
+  return isOld ? <del>{shown || text('assistant.empty')}</del> : <ins>{shown || text('assistant.empty')}</ins>;
+}

@@ -1,0 +1,78 @@
+import { useLayoutEffect, useRef } from 'react';
+import { Field, fieldId } from './field';
+
+type Props = {
+  name: 'prompt' | 'negative_prompt';
+  value: string;
+  placeholder: string;
+  /** What the server stores at most. */
+  storedMax: number;
+  /** What the provider takes, and the sentence for more. */
+  limit: number;
+  tooLong: string;
+  note?: string;
+  onChange: (value: string) => void;
+};
+
+/** Text with a counter; words that arrive from another window leave the cursor where it is. */
+export function TextField({ name, value, placeholder, storedMax, limit, tooLong, note, onChange }: Props) {
+  const area = useRef<HTMLTextAreaElement>(null);
+  const isComposing = useRef(false);
+  const isTooLong = value.length > limit;
+
+  useLayoutEffect(() => {
+    const element = area.current;
+    if (!element || element.value === value || isComposing.current) return;
+    const { selectionStart: start, selectionEnd: end, value: shown } = element;
+    element.value = value;
+    if (document.activeElement === element) {
+      element.setSelectionRange(moved(start, shown, value), moved(end, shown, value));
+    }
+  });
+
+  return (
+    <Field
+      name={name}
+      note={isTooLong ? tooLong : note}
+      isWrong={isTooLong}
+      side={
+        <span className={`counter ${isTooLong ? 'is-wrong' : ''}`} aria-hidden="true">
+          {value.length} / {limit}
+        </span>
+      }
+    >
+      <textarea
+        id={fieldId(name)}
+        ref={area}
+        defaultValue={value}
+        maxLength={storedMax}
+        placeholder={placeholder}
+        rows={name === 'prompt' ? 4 : 2}
+        aria-invalid={isTooLong}
+        onCompositionStart={() => (isComposing.current = true)}
+        onCompositionEnd={({ currentTarget }) => {
+          isComposing.current = false;
+          onChange(clean(currentTarget.value));
+        }}
+        onChange={({ target }) => {
+          if (!isComposing.current) onChange(clean(target.value));
+        }}
+      />
+    </Field>
+  );
+}
+
+/** Where a place in the old text is in the new one: text that changed before it pushes it along. */
+function moved(place: number, before: string, after: string): number {
+  let same = 0;
+  while (same < before.length && same < after.length && before[same] === after[same]) same++;
+  if (place <= same) return place;
+  let tail = 0;
+  const most = Math.min(before.length, after.length) - same;
+  while (tail < most && before[before.length - 1 - tail] === after[after.length - 1 - tail]) tail++;
+  const isInTail = place >= before.length - tail;
+  return isInTail ? place + after.length - before.length : Math.min(place, after.length - tail);
+}
+
+// Half of a surrogate pair would not come back from the database as it was typed.
+const clean = (value: string): string => value.toWellFormed().replaceAll('\0', '');

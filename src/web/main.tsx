@@ -1,0 +1,21 @@
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { App } from './components/app';
+import { startConnection } from './state/connection';
+import { loadPreferences } from './state/preferences';
+import './styles/base.css';
+import './styles/controls.css';
+import './styles/layout.css';
+import './styles/timeline.css';
+import './styles/stage.css';
+import './styles/form.css';
+import './styles/moves.css';
+import './styles/dialogs.css';
+
+loadPreferences();
+startConnection();
+createRoot(document.getElementById('root')!).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+);

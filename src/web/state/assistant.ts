@@ -1,0 +1,31 @@
+import { ApiError, askAssistant } from '../api';
+import { newId } from '../sync';
+import { sync } from './connection';
+import { getState, setState, type Question } from './store';
+
+/** Asks about a shot; the answer arrives in its conversation, and until then the question stands below it. */
+export async function ask(id: string, message: string): Promise<void> {
+  const abort = new AbortController();
+  sync.flush();
+  setQuestion(id, { message, stop: () => abort.abort() });
+  try {
+    await askAssistant({ workspace_id: id, message, request_id: newId() }, abort.signal);
+    setQuestion(id);
+  } catch (error) {
+    if (abort.signal.aborted) return setQuestion(id);
+    const code = error instanceof ApiError ? error.code : 'NETWORK';
+    setQuestion(id, { message, stop: () => setQuestion(id), error: code });
+  }
+}
+
+/** Whether the assistant is thinking about this shot. */
+export const isThinking = (id: string): boolean => {
+  const question = getState().questions[id];
+  return question !== undefined && !question.error;
+};
+
+function setQuestion(id: string, question?: Question): void {
+  setState(({ questions: { [id]: _, ...others } }) => ({
+    questions: question ? { ...others, [id]: question } : others,
+  }));
+}

@@ -1,0 +1,113 @@
+import type { Changes, Workspace } from '../../contract';
+import { sync } from './connection';
+import { say, showToast } from './notices';
+import { getState, setState } from './store';
+
+/** Something that this tab did, with what is needed to take it back and to see whether somebody else was there since. */
+export type Deed =
+  | { kind: 'fields'; id: string; before: Changes; after: Changes }
+  | { kind: 'delete' | 'create'; ids: string[] }
+  | { kind: 'reorder'; before: readonly string[]; after: readonly string[] }
+  | { kind: 'take'; id: string; before: string; after: string };
+
+const kept = 200;
+const oneBurstMs = 1000;
+
+let done: Deed[] = [];
+let undone: Deed[] = [];
+let lastEdit = { name: '', at: 0 };
+
+/** Remembers a deed; typing in one field within a second is one deed. */
+export function record(deed: Deed): void {
+  const name = deed.kind === 'fields' ? `${deed.id} ${Object.keys(deed.after).join()}` : '';
+  const previous = done.at(-1);
+  const isBurst = name !== '' && name === lastEdit.name && Date.now() - lastEdit.at < oneBurstMs;
+  if (isBurst && previous?.kind === 'fields' && deed.kind === 'fields') previous.after = deed.after;
+  else done = [...done.slice(1 - kept), deed];
+  lastEdit = { name, at: Date.now() };
+  undone = [];
+  show();
+}
+
+/** Takes back the last deed, or says that somebody else has changed the same since. */
+export function undo(): void {
+  const deed = done.pop();
+  if (!deed) return;
+  lastEdit = { name: '', at: 0 };
+  if (perform(reversed(deed))) undone.push(deed);
+  else showToast(say('undo.conflict'));
+  show();
+}
+
+export function redo(): void {
+  const deed = undone.pop();
+  if (!deed) return;
+  if (perform(deed)) done.push(deed);
+  else showToast(say('undo.conflict'));
+  show();
+}
+
+const show = () => setState({ canUndo: done.length > 0, canRedo: undone.length > 0 });
+
+function reversed(deed: Deed): Deed {
+  switch (deed.kind) {
+    case 'delete':
+    case 'create':
+      return { kind: deed.kind === 'delete' ? 'create' : 'delete', ids: deed.ids };
+    case 'fields':
+      return { ...deed, before: deed.after, after: deed.before };
+    case 'reorder':
+      return { ...deed, before: deed.after, after: deed.before };
+    case 'take':
+      return { ...deed, before: deed.after, after: deed.before };
+  }
+}
+
+/** Does a deed where the timeline still is as the deed found it; false where it is not. */
+function perform(deed: Deed): boolean {
+  const { byId, ids } = getState();
+  switch (deed.kind) {
+    case 'fields': {
+      const workspace = byId[deed.id];
+      if (!workspace || !isAs(workspace, deed.before)) return false;
+      sync.update(deed.id, deed.after);
+      setState({ selectedId: deed.id });
+      return true;
+    }
+    case 'reorder': {
+      const isThere = new Set(ids);
+      const wasThere = new Set(deed.before);
+      const expected = deed.before.filter((id) => isThere.has(id)).join();
+      if (ids.filter((id) => wasThere.has(id)).join() !== expected) return false;
+      sync.reorder([...deed.after]);
+      return true;
+    }
+    case 'take': {
+      const workspace = byId[deed.id];
+      const canChoose = workspace?.takes.some((take) => take.attempt_id === deed.after);
+      if (!canChoose || workspace?.video.attempt_id !== deed.before) return false;
+      sync.chooseTake(deed.id, deed.after);
+      return true;
+    }
+    case 'delete': {
+      const there = deed.ids.filter((id) => byId[id]);
+      there.forEach(sync.delete);
+      return there.length > 0;
+    }
+    case 'create': {
+      const gone = deed.ids.filter((id) => !byId[id]);
+      gone.forEach(sync.restore);
+      return gone.length > 0;
+    }
+  }
+}
+
+const isAs = (workspace: Workspace, expected: Changes): boolean =>
+  Object.entries(expected).every(([key, value]) => Object.is(valueOf(workspace, key), value));
+
+/** The value under a dotted key of a workspace. */
+export function valueOf(workspace: Workspace, key: string): unknown {
+  const form: Record<string, unknown> = workspace.form_data;
+  if (key.startsWith('form_data.')) return form[key.slice('form_data.'.length)];
+  return (workspace as Record<string, unknown>)[key];
+}

@@ -1,0 +1,43 @@
+import type { Workspace } from '../../contract';
+import { translate, type TextKey } from '../i18n';
+import { newId } from '../sync';
+import { getState, numberOf, setState, type Toast } from './store';
+
+const toastMs = 6000;
+
+/** Shows a sentence for a few seconds, with one thing to do about it. */
+export function showToast(text: string, action?: Toast['action']): void {
+  const toast: Toast = { id: newId(), text, action };
+  setState(({ toasts }) => ({ toasts: [...toasts.slice(-2), toast] }));
+  setTimeout(() => hideToast(toast.id), toastMs);
+}
+
+export function hideToast(id: string): void {
+  setState(({ toasts }) => ({ toasts: toasts.filter((toast) => toast.id !== id) }));
+}
+
+/** The text of a key in the chosen language, for what is said outside of a component. */
+export const say = (key: TextKey, values?: Record<string, string | number>): string =>
+  translate(getState().language, key, values);
+
+/** Tells, by title and notification, that a clip landed while the page was in the background. */
+export function watchClips(
+  before: Readonly<Record<string, Workspace>>,
+  after: Readonly<Record<string, Workspace>>,
+): void {
+  if (before === after) return;
+  for (const [id, workspace] of Object.entries(after)) {
+    const was = before[id]?.video;
+    if (!was || was === workspace.video || was.status !== 'generating') continue;
+    if (workspace.video.status === 'completed') tell('notice.landed', id);
+    if (workspace.video.status === 'failed' && workspace.video.error?.code !== 'CANCELLED') tell('notice.failed', id);
+  }
+}
+
+function tell(key: TextKey, id: string): void {
+  const text = say(key, { number: numberOf(id) });
+  if (!document.hidden) return;
+  document.title = `● ${text}`;
+  document.addEventListener('visibilitychange', () => (document.title = say('app.title')), { once: true });
+  if (getState().notifies) new Notification(text, { tag: id });
+}

@@ -1,0 +1,76 @@
+import { create } from 'zustand';
+import type { ErrorCode, Options, Workspace } from '../../contract';
+import type { Language } from '../i18n';
+import type { SyncSnapshot } from '../sync';
+
+export type Theme = 'dark' | 'light';
+
+/** A picture on its way to becoming a shot; it stands in the timeline behind `after`. */
+export type Upload = {
+  id: string;
+  file: File;
+  /** The shot it follows, null for the start. */
+  after: string | null;
+  /** The shot whose picture it replaces. */
+  replaces?: string;
+  phase: 'shrinking' | 'uploading' | 'failed';
+  part: number;
+  previewUrl: string;
+  error?: ErrorCode | 'NETWORK' | 'PICTURE_UNREADABLE';
+};
+
+export type Toast = { id: string; text: string; action?: { label: string; run: () => void } };
+export type Dialog = 'film' | 'shortcuts' | 'generate-all' | { compare: [string, string] } | { secondCharge: string };
+
+/** A question to the assistant that is not in the conversation yet. */
+export type Question = { message: string; stop: () => void; error?: ErrorCode | 'NETWORK' };
+
+export type AppState = SyncSnapshot & {
+  options: Options | null;
+  selectedId: string | null;
+  uploads: Upload[];
+  toasts: Toast[];
+  dialog: Dialog | null;
+  /** The provider chosen for the next click, by shot; the server's default where none is named. */
+  providers: Record<string, string>;
+  /** Clicks that are on their way, and the answers that refused one. */
+  clicks: Record<string, 'sending' | { code: ErrorCode | 'NETWORK' }>;
+  questions: Record<string, Question>;
+  canUndo: boolean;
+  canRedo: boolean;
+  language: Language;
+  theme: Theme;
+  notifies: boolean;
+};
+
+export const useStore = create<AppState>(() => ({
+  ids: [],
+  byId: {},
+  state: 'saved',
+  waiting: 0,
+  refused: [],
+  isLoaded: false,
+  options: null,
+  selectedId: null,
+  uploads: [],
+  toasts: [],
+  dialog: null,
+  providers: {},
+  clicks: {},
+  questions: {},
+  canUndo: false,
+  canRedo: false,
+  language: 'en',
+  theme: 'dark',
+  notifies: false,
+}));
+
+export const getState = useStore.getState;
+export const setState = useStore.setState;
+
+/** The chosen shot, undefined while there is none. */
+export const useSelected = (): Workspace | undefined =>
+  useStore(({ byId, selectedId }) => (selectedId ? byId[selectedId] : undefined));
+
+/** The place of a shot as people count. */
+export const numberOf = (id: string): number => getState().ids.indexOf(id) + 1;

@@ -1,0 +1,129 @@
+import { ApiError, uploadImage } from '../api';
+import { shrinkPicture } from '../shrink';
+import { newId } from '../sync';
+import { sync } from './connection';
+import { record } from './history';
+import { edit, select } from './shots';
+import { getState, setState, type Upload } from './store';
+
+const atOnce = 3;
+const waiting: (() => Promise<void>)[] = [];
+let running = 0;
+
+/** Makes a shot of each picture, in order, at place `index` of the timeline; default the end. */
+export function addPictures(files: File[], index = getState().ids.length): void {
+  let after = getState().ids[index - 1] ?? null;
+  const uploads = files.map((file) => {
+    const upload = newUpload(file, after);
+    after = upload.id;
+    return upload;
+  });
+  start(uploads);
+}
+
+/** Gives a shot another picture; undoable. */
+export function replacePicture(id: string, file: File): void {
+  start([{ ...newUpload(file, id), replaces: id }]);
+}
+
+export function retryUpload({ id }: Upload): void {
+  change(id, { phase: 'shrinking', part: 0, error: undefined });
+  enqueue(id);
+}
+
+export function removeUpload(upload: Upload): void {
+  URL.revokeObjectURL(upload.previewUrl);
+  setState(({ uploads }) => ({
+    // What stood behind it now stands behind what it stood behind.
+    uploads: uploads
+      .filter(({ id }) => id !== upload.id)
+      .map((other) => (other.after === upload.id ? { ...other, after: upload.after } : other)),
+  }));
+}
+
+/** The pictures among dropped or pasted things. */
+export const picturesIn = (data: DataTransfer | null): File[] =>
+  [...(data?.files ?? [])].filter(({ type }) => type === '' || type.startsWith('image/'));
+
+const newUpload = (file: File, after: string | null): Upload => ({
+  id: newId(),
+  file,
+  after,
+  phase: 'shrinking',
+  part: 0,
+  previewUrl: URL.createObjectURL(file),
+});
+
+function start(started: Upload[]): void {
+  setState(({ uploads }) => ({ uploads: [...uploads, ...started] }));
+  started.forEach(({ id }) => enqueue(id));
+}
+
+function enqueue(id: string): void {
+  waiting.push(() => send(id));
+  next();
+}
+
+function next(): void {
+  if (running >= atOnce) return;
+  const work = waiting.shift();
+  if (!work) return;
+  running++;
+  void work().finally(() => {
+    running--;
+    next();
+  });
+  next();
+}
+
+async function send(id: string): Promise<void> {
+  const upload = find(id);
+  if (!upload) return;
+  try {
+    const picture = await shrinkPicture(upload.file).catch(() => {
+      throw new ApiError('IMAGE_UNREADABLE', 'The browser cannot open it.');
+    });
+    change(id, { phase: 'uploading' });
+    const { image_path: path } = await uploadImage(picture, (part) => change(id, { part }));
+    land(find(id) ?? upload, path);
+  } catch (error) {
+    change(id, { phase: 'failed', error: error instanceof ApiError ? error.code : 'PICTURE_UNREADABLE' });
+  }
+}
+
+function land(upload: Upload, path: string): void {
+  const { id, replaces } = upload;
+  if (replaces) {
+    edit(replaces, { image_path: path });
+    return removeUpload(upload);
+  }
+  const place = placeOf(upload);
+  const { ids, uploads } = getState();
+  // The shot takes the id of its upload, so that the card stays where it is, and what follows it finds it.
+  setState({ uploads: uploads.filter((other) => other.id !== id) });
+  sync.create({ image_path: path }, id);
+  if (place < ids.length) sync.reorder([...ids.slice(0, place), id, ...ids.slice(place)]);
+  record({ kind: 'create', ids: [id] });
+  if (ids.length === 0) select(id);
+  URL.revokeObjectURL(upload.previewUrl);
+}
+
+/** Where an upload lands: behind the nearest predecessor that is a shot by now. */
+function placeOf(upload: Upload): number {
+  const { ids, uploads } = getState();
+  let { after } = upload;
+  while (after && !ids.includes(after)) {
+    const before = uploads.find(({ id }) => id === after);
+    if (!before) return ids.length;
+    after = before.after;
+  }
+  return after ? ids.indexOf(after) + 1 : 0;
+}
+
+const find = (id: string): Upload | undefined => getState().uploads.find((upload) => upload.id === id);
+
+function change(id: string, values: Partial<Upload>): void {
+  setState(({ uploads }) => ({
+    uploads: uploads.map((upload) => (upload.id === id ? { ...upload, ...values } : upload)),
+  }));
+}

@@ -1,0 +1,50 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { runServer } from './helpers/server';
+
+test.each([
+  [{ SERVER_PORT: 'abc' }, 'SERVER_PORT'],
+  [{ SERVER_PORT: '70000' }, 'SERVER_PORT'],
+  [{ VIDEO_POLL_INTERVAL_MS: '10' }, 'VIDEO_POLL_INTERVAL_MS'],
+  [{ VIDEO_PROVIDER: 'nobody' }, 'VIDEO_PROVIDER is "nobody", and there are only kling, local, pika, runway'],
+  [{ VIDEO_PROVIDER: 'runway' }, 'RUNWAY_API_KEY is required when VIDEO_PROVIDER is runway'],
+  [{ LLM_PROVIDER: 'claude' }, 'ANTHROPIC_API_KEY is required when LLM_PROVIDER is claude'],
+  [{ RUNWAY_BASE_URL: 'http://api.example.com' }, 'RUNWAY_BASE_URL'],
+  [
+    { NODE_ENV: 'production', MONGODB_URI: 'mongodb://127.0.0.1/x', RUNWAY_BASE_URL: 'http://127.0.0.1:9' },
+    'RUNWAY_BASE_URL',
+  ],
+  [{ NODE_ENV: 'production' }, 'MONGODB_URI is required when NODE_ENV is production'],
+  [{ NODE_ENV: 'staging' }, 'NODE_ENV'],
+  [{ HOST: '0.0.0.0' }, 'ALLOW_NETWORK=1'],
+  [{ HOST: '::' }, 'HOST'],
+  [{ HOST: '0' }, 'HOST'],
+  [{ MONGODB_URI: 'postgres://x' }, 'MONGODB_URI'],
+  [{ PUBLIC_ORIGIN: 'film.example.com' }, 'PUBLIC_ORIGIN'],
+  [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL'],
+  [{ UPLOAD_MAX_BYTES: '-1' }, 'UPLOAD_MAX_BYTES'],
+] as [Record<string, string>, string][])('ends with code 78 and names what is wrong: %j', async (env, expected) => {
+  const { code, output } = await runServer(env);
+  expect(code).toBe(78);
+  expect(output).toContain(expected);
+});
+
+test('lists every wrong variable at once and shows no value of a key', async () => {
+  const { code, output } = await runServer({
+    SERVER_PORT: 'x',
+    WS_PORT: 'y',
+    RUNWAY_API_KEY: 'key with spaces canary',
+  });
+  expect(code).toBe(78);
+  expect(output).toMatch(/SERVER_PORT[^]*WS_PORT[^]*RUNWAY_API_KEY/);
+  expect(output).not.toContain('canary');
+});
+
+test('reads .env from the working directory, and lets the environment win over it', async () => {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'video-maker-env-'));
+  await writeFile(path.join(folder, '.env'), 'SERVER_PORT=from-file\nWS_PORT=also-wrong\nHOST=\n');
+  const { output } = await runServer({ WS_PORT: '0' }, folder);
+  expect(output).toContain('SERVER_PORT');
+  expect(output).not.toContain('WS_PORT');
+});

@@ -1,0 +1,42 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { serverVariables } from '../src/config';
+import { allLlmProviders, allVideoProviders, providerVariables } from '../src/services/providers';
+import { messages } from '../src/websocket/server';
+
+const root = path.resolve(__dirname, '..');
+const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
+const filesOf = (folder: string, pattern: RegExp) =>
+  readdirSync(path.join(root, folder)).filter((file) => pattern.test(file));
+
+test('every endpoint file stands in the table of server.ts', () => {
+  const server = read('src/server.ts');
+  const files = filesOf('src/api', /\.ts$/).filter((file) => file !== 'app.ts');
+  expect(files.filter((file) => !server.includes(`'./api/${path.parse(file).name}'`))).toEqual([]);
+});
+
+test('every message file is in the message table, and is named after its message', () => {
+  const files = filesOf('src/websocket', /^workspace-.*\.ts$/).map((file) => path.parse(file).name);
+  expect(files.sort()).toEqual(messages.map(({ type }) => type.replace(/[._]/g, '-')).sort());
+});
+
+test('every provider file loads under its own name', () => {
+  const named = (kind: string) =>
+    filesOf('src/services', new RegExp(`^${kind}-`)).map((file) => path.parse(file).name.slice(kind.length + 1));
+  expect(allVideoProviders().map(({ name }) => name)).toEqual(named('video').sort());
+  expect(allLlmProviders().map(({ name }) => name)).toEqual(named('llm').sort());
+});
+
+test('.env.example has exactly the variables that the code reads', () => {
+  const listed = [...read('.env.example').matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name!);
+  expect(listed.sort()).toEqual([...serverVariables, ...providerVariables(), 'MONGOMS_SYSTEM_BINARY'].sort());
+});
+
+test('AGENTS.md stays short', () => {
+  expect(read('AGENTS.md').split('\n').length).toBeLessThanOrEqual(61);
+});
+
+test('no file names a machine or a registry', () => {
+  const tracked = ['README.md', 'README.zh-CN.md', 'AGENTS.md', 'package.json', 'package-lock.json', '.npmrc'];
+  for (const file of tracked) expect(read(file)).not.toMatch(/\/work\/|"resolved":|https?:\/\/registry/);
+});
