@@ -31,7 +31,7 @@ export async function poll(attempt: Followed): Promise<number | null> {
     case 'queued':
     case 'running':
       if (!(await storeProgress(attempt, checked))) return lost(attempt);
-      return isOverdue(attempt) ? overdue(attempt) : nextPollMs();
+      return isOverdue(attempt) ? overdue(attempt) : nextPollMs(attempt);
     case 'completed':
       return deliver(attempt, checked);
     case 'failed':
@@ -45,7 +45,11 @@ export async function poll(attempt: Followed): Promise<number | null> {
   }
 }
 
-const nextPollMs = () => config.VIDEO_POLL_INTERVAL_MS * (1 + Math.random() * 0.2);
+/** The polling rhythm, with a jitter that keeps many tasks from asking at one moment. */
+export function nextPollMs(attempt: Followed): number {
+  const everyMs = readyProvider(attempt)?.checkEveryMs ?? Infinity;
+  return Math.min(everyMs, config.VIDEO_POLL_INTERVAL_MS) * (1 + Math.random() * 0.2);
+}
 
 /** The provider's answer about the task; null when it could not be asked, 'paused' while its jobs must wait. */
 async function ask(attempt: Followed): Promise<Checked | 'paused' | null> {

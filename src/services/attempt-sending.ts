@@ -22,6 +22,7 @@ import {
   stayAway,
 } from './attempt';
 import type { Followed } from './attempt';
+import { nextPollMs } from './attempt-following';
 import * as store from './attempt-store';
 import { imageFile } from './media';
 import { videoProvider } from './providers';
@@ -34,7 +35,7 @@ const lookupWaitMs = Math.min(20_000, 4 * config.VIDEO_POLL_INTERVAL_MS);
 const turnCheckMs = Math.min(config.VIDEO_POLL_INTERVAL_MS, 1000);
 
 /** Submits that are out right now; a stop waits for them, since they are paid. */
-export const submits = new Set<Promise<void>>();
+export const submits = new Set<Promise<unknown>>();
 
 const inOrder = createQueues();
 
@@ -49,20 +50,21 @@ async function countTaken(): Promise<number> {
 /** Sends the attempt when it is the oldest that waits and a place is free. */
 export async function takeTurn(attempt: Followed): Promise<number | null> {
   const quietMs = quietFor(attempt.job.provider);
-  if (quietMs > 0) {
-    attempt.sending.tell('waiting');
-    return quietMs;
-  }
+  if (quietMs > 0) return wait(attempt, quietMs);
   const isMine = await inOrder(['turn'], async () => {
     if (firstWaiting() !== attempt || !(await isTurnFree())) return false;
     attempt.isSending = true;
     return true;
   });
-  if (!isMine) {
-    attempt.sending.tell('waiting');
-    return turnCheckMs;
-  }
-  return send(attempt);
+  return isMine ? send(attempt) : wait(attempt, turnCheckMs);
+}
+
+/** Not its turn: told to the browsers once, and to the click that waits for it. */
+async function wait(attempt: Followed, waitMs: number): Promise<number | null> {
+  const isTold = attempt.video.phase === 'queued';
+  if (!isTold && !(await store.storeStep(attempt, { video: { phase: 'queued' } }))) return lost(attempt);
+  attempt.sending.tell('waiting');
+  return waitMs;
 }
 
 function firstWaiting(): Followed | undefined {
@@ -75,26 +77,28 @@ function firstWaiting(): Followed | undefined {
 async function send(attempt: Followed): Promise<number | null> {
   attempt.isSending = true;
   const sending = submit(attempt);
-  const watched = sending.then(() => undefined);
-  submits.add(watched);
+  submits.add(sending);
   try {
     return await sending;
   } finally {
-    submits.delete(watched);
+    submits.delete(sending);
     attempt.isSending = false;
   }
 }
 
 async function submit(attempt: Followed): Promise<number | null> {
+  const { state, sends } = attempt.job;
+  const isFirst = state === 'waiting';
   const provider = readyProvider(attempt);
-  if (!provider) return longestBackoffMs;
+  if (!provider) return isFirst ? refused(attempt, notConfigured) : longestBackoffMs;
   const signal = new AbortController().signal;
 
   const job = await prepare(attempt, provider, signal);
-  if ('state' in job) return job.state === 'refused' ? refused(attempt, job) : notAccepted(attempt, job);
+  if ('state' in job) {
+    if (!isFirst) return repetitionRefused(attempt, job);
+    return job.state === 'refused' ? refused(attempt, job) : notAccepted(attempt, job);
+  }
 
-  const { state, sends } = attempt.job;
-  const isFirst = state === 'waiting';
   const isStored = await store.storeStep(attempt, {
     ...(attempt.video.phase !== 'submitting' && { video: { phase: 'submitting' } }),
     job: { state: 'sent', sent_at: new Date(), sends: sends + 1, prepared: JSON.stringify(job.prepared ?? null) },
@@ -110,9 +114,9 @@ async function submit(attempt: Followed): Promise<number | null> {
     case 'accepted':
       return accepted(attempt, answer.taskId);
     case 'refused':
-      return refused(attempt, answer);
+      return isFirst || isAboutRequest(answer) ? refused(attempt, answer) : repetitionRefused(attempt, answer);
     case 'not_accepted':
-      return notAccepted(attempt, answer);
+      return isFirst ? notAccepted(attempt, answer) : repetitionRefused(attempt, answer);
     case 'unknown':
       return reconcile(attempt);
   }
@@ -150,6 +154,13 @@ async function prepare(attempt: Followed, provider: VideoProvider, signal: Abort
 }
 
 type Refusal = Exclude<Submitted, { state: 'accepted' }>;
+const notConfigured = {
+  state: 'refused',
+  code: 'PROVIDER_NOT_CONFIGURED',
+  reason: 'the settings changed while it waited',
+} as const;
+// The same request has the same answer each time, so that the first one was not taken either.
+const isAboutRequest = ({ code }: Refusal) => code === 'INVALID_INPUT' || code === 'CONTENT_REFUSED';
 const passingCodes: ErrorCode[] = [
   'PROVIDER_RATE_LIMITED',
   'PROVIDER_FAILED',
@@ -178,7 +189,7 @@ async function accepted(attempt: Followed, taskId: string): Promise<number | nul
   }
   const stored = await settleAccepted(workspaceId, job.attempt_id, taskId, attempt);
   attempt.sending.tell(stored ? 'accepted' : 'ended');
-  return stored ? config.VIDEO_POLL_INTERVAL_MS : null;
+  return stored ? nextPollMs(attempt) : null;
 }
 
 /** Stores an accepted task; one that nobody wants any more is cancelled at the provider. */
@@ -194,6 +205,7 @@ export async function settleAccepted(
     if (attempt) Object.assign(attempt, { isLate: true, job: { ...attempt.job, state: 'overdue', task_id: taskId } });
     return true;
   }
+  if (stored === 'taken') return false;
   if (stored) {
     if (attempt) Object.assign(attempt, stored);
     logger.info('video accepted', logged(stored));
@@ -233,11 +245,22 @@ async function notAccepted(attempt: Followed, refusal: Refusal): Promise<number 
   });
   const isStored = await store.storeStep(attempt, {
     ...(attempt.video.phase !== 'queued' && { video: { phase: 'queued' } }),
-    job: { state: 'waiting', sent_at: null },
+    job: { state: 'waiting', sent_at: null, sends: 0 },
   });
   if (!isStored) return lost(attempt);
   stayAway(provider, waitMs);
   attempt.sending.tell('waiting');
+  return waitMs;
+}
+
+/** A limit or a fault of the account says nothing about the create before: asked again a few times, then nobody knows. */
+async function repetitionRefused(attempt: Followed, refusal: Refusal): Promise<number | null> {
+  const { provider, sends } = attempt.job;
+  logger.warn('repeated create refused', { ...logged(attempt), code: refusal.code, reason: refusal.reason });
+  if (refusal.state === 'refused' || ++attempt.refusals >= refusalsInARow) return unclear(attempt);
+  if (!(await store.storeStep(attempt, { job: { sends: Math.max(1, sends - 1) } }))) return lost(attempt);
+  const waitMs = refusal.retryAfterMs ?? backoff(attempt.refusals, config.VIDEO_POLL_INTERVAL_MS);
+  stayAway(provider, waitMs);
   return waitMs;
 }
 
@@ -246,7 +269,7 @@ export async function reconcile(attempt: Followed): Promise<number | null> {
   const provider = readyProvider(attempt);
   if (!provider) return longestBackoffMs;
   const { deduplication } = provider.capabilities;
-  const { sends, attempt_id: attemptId } = attempt.job;
+  const { sends } = attempt.job;
 
   if (deduplication === 'key' && sends < repeatsOfOneCreate) {
     await sleep(backoff(sends - 1, config.VIDEO_POLL_INTERVAL_MS), undefined, { signal: attempt.stop.signal });
@@ -260,12 +283,14 @@ export async function reconcile(attempt: Followed): Promise<number | null> {
     attempt.lookups = 0;
     if (sends < repeatsAfterLookup) return send(attempt);
   }
+  return unclear(attempt);
+}
 
+async function unclear(attempt: Followed): Promise<null> {
   logger.error('nobody knows whether this video was accepted', logged(attempt));
   const isStored = await store.storeStep(attempt, {
     video: failure('SUBMIT_UNKNOWN', attempt.job.provider, 'maybe'),
     job: { state: 'unclear' },
-    only: { 'job.attempt_id': attemptId },
   });
   attempt.sending.tell('ended');
   return isStored ? null : lost(attempt);
@@ -277,6 +302,7 @@ async function lookUp(attempt: Followed, provider: VideoProvider): Promise<strin
     if (!taskId) attempt.lookups++;
     return taskId;
   } catch (error) {
+    if (attempt.stop.signal.aborted) throw error;
     // Not an answer: asked again, until the time of a generation is over.
     const sinceMs = Date.now() - (attempt.job.sent_at?.getTime() ?? 0);
     if (sinceMs > config.VIDEO_TIMEOUT_MS) attempt.lookups = lookupsOfOneCreate;

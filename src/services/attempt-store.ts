@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { trusted } from 'mongoose';
+import { config } from '../config';
 import { requestIdsKept, takesKept, type Video } from '../contract';
 import { processId, toJson, toSet, Workspace, type Job, type StoredWorkspace } from '../db/mongodb';
 import { toAppError } from '../utils/errors';
@@ -10,8 +11,11 @@ import { push } from '../utils/push';
 /** A paid attempt as this process follows it. */
 export type Attempt = { workspaceId: string; job: Job; video: Video };
 
-/** How long another process leaves a job alone whose owner has fallen silent. */
-export const leaseMs = 15_000;
+const shortestLeaseMs = 3000;
+const longestLeaseMs = 15_000;
+
+/** How long another process leaves a job alone whose owner has fallen silent: three polls, within bounds. */
+export const leaseMs = Math.min(longestLeaseMs, Math.max(shortestLeaseMs, 3 * config.VIDEO_POLL_INTERVAL_MS));
 
 const runningStates: Job['state'][] = ['sent', 'following', 'fetching'];
 const followedStates: Job['state'][] = ['waiting', ...runningStates, 'overdue', 'undelivered'];
@@ -74,10 +78,14 @@ export async function storeStep(attempt: Attempt, { video, job, only }: Change):
       video ? toSet(set) : { $set: set },
       { returnDocument: 'after', projection: told },
     ).lean<StoredWorkspace>();
-    if (after || !isRetry || !video?.status) return after;
-    // The answer of the first try may be all that was lost.
+    if (after || !isRetry || !video?.completed_at) return after;
+    // The answer of the first try may be all that was lost; the moment tells our last step from that of another process.
     return Workspace.findOne(
-      { _id: attempt.workspaceId, 'video.attempt_id': attempt.job.attempt_id, 'video.status': video.status },
+      {
+        _id: attempt.workspaceId,
+        'video.attempt_id': attempt.job.attempt_id,
+        'video.completed_at': video.completed_at,
+      },
       told,
     ).lean<StoredWorkspace>();
   });
@@ -90,13 +98,14 @@ export async function storeStep(attempt: Attempt, { video, job, only }: Change):
 
 /**
  * Stores the task id of an accepted attempt, whoever holds its lease by now: the attempt id alone guards the money.
- * Returns the attempt to follow, 'late' when a newer click has replaced it, or null when nobody wants it any more.
+ * Returns the attempt to follow, 'late' when a newer click has replaced it, 'taken' when another process found the task
+ * and follows it, or null when nobody wants it any more.
  */
 export async function storeAccepted(
   workspaceId: string,
   attemptId: string,
   taskId: string,
-): Promise<Attempt | 'late' | null> {
+): Promise<Attempt | 'late' | 'taken' | null> {
   const now = new Date();
   const stored = await persist(() =>
     Workspace.findOneAndUpdate(
@@ -129,6 +138,7 @@ export async function storeAccepted(
       told,
     ).lean<StoredWorkspace>(),
   );
+  if (known?.job && known.job.lease.owner !== processId) return 'taken';
   if (known?.job) return { workspaceId, job: known.job, video: known.video };
   const late = await persist(() =>
     Workspace.updateOne(

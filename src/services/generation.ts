@@ -75,8 +75,8 @@ async function answerClick(attempt: Followed): Promise<Clicked> {
   const outcome = isFetching
     ? 'accepted'
     : await Promise.race([attempt.sending.promise, sleep(answerWithinMs, 'waiting', { ref: false })]);
-  const { error } = attempt.video;
-  if (outcome === 'ended' && error && error.code !== 'CANCELLED') throw new AppError(error.code, error.message);
+  // The end may have been stored by a cancellation or by another process.
+  if (outcome === 'ended') return answerAgain(await findWorkspace(attempt.workspaceId), attempt.job.attempt_id);
   return toClicked(attempt.workspaceId, attempt.video);
 }
 
@@ -238,8 +238,8 @@ export async function stopEngine(): Promise<void> {
   isStopping = true;
   clearInterval(leaseTimer);
   for (const { stop } of followed.values()) stop.abort();
-  await Promise.allSettled(submits);
   store.stopPersisting();
+  await Promise.allSettled(submits);
   await store.releaseLeases().catch((error: unknown) => logger.warn('leases not released', { error }));
 }
 

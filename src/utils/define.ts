@@ -122,6 +122,8 @@ export type VideoProvider = {
   settings: Settings;
   model: string;
   capabilities: VideoCapabilities;
+  /** Milliseconds between two checks, where that may be less than VIDEO_POLL_INTERVAL_MS. */
+  checkEveryMs?: number;
   /** The picture in the shape that the provider takes; made before the paid request, so that a bad file costs nothing. */
   picture?: (job: VideoJob) => Promise<Buffer>;
   /** Free preparation before the paid request, such as an upload; its JSON result is stored as `job.prepared`. */

@@ -145,7 +145,8 @@ function pictures(): Record<string, string> {
 }
 
 function rememberPicture(attemptId: string, path: string): void {
-  known = Object.fromEntries([...Object.entries(pictures()), [attemptId, path]].slice(-picturesKept));
+  const all: [string, string][] = [...Object.entries(pictures()), [attemptId, path]];
+  known = Object.fromEntries(all.slice(-picturesKept));
   try {
     localStorage.setItem(picturesKey, JSON.stringify(known));
   } catch {
