@@ -9,10 +9,19 @@ import { notApplied, toSet, Workspace, workspaceNotFound, type StoredWorkspace }
  */
 const fences = new Map<string, number>();
 
-/** Edits that were answered DATABASE_UNAVAILABLE, and the fields that acknowledged edits have taken over since. */
-const openEdits = new Map<string, Map<string, Set<string>>>();
+/**
+ * The edits that were not acknowledged and will come again, each with its place in the order of arrival. It keeps that
+ * place, so that it changes no field that an edit from after it has changed.
+ */
+const openEdits = new Map<string, number>();
 
-const openEditsKept = 64;
+/** The place of the last edit that changed a field; known while there are open edits. */
+const changedBy = new Map<string, number>();
+
+let arrivals = 0;
+
+const openEditsKept = 20_000;
+const changedFieldsKept = 100_000;
 const workspacesKept = 10_000;
 const maxFenceRaces = 5;
 
@@ -24,8 +33,9 @@ export type EditResult = Pick<StoredWorkspace, 'version' | 'updated_at'> & {
 
 /** Stores the changes of one message, once for each request_id; throws WORKSPACE_NOT_FOUND for an unknown or deleted workspace. */
 export async function applyEdit({ workspaceId, changes, applied }: Edit): Promise<EditResult> {
-  const overtaken = applied ? openEdits.get(workspaceId)?.get(applied) : undefined;
-  const wanted = overtaken ? leaveOut(changes, overtaken) : changes;
+  const openSince = applied && openEdits.get(nameOf(workspaceId, applied));
+  const wanted = openSince ? leaveOutOvertaken(workspaceId, changes, openSince) : changes;
+  const place = openSince || ++arrivals;
 
   for (let race = 0; race < maxFenceRaces; race++) {
     const fence = fences.get(workspaceId) ?? (await takeFence(workspaceId));
@@ -35,7 +45,7 @@ export async function applyEdit({ workspaceId, changes, applied }: Edit): Promis
       projection: { version: 1, updated_at: 1 },
     }).lean<StoredWorkspace>();
     if (stored) {
-      settleEdit(workspaceId, applied, wanted);
+      settleEdit({ workspaceId, changes: wanted, applied }, place);
       return { version: stored.version, updated_at: stored.updated_at, told: wanted };
     }
 
@@ -43,8 +53,8 @@ export async function applyEdit({ workspaceId, changes, applied }: Edit): Promis
     if (!found) throw workspaceNotFound();
     if (applied && found.applied.includes(applied)) {
       // Stored by the first sending, whose answer was lost: then the others have not been told either.
-      settleEdit(workspaceId, applied, {});
-      return { version: found.version, updated_at: found.updated_at, told: overtaken ? wanted : null };
+      settleEdit({ workspaceId, changes: wanted, applied }, place);
+      return { version: found.version, updated_at: found.updated_at, told: openSince ? wanted : null };
     }
     fences.delete(workspaceId);
   }
@@ -54,14 +64,13 @@ export async function applyEdit({ workspaceId, changes, applied }: Edit): Promis
   );
 }
 
-/** Remembers that nobody knows whether this edit was stored; the same request_id again settles it. */
+/** Remembers an edit that was answered "later": perhaps it is stored, and the same request_id again settles it. */
 export function leaveEditOpen(workspaceId: string, applied: string): void {
   fences.delete(workspaceId);
-  const open = openEdits.get(workspaceId) ?? new Map<string, Set<string>>();
-  if (!open.has(applied)) open.set(applied, new Set());
-  if (open.size > openEditsKept) open.delete(oldest(open));
-  openEdits.set(workspaceId, open);
-  if (openEdits.size > workspacesKept) openEdits.delete(oldest(openEdits));
+  const name = nameOf(workspaceId, applied);
+  if (openEdits.has(name)) return;
+  openEdits.set(name, ++arrivals);
+  if (openEdits.size > openEditsKept) openEdits.delete(oldest(openEdits));
 }
 
 async function takeFence(workspaceId: string): Promise<number> {
@@ -76,15 +85,19 @@ async function takeFence(workspaceId: string): Promise<number> {
   return taken.fence;
 }
 
-function settleEdit(workspaceId: string, applied: string | undefined, changes: Changes): void {
-  const open = openEdits.get(workspaceId);
-  if (!open) return;
-  if (applied) open.delete(applied);
-  for (const overtaken of open.values()) Object.keys(changes).forEach((key) => overtaken.add(key));
-  if (open.size === 0) openEdits.delete(workspaceId);
+function settleEdit({ workspaceId, changes, applied }: Edit, place: number): void {
+  if (openEdits.size === 0) return;
+  if (applied) openEdits.delete(nameOf(workspaceId, applied));
+  for (const field of Object.keys(changes)) changedBy.set(nameOf(workspaceId, field), place);
+  if (openEdits.size === 0) changedBy.clear();
+  while (changedBy.size > changedFieldsKept) changedBy.delete(oldest(changedBy));
 }
 
-const leaveOut = (changes: Changes, keys: Set<string>): Changes =>
-  Object.fromEntries(Object.entries(changes).filter(([key]) => !keys.has(key)));
+const leaveOutOvertaken = (workspaceId: string, changes: Changes, place: number): Changes =>
+  Object.fromEntries(
+    Object.entries(changes).filter(([field]) => (changedBy.get(nameOf(workspaceId, field)) ?? 0) < place),
+  );
+
+const nameOf = (workspaceId: string, what: string): string => `${workspaceId} ${what}`;
 
 const oldest = <Key>(map: Map<Key, unknown>): Key => map.keys().next().value as Key;

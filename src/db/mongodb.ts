@@ -50,7 +50,7 @@ export type StoredWorkspace = Omit<WireWorkspace, '_id' | 'ai_collaboration'> & 
   created_by?: string;
   /** `<type> <request_id>` of the last messages that were applied. */
   applied: string[];
-  /** See `fenceOf`. */
+  /** What an edit must meet; see `edit.ts`. */
   fence: number;
   job: Job | null;
   /** Paid attempts that a newer click has replaced, and whose late result becomes a take. */

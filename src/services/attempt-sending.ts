@@ -133,10 +133,11 @@ async function prepare(attempt: Followed, provider: VideoProvider, signal: Abort
     picture: Buffer.alloc(0),
     prepared: prepared === null ? undefined : JSON.parse(prepared),
   };
+  // A repetition sends what was stored, so that it needs no picture, nor a second upload.
+  if (prepared !== null && provider.prepare) return job;
   try {
     const withPicture = { ...job, picture: (await provider.picture?.(job)) ?? job.picture };
-    if (prepared !== null || !provider.prepare) return withPicture;
-    return { ...withPicture, prepared: await provider.prepare(withPicture, signal) };
+    return { ...withPicture, prepared: await provider.prepare?.(withPicture, signal) };
   } catch (thrown) {
     const error =
       thrown instanceof AppError

@@ -1,18 +1,17 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import dns from 'node:dns';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { BlockList, isIP, type LookupFunction } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
-import { config, isLoopback } from '../config';
+import { config } from '../config';
 import type { AspectRatio } from '../contract';
 import { AppError, toAppError } from '../utils/errors';
 import { download } from '../utils/http';
 import { logger } from '../utils/logger';
+import { lookupFor } from '../utils/public-address';
 
 const minSide = 64;
 const maxSide = 8192;
@@ -362,77 +361,6 @@ async function flushFolder(name: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-// ---- where a download may go
-
-const special = new BlockList();
-for (const [network, bits] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.0.2.0', 24],
-  ['192.88.99.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['198.51.100.0', 24],
-  ['203.0.113.0', 24],
-  ['224.0.0.0', 3],
-] as const) {
-  special.addSubnet(network, bits, 'ipv4');
-}
-for (const [network, bits] of [
-  ['2001::', 23],
-  ['2001:db8::', 32],
-  ['2002::', 16],
-  ['3fff::', 20],
-] as const) {
-  special.addSubnet(network, bits, 'ipv6');
-}
-const globalUnicast = new BlockList();
-globalUnicast.addSubnet('2000::', 3, 'ipv6');
-
-/** Whether an IP address belongs to the public internet; mapped, tunnelled and reserved ones do not. */
-export function isPublicAddress(address: string): boolean {
-  if (isIP(address) === 4) return !special.check(address, 'ipv4');
-  return isIP(address) === 6 && globalUnicast.check(address, 'ipv6') && !special.check(address, 'ipv6');
-}
-
-// The addresses that pass are the ones connected to, so no second answer of the DNS can slip in between.
-const lookupOnly =
-  (isAllowed: (address: string) => boolean, kind: string): LookupFunction =>
-  (hostname, options, callback) => {
-    dns.lookup(hostname, { ...options, all: true }, (error, addresses) => {
-      if (error) return callback(error, []);
-      const refused = addresses.find(({ address }) => !isAllowed(address));
-      const [first] = addresses;
-      if (refused || !first) return callback(new Error(`${hostname} is not at ${kind}`), []);
-      if (options.all) return callback(null, addresses);
-      callback(null, first.address, first.family);
-    });
-  };
-
-/** A DNS lookup for a connection that fails unless every answer is a public address. */
-export const lookupPublic = lookupOnly(isPublicAddress, 'a public address');
-
-const lookupLoopback = lookupOnly(isLoopback, 'a loopback address');
-
-/** Throws unless `address` may be asked; the lookup it returns guards the name, which an address in the URL has not. */
-function lookupFor(address: string, firstAddress: string): LookupFunction {
-  const { protocol, hostname, username, password } = new URL(address);
-  if (username || password) throw new Error('the download address carries a password');
-  if (!config.isProduction && isLoopback(new URL(firstAddress).hostname) && isLoopback(hostname)) {
-    if (!/^https?:$/.test(protocol)) throw new Error(`the download address begins with ${protocol}`);
-    return lookupLoopback;
-  }
-  const literal = hostname.replace(/^\[|\]$/g, '');
-  if (protocol !== 'https:') throw new Error('the download address is not https');
-  if (isIP(literal) && !isPublicAddress(literal)) throw new Error('the download address is not public');
-  return lookupPublic;
 }
 
 // ---- ffmpeg

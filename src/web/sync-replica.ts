@@ -33,7 +33,7 @@ export function loadList(replica: Replica, list: Workspace[]): string[] {
     }
     replica.byId.set(workspace._id, workspace);
     replica.trash.delete(workspace._id);
-    replica.ahead.delete(workspace._id);
+    catchUp(replica, workspace._id);
     touched.add(workspace._id);
   }
   replica.order = list.map((workspace) => workspace._id);
@@ -78,16 +78,25 @@ export function applyPush(replica: Replica, message: ServerMessage): Applied {
 export function advance(replica: Replica, id: string, version: number, patch: Step['patch']): Applied {
   const base = replica.byId.get(id);
   if (!base || version <= base.version) return {};
-  const steps = [...(replica.ahead.get(id) ?? []), { version, patch }].sort((a, b) => a.version - b.version);
-  let next = base;
+  const steps = [...(replica.ahead.get(id) ?? []), { version, patch }];
+  replica.ahead.set(
+    id,
+    steps.sort((a, b) => a.version - b.version),
+  );
+  catchUp(replica, id);
+  return { id, hasGap: replica.ahead.has(id) };
+}
+
+/** Takes the waiting steps that follow the known version; older ones are in it already. */
+function catchUp(replica: Replica, id: string): void {
+  const steps = replica.ahead.get(id) ?? [];
+  let next = replica.byId.get(id)!;
   while (steps.length > 0 && steps[0]!.version <= next.version + 1) {
     const step = steps.shift()!;
     if (step.version === next.version + 1) next = { ...step.patch(next), version: step.version };
   }
   replica.byId.set(id, next);
-  if (steps.length > 0) replica.ahead.set(id, steps);
-  else replica.ahead.delete(id);
-  return { id, hasGap: steps.length > 0 };
+  if (steps.length === 0) replica.ahead.delete(id);
 }
 
 /** The order that a person sees: the server's, and on top of it what waits. */

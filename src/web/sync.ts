@@ -181,7 +181,7 @@ export function createSync(options: SyncOptions) {
       const versions = written.map((entry) => JSON.stringify(entry.message));
       const write = isOutboxEmpty() ? storage.delete(storageKey) : storage.set(storageKey, toStored());
       // A storage that fails or hangs must not hold up the sending.
-      await Promise.race([write.catch(() => undefined), delay(storageWithinMs)]);
+      await within(write, storageWithinMs);
       written.forEach((entry, index) => {
         if (JSON.stringify(entry.message) === versions[index]) entry.isStored = true;
       });
@@ -306,8 +306,7 @@ export function createSync(options: SyncOptions) {
         // Here it would undo for a moment what was pushed meanwhile.
         if (isReady && ++crossed < loadsThatMayCross) continue;
       }
-      const touched = loadList(replica, list);
-      settleAcknowledged(ticket);
+      const touched = [...loadList(replica, list), ...settleAcknowledged(ticket)];
       isLoaded = true;
       isReady = true;
       isFirstTry = false;
@@ -375,8 +374,7 @@ export function createSync(options: SyncOptions) {
     // A push that meets an empty replica is in the list that is being loaded.
     if (hasGap && isOrderChanged) void load();
     else if (hasGap) loadAfterGap();
-    settleAcknowledged();
-    changed(id ? [id] : []);
+    changed([...(id ? [id] : []), ...settleAcknowledged()]);
   }
 
   function answered(entry: Waiting, answer: ServerMessage): void {
@@ -412,14 +410,15 @@ export function createSync(options: SyncOptions) {
     changed('workspace_id' in message ? [message.workspace_id] : []);
   }
 
-  /** Drops acknowledged messages that the replica holds by now. */
-  function settleAcknowledged(load = 0): void {
+  /** Drops acknowledged messages that the replica holds by now; returns whose view that may change. */
+  function settleAcknowledged(load = 0): string[] {
     const settled = outbox.filter(({ message, settledBy }) => {
       if (!settledBy || !('workspace_id' in message)) return false;
       if ('load' in settledBy) return load >= settledBy.load;
       return (replica.byId.get(message.workspace_id)?.version ?? Infinity) >= settledBy.version;
     });
     settled.forEach(remove);
+    return settled.flatMap(({ message }) => ('workspace_id' in message ? [message.workspace_id] : []));
   }
 
   function failed(entry: Waiting, { code, message, details }: ErrorBody): void {
@@ -508,6 +507,14 @@ export function createSync(options: SyncOptions) {
     /** Forgets one refused edit, or all of them. */
     dismiss,
   };
+}
+
+/** Waits for work, but no longer than this; whether it fails does not matter. */
+async function within(work: Promise<unknown>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise((resolve) => (timer = setTimeout(resolve, ms)));
+  await Promise.race([work.catch(() => undefined), late]);
+  clearTimeout(timer);
 }
 
 const delay = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

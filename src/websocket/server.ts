@@ -37,6 +37,8 @@ const answerWithinMs = 4500;
 const slowHandlerMs = 1000;
 const drainWithinMs = 3000;
 const closeWithinMs = 1000;
+/** Errors after which a client sends the same message again. */
+const sendAgainCodes = new Set<string>(['DATABASE_UNAVAILABLE', 'BUSY']);
 const closeCodes = { binaryFrame: 1003, serviceRestart: 1012 };
 
 type Client = {
@@ -173,8 +175,8 @@ async function answer(client: Client, text: string): Promise<void> {
     return true;
   };
   const replyError = (error: AppError): void => {
-    const isOpen = error.code === 'DATABASE_UNAVAILABLE' && about.request_id && about.workspace_id;
-    if (isOpen) leaveEditOpen(about.workspace_id!, `${String(raw?.type)} ${about.request_id}`);
+    const comesAgain = sendAgainCodes.has(error.code) && about.request_id && about.workspace_id;
+    if (comesAgain) leaveEditOpen(about.workspace_id!, `${String(raw?.type)} ${about.request_id}`);
     reply({ type: 'error', ...(about.workspace_id && { workspace_id: about.workspace_id }), ...error.body });
   };
   const timer = setTimeout(() => replyError(tooLate(state === 'begun')), answerWithinMs);

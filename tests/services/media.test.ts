@@ -16,8 +16,6 @@ import {
   hasVideo,
   imageFile,
   inspectImage,
-  isPublicAddress,
-  lookupPublic,
   makePoster,
   makeUploadFolders,
   prepareJpeg,
@@ -26,6 +24,7 @@ import {
   videoFile,
   videoUrl,
 } from '../../src/services/media';
+import { isPublicAddress, lookupPublic } from '../../src/utils/public-address';
 
 const root = path.resolve(__dirname, '../..');
 const sample = path.join(root, 'docs/sample.jpg');
