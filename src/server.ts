@@ -14,6 +14,7 @@ import { closeDatabase, connectDatabase } from './db/mongodb';
 import { startEngine, stopEngine } from './services/generation';
 import { makeUploadFolders, sweepTmp } from './services/media';
 import { providerProblems } from './services/providers';
+import { startSweeping } from './services/sweep';
 import { addOwnPort } from './utils/boundary';
 import { AppError } from './utils/errors';
 import { flushLogs, logger } from './utils/logger';
@@ -39,6 +40,7 @@ const http = createServer(limits);
 const socketHttp = createServer(limits, createSocketApp());
 
 let stopHeartbeat = () => undefined as void;
+let stopSweeping = () => undefined as void;
 let isStopping = false;
 
 async function start(): Promise<void> {
@@ -51,7 +53,10 @@ async function start(): Promise<void> {
   stopHeartbeat = startHeartbeat();
   watchDoor(() => socketHttp.listening);
 
-  const isReady = await connectDatabase(startEngine);
+  const isReady = await connectDatabase(async () => {
+    await startEngine();
+    stopSweeping = startSweeping();
+  });
   const port = await listen(http, config.SERVER_PORT, 'SERVER_PORT');
   const socketPort = await listen(socketHttp, config.WS_PORT, 'WS_PORT');
   addOwnPort(port);
@@ -99,6 +104,7 @@ async function stop(signal: string): Promise<void> {
   isStopping = true;
   logger.info('server stopping', { signal });
   stopHeartbeat();
+  stopSweeping();
   const requests = [http, socketHttp].map(closeServer);
   await Promise.all([closeSockets(), stopEngine()]);
   await Promise.all(requests);

@@ -8,7 +8,7 @@ import swaggerUi from 'swagger-ui-express';
 import { config } from '../config';
 import { errorCodes } from '../contract';
 import { isAllowedOrigin, refusalOf } from '../utils/boundary';
-import { Reply, type AnyEndpoint } from '../utils/define';
+import { JsonText, Reply, type AnyEndpoint } from '../utils/define';
 import { AppError, toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 
@@ -108,20 +108,27 @@ function answer(endpoint: AnyEndpoint) {
     const hangUp = new AbortController();
     response.on('close', () => response.writableEnded || hangUp.abort());
     const result = await endpoint.run(request, hangUp.signal);
+    if (result instanceof JsonText) return sendJson(request, response, 200, result);
     const { status, body } = result instanceof Reply ? result : new Reply(endpoint.status ?? 200, result);
     const text = JSON.stringify(body);
     // Outside production every reply is held to the contract, so that every test is a contract test.
     if (!config.isProduction) endpoint.reply.parse(JSON.parse(text));
-    if (endpoint.method === 'get' && isUnchanged(request, response, text)) return void response.status(304).end();
-    response.status(status).type('json').send(text);
+    sendJson(
+      request,
+      response,
+      status,
+      new JsonText(text, `W/"${createHash('sha1').update(text).digest('base64url')}"`),
+    );
   };
 }
 
-// Express would answer 200 to a request with `Cache-Control: no-cache`, which fetch sends along with every `If-None-Match`.
-function isUnchanged(request: Request, response: Response, text: string): boolean {
-  const etag = `W/"${createHash('sha1').update(text).digest('base64url')}"`;
-  response.set('ETag', etag);
-  return (request.get('If-None-Match') ?? '').split(',').some((known) => known.trim() === etag);
+function sendJson(request: Request, response: Response, status: number, { text, etag }: JsonText): void {
+  const isRead = request.method === 'GET' || request.method === 'HEAD';
+  if (isRead) response.set('ETag', etag);
+  // Express would answer 200 to `Cache-Control: no-cache`, which fetch sends along with every `If-None-Match`.
+  const isKnown = isRead && (request.get('If-None-Match') ?? '').split(',').some((known) => known.trim() === etag);
+  if (isKnown) response.status(304).end();
+  else response.status(status).type('json').send(text);
 }
 
 /** Serves a stored picture or clip: names we gave, types by extension, and no link that leads elsewhere. */

@@ -53,7 +53,7 @@ export async function applyEdit({ workspaceId, changes, applied }: Edit): Promis
     if (!found) throw workspaceNotFound();
     if (applied && found.applied.includes(applied)) {
       // Stored by the first sending, whose answer was lost: then the others have not been told either.
-      settleEdit({ workspaceId, changes: wanted, applied }, place);
+      if (openSince) settleEdit({ workspaceId, changes: wanted, applied }, place);
       return { version: found.version, updated_at: found.updated_at, told: openSince ? wanted : null };
     }
     fences.delete(workspaceId);

@@ -269,10 +269,21 @@ export async function closeDatabase(): Promise<void> {
 export const isDatabaseConnected = (): boolean =>
   mongoose.connection.readyState === mongoose.ConnectionStates.connected;
 
-/** Throws DATABASE_UNAVAILABLE within 3 s when the database does not answer. */
+/** Throws DATABASE_UNAVAILABLE when the database is known to be away, and when it does not answer. */
 export async function pingDatabase(): Promise<void> {
-  if (!isDatabaseConnected()) throw new AppError('DATABASE_UNAVAILABLE', 'The database is away; nothing was stored.');
-  await mongoose.connection.db!.admin().command({ ping: 1 }, { timeoutMS: 3000 });
+  await connected().command({ ping: 1 });
+}
+
+function connected(): NonNullable<typeof mongoose.connection.db> {
+  const { db } = mongoose.connection;
+  if (db && isDatabaseConnected()) return db;
+  throw new AppError('DATABASE_UNAVAILABLE', 'The database is away and nothing was stored; try again in a moment.');
+}
+
+/** When the database last wrote anything, as its replica set counts it; null where the server does not tell. */
+export async function lastWriteTime(): Promise<string | null> {
+  const reply = await connected().command({ ping: 1 });
+  return reply.operationTime ? String(reply.operationTime) : null;
 }
 
 /** Runs `work` in a transaction where the server has them, else plainly. */

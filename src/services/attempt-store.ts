@@ -199,13 +199,12 @@ export async function claimLeases(): Promise<Attempt[]> {
   const gone = owners.filter((owner) => isGone(String(owner)));
   const taken = await Workspace.updateMany(
     {
-      'job.state': { $in: followedStates },
-      'job.lease.owner': { $ne: processId },
-      $or: [{ $expr: { $lt: ['$job.lease.until', '$$NOW'] } }, { 'job.lease.owner': { $in: gone } }],
+      'job.state': states,
+      'job.lease.owner': trusted({ $ne: processId }),
+      $or: [{ $expr: trusted({ $lt: ['$job.lease.until', '$$NOW'] }) }, { 'job.lease.owner': trusted({ $in: gone }) }],
     },
     [{ $set: { 'job.lease': { owner: processId, until, epoch: { $add: ['$job.lease.epoch', 1] } } } }],
-    // Mongoose refuses `$expr` in any filter that it sanitizes; this one holds nothing of a client's.
-    { updatePipeline: true, sanitizeFilter: false },
+    { updatePipeline: true },
   );
   if (taken.modifiedCount > 0) logger.info('jobs taken over', { count: taken.modifiedCount });
   const mine = await Workspace.find({ 'job.state': states, 'job.lease.owner': processId }, { video: 1, job: 1 }).lean<

@@ -39,6 +39,14 @@ export class Reply {
   ) {}
 }
 
+/** An answer that is JSON already, with its ETag; whoever made it has checked it. */
+export class JsonText {
+  constructor(
+    readonly text: string,
+    readonly etag: string,
+  ) {}
+}
+
 /** Puts the strict check of the body before the handler of an endpoint file. */
 export function defineEndpoint<Body = undefined>({ handle, ...endpoint }: Endpoint<Body>): AnyEndpoint {
   const { body: shape } = endpoint;

@@ -135,7 +135,10 @@ export function withChanges(workspace: Workspace, changes: Changes): Workspace {
 function insertWorkspace(replica: Replica, workspace: Workspace): Applied {
   const { _id: id } = workspace;
   const known = replica.byId.get(id);
-  if (!known || known.version < workspace.version) replica.byId.set(id, workspace);
+  if (!known || known.version < workspace.version) {
+    replica.byId.set(id, workspace);
+    catchUp(replica, id);
+  }
   if (known) return { id };
 
   const kept = replica.trash.get(id);

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
-import { readdir } from 'node:fs/promises';
+import { Worker } from 'node:worker_threads';
 
 export type RawAnswer = {
   /** 0 when the connection was ended without an answer. */
@@ -83,7 +84,7 @@ export async function closeCode(stream: net.Socket): Promise<number> {
   // A peer that got its close frame hangs up only when it is answered.
   stream.on('data', () => received.includes(0x88) && stream.end());
   await once(stream, 'close');
-  const at = received.lastIndexOf(0x88);
+  const at = received.indexOf(0x88);
   return at >= 0 && received.length >= at + 4 ? received.readUInt16BE(at + 2) : 1006;
 }
 
@@ -94,6 +95,27 @@ export async function filesOf(folder: string): Promise<string[]> {
     .filter((entry) => !entry.isDirectory())
     .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
     .sort();
+}
+
+/** Sets fields of a stored workspace behind the server's back; ids and dates are written as `$oid` and `$date`. */
+export async function changeStored(uri: string, workspaceId: string, fields: object): Promise<void> {
+  // In a thread of its own, since the driver cannot shake hands inside the sandbox that Jest puts around a test.
+  const worker = new Worker(
+    `const { parentPort, workerData } = require('node:worker_threads');
+     const { mongo } = require(workerData.mongoose);
+     void (async () => {
+       const client = await mongo.MongoClient.connect(workerData.uri);
+       const filter = { _id: new mongo.ObjectId(workerData.workspaceId) };
+       const update = { $set: mongo.BSON.EJSON.deserialize(workerData.fields) };
+       const { matchedCount } = await client.db().collection('workspaces').updateOne(filter, update);
+       await client.close();
+       parentPort.postMessage(matchedCount);
+     })();`,
+    { eval: true, workerData: { mongoose: require.resolve('mongoose'), uri, workspaceId, fields } },
+  );
+  const [matched] = (await once(worker, 'message')) as [number];
+  await worker.terminate();
+  if (matched !== 1) throw new Error(`there is no stored workspace ${workspaceId}`);
 }
 
 function bigEndian(value: number): Buffer {

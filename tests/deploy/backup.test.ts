@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { mongo } from 'mongoose';
 import sharp from 'sharp';
+import type { Workspace } from '../../src/contract';
 import { startDouble } from '../doubles/start-double';
 import { freshDatabase, startServer, type TestServer } from '../helpers/server';
 import { connect, type TestSocket } from '../helpers/socket';
@@ -83,7 +84,7 @@ async function fill(server: TestServer): Promise<string> {
 
 async function stateOf(server: TestServer): Promise<unknown> {
   const { workspaces } = (await server.get('/api/workspaces')).body;
-  const urls = workspaces.flatMap((workspace: Record<string, any>) => [workspace.image_url, workspace.video.url]);
+  const urls = workspaces.flatMap((workspace: Workspace) => [workspace.image_url, workspace.video.url]);
   const files = urls.filter(Boolean).map(async (url: string) => {
     const answer = await fetch(server.url + url);
     return [url, answer.status, Buffer.from(await answer.arrayBuffer()).toString('base64')];

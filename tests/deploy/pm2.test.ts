@@ -4,16 +4,17 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import sharp from 'sharp';
+import type { Workspace } from '../../src/contract';
 import { startDouble, type StartedDouble } from '../doubles/start-double';
 import { freshDatabase } from '../helpers/server';
 import { connect, type TestSocket } from '../helpers/socket';
-import sharp from 'sharp';
 
 jest.setTimeout(180_000);
 
 type App = {
   pid: number;
-  pm2_env: { status: string; restart_time: number; unstable_restarts: number; exit_code?: number };
+  pm2_env: { status: string; restart_time: number; exit_code?: number };
 };
 
 const root = path.resolve(__dirname, '../..');
@@ -164,14 +165,14 @@ test('loses neither an acknowledged edit nor the answer to a paid request in a r
   expect(lost).toBeGreaterThan(0);
   await click;
 
-  const { workspaces } = (await (await fetch(url('/api/workspaces'))).json()) as { workspaces: any[] };
-  const find = (id: string) => workspaces.find(({ _id }) => _id === id);
+  const { workspaces } = (await (await fetch(url('/api/workspaces'))).json()) as { workspaces: Workspace[] };
+  const find = (id: string) => workspaces.find(({ _id }) => _id === id)!;
   expect(find(edited)).toMatchObject({ form_data: { prompt: `edit ${count}` }, version: count + 1 });
   const accepted = await double.accepted();
   expect(accepted).toHaveLength(1);
   expect(find(paid).video).toMatchObject({ error: null, task_id: accepted[0]!.task_id });
   expect(await log()).toContain('"server stopped"');
-  expect((await app()).pm2_env).toMatchObject({ status: 'online', restart_time: 1, unstable_restarts: 0 });
+  expect((await app()).pm2_env).toMatchObject({ status: 'online', restart_time: 1 });
   socket.close();
 });
 

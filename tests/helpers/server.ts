@@ -30,7 +30,7 @@ export type Answer = { status: number; headers: Headers; body: any };
 
 /** A mongod database of its own for a test file. */
 export const freshDatabase = (): string =>
-  process.env.TEST_MONGODB_URI!.replace(/\/(\?|$)/, `/test-${randomBytes(6).toString('hex')}$1`);
+  process.env.TEST_MONGODB_URI!.replace(/\/[^/?]*(?=\?|$)/, `/test-${randomBytes(6).toString('hex')}`);
 
 /** Starts the built server as an own process with folders and a database of its own. */
 export async function startServer(env: Record<string, string> = {}): Promise<TestServer> {

@@ -22,9 +22,6 @@ export const Card = memo(function Card({ id, left, index, count, isHeld, isMovin
   const status = isChanged(workspace) ? 'changed' : video.status === 'idle' && !picture ? 'noPicture' : video.status;
   const still = video.poster_url ?? picture;
   const duration = text('common.seconds', { count: form.duration_s });
-  const name = [text('card.name', { number: index + 1 }), movement, duration, text(`card.${status}`)]
-    .filter(Boolean)
-    .join(', ');
   const classes = ['card', isSelected && 'is-selected', isHeld && 'is-held', isMoving && !isHeld && 'is-aside'];
 
   return (
@@ -41,7 +38,6 @@ export const Card = memo(function Card({ id, left, index, count, isHeld, isMovin
       <button
         type="button"
         className="card-face"
-        aria-label={name}
         aria-current={isSelected}
         aria-describedby="timeline-instructions"
         tabIndex={isSelected ? 0 : -1}
@@ -56,7 +52,10 @@ export const Card = memo(function Card({ id, left, index, count, isHeld, isMovin
             <span className="card-blank" />
           )}
           {isPlaying && !isMoving && video.url && <video src={video.url} muted loop autoPlay playsInline />}
-          <span className="card-number">{index + 1}</span>
+          <span className="hidden">{text('card.name', { number: index + 1 })}</span>
+          <span className="card-number" aria-hidden="true">
+            {index + 1}
+          </span>
           {video.status === 'generating' && (
             <span className="card-progress" style={{ scale: `${video.progress ?? 0.15} 1` }} />
           )}

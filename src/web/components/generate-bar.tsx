@@ -38,17 +38,15 @@ export function GenerateBar() {
           <button
             type="button"
             className="button primary large generate-button"
-            aria-label={text('common.generate')}
             aria-describedby="generate-what"
             disabled={!picture || isSending}
             onClick={start}
           >
-            <Icon name="sparkle" />
-            <span>{text('common.generate')}</span>
-            <span className="generate-what" id="generate-what">
-              {what}
-            </span>
+            <Icon name="sparkle" /> {text('common.generate')}
           </button>
+          <span className="generate-what muted" id="generate-what">
+            {what}
+          </span>
           {isSending && <span className="spinner" aria-hidden="true" />}
           <Failure workspace={workspace} click={typeof click === 'object' ? click : undefined} onRetry={start} />
         </>
