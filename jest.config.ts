@@ -11,6 +11,7 @@ const config: Config = {
   setupFiles: ['<rootDir>/tests/helpers/setup-env.ts'],
   testTimeout: 30_000,
   maxWorkers: 2,
+  silent: true,
 };
 
 export default config;

@@ -16,11 +16,15 @@ function describe(error: Error & { code?: unknown; status?: unknown }, depth = 0
   return { name, message, code, status, stack, cause: inner };
 }
 
-const readableLine = winston.format.printf(({ level, message, timestamp, ...fields }) => {
-  const rest = Object.entries(fields).map(
+const readableLine = winston.format.printf(({ level, message, timestamp, error, ...fields }) => {
+  const { stack, cause, ...plain } = (error ?? {}) as Record<string, unknown>;
+  const rest = Object.entries({ ...fields, ...(error !== undefined && { error: plain.message ?? error }) }).map(
     ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );
-  return [String(timestamp).slice(11, 19), level.padEnd(5), String(message), ...rest].join(' ');
+  const line = [String(timestamp).slice(11, 19), level.padEnd(5), String(message), ...rest].join(' ');
+  return level === 'error' && stack
+    ? `${line}\n${String(stack)}${cause ? `\ncause: ${JSON.stringify(cause)}` : ''}`
+    : line;
 });
 
 const { timestamp, json, combine } = winston.format;

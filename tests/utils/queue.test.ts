@@ -1,0 +1,53 @@
+import { createLimit, createQueues } from '../../src/utils/queue';
+
+const deferred = () => {
+  let resolve = () => undefined as void;
+  const promise = new Promise<void>((done) => (resolve = done));
+  return { promise, resolve };
+};
+
+test('work of one name runs in the order of arrival, also after a failure', async () => {
+  const enqueue = createQueues();
+  const seen: number[] = [];
+  const gate = deferred();
+  const first = enqueue(['a'], async () => {
+    await gate.promise;
+    seen.push(1);
+    throw new Error('the first one fails');
+  });
+  const second = enqueue(['a'], async () => seen.push(2));
+  gate.resolve();
+  await expect(first).rejects.toThrow('the first one fails');
+  await second;
+  expect(seen).toEqual([1, 2]);
+});
+
+test('different names do not wait for each other, and work with two names waits for both', async () => {
+  const enqueue = createQueues();
+  const gate = deferred();
+  const seen: string[] = [];
+  const slow = enqueue(['a'], () => gate.promise.then(() => seen.push('a')));
+  const both = enqueue(['a', 'b'], async () => seen.push('ab'));
+  await enqueue(['c'], async () => seen.push('c'));
+  const afterBoth = enqueue(['b'], async () => seen.push('b'));
+  gate.resolve();
+  await Promise.all([slow, both, afterBoth]);
+  expect(seen).toEqual(['c', 'a', 'ab', 'b']);
+});
+
+test('at most the limit runs at once, and a failure frees its place', async () => {
+  const limited = createLimit(2);
+  let running = 0;
+  let most = 0;
+  const work = async (fails: boolean) => {
+    most = Math.max(most, ++running);
+    await new Promise((resolve) => setImmediate(resolve));
+    running--;
+    if (fails) throw new Error('fails');
+  };
+  const results = await Promise.allSettled(
+    Array.from({ length: 10 }, (_, index) => limited(() => work(index % 3 === 0))),
+  );
+  expect(most).toBe(2);
+  expect(results.filter(({ status }) => status === 'rejected')).toHaveLength(4);
+});
