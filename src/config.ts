@@ -17,7 +17,8 @@ const isProduction = process.env.NODE_ENV === 'production';
 
 // ---- kinds of values, for this file and for the provider files
 
-const loopbackNames = /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[?::(1|ffff:(127(\.\d{1,3}){3}|7f[0-9a-f]{2}:[0-9a-f]{1,4}))\]?)$/i;
+const loopbackNames =
+  /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[?::(1|ffff:(127(\.\d{1,3}){3}|7f[0-9a-f]{2}:[0-9a-f]{1,4}))\]?)$/i;
 
 /** Tells whether a host name or address can only be this machine. */
 export const isLoopback = (host: string): boolean => loopbackNames.test(host);
@@ -70,6 +71,18 @@ const origins = z
   .transform((items) => items.map((item) => item.toLowerCase()))
   .default([]);
 
+const proxyAddress = z
+  .string()
+  .refine(
+    (value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol),
+    'must be an http or https address',
+  );
+
+/** A program: a name to be found on PATH, or a file that is there. */
+const program = z
+  .string()
+  .refine((value) => !/[\\/]/.test(value) || existsSync(value), 'names a file that is not there');
+
 const providerName = z
   .string()
   .regex(/^[a-z0-9-]+$/, 'must be the name of a provider file, in lower case')
@@ -102,8 +115,8 @@ const server = readSettings(
     UPLOAD_MAX_BYTES: integer(10_485_760, 1),
     LOG_DIR: folder('logs'),
     LOG_LEVEL: z.enum(['error', 'warn', 'info', 'debug']).default(isProduction ? 'info' : 'debug'),
-    FFMPEG_PATH: z.string().optional(),
-    HTTPS_PROXY: z.string().optional(),
+    FFMPEG_PATH: program.optional(),
+    HTTPS_PROXY: proxyAddress.optional(),
     NO_PROXY: z.string().optional(),
   }),
 );
@@ -119,6 +132,12 @@ export function serverProblems(): Problem[] {
   const problems = [...server.problems];
   if (isProduction && !config.MONGODB_URI) {
     problems.push({ variable: 'MONGODB_URI', message: 'is required when NODE_ENV is production' });
+  }
+  if (config.SERVER_PORT !== 0 && config.SERVER_PORT === config.WS_PORT) {
+    problems.push({
+      variable: 'WS_PORT',
+      message: 'must differ from SERVER_PORT; sockets are served there too, at /ws',
+    });
   }
   if (!isLoopback(config.HOST) && config.ALLOW_NETWORK !== '1') {
     const message =

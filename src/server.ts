@@ -18,6 +18,7 @@ import { startSweeping } from './services/sweep';
 import { addOwnPort } from './utils/boundary';
 import { AppError } from './utils/errors';
 import { flushLogs, logger } from './utils/logger';
+import { refuse } from './utils/refuse';
 import { asyncApi, openApi } from './utils/specs';
 import { closeSockets, messages, openDoor, startHeartbeat } from './websocket/server';
 
@@ -34,6 +35,8 @@ const limits = {
   headersTimeout: headersWithinMs,
   requestTimeout: requestWithinMs,
   connectionsCheckingInterval: checkConnectionsMs,
+  // Refused by us, in JSON, like every other wrong Host.
+  requireHostHeader: false,
 };
 const specs = { openapi: openApi(endpoints), asyncapi: asyncApi(messages) };
 const http = createServer(limits);
@@ -85,7 +88,14 @@ function endOnWrongSettings(): void {
 
 function listen(server: Server, port: number, variable: string): Promise<number> {
   server.maxConnections = maxConnections;
-  server.on('clientError', (_error, socket) => socket.destroy());
+  server.on('clientError', (cause, stream) => {
+    refuse(
+      stream,
+      new AppError('INVALID_INPUT', 'The request is not HTTP that can be read, or came too slowly.', { cause }),
+    );
+  });
+  // An expectation that nobody knows is no reason not to answer.
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const message =

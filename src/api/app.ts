@@ -27,7 +27,8 @@ export function createApp(endpoints: AnyEndpoint[], specs: Specs, timeline: Requ
   for (const endpoint of endpoints) app[endpoint.method](endpoint.path, bodyOf(endpoint), answer(endpoint));
   app.get('/openapi.json', (_request, response) => void response.json(specs.openapi));
   app.get('/asyncapi.json', (_request, response) => void response.json(specs.asyncapi));
-  app.use('/docs', swaggerUi.serve, swaggerUi.setup(specs.openapi, { customSiteTitle: 'Video Maker API' }));
+  app.get('/docs', (_request, response) => void response.type('html').send(docsPage(specs.openapi)));
+  app.use('/docs', swaggerUi.serve);
   app.get('/uploads{/*file}', sendUpload);
   app.use(timeline);
   app.use(noSuchRoute(endpoints));
@@ -145,13 +146,23 @@ async function sendUpload(request: Request, response: Response, next: NextFuncti
   });
 }
 
+/** The page of the API; its files lie below /docs/, wherever the slash of the address is. */
+const docsPage = (openapi: object): string =>
+  swaggerUi
+    .generateHTML(openapi, { customSiteTitle: 'Video Maker API' })
+    .replace('<head>', '<head><base href="/docs/">');
+
+/** What is served beside the endpoints, for reading only. */
+const pages = /^\/($|docs(\/|$)|uploads\/|assets\/|openapi\.json$|asyncapi\.json$)/;
+
 function noSuchRoute(endpoints: AnyEndpoint[]) {
   return (request: Request) => {
-    const methods = endpoints
-      .filter((endpoint) => endpoint.path === request.path)
-      .map(({ method }) => method.toUpperCase());
-    if (methods.length === 0)
+    const isPage = pages.test(request.path) && request.method !== 'GET' && request.method !== 'HEAD';
+    const known = endpoints.filter(({ path: address }) => address === request.path);
+    const methods = isPage ? ['GET'] : known.map(({ method }) => method.toUpperCase());
+    if (methods.length === 0) {
       throw new AppError('NOT_FOUND', 'There is nothing at this address; /docs lists what there is.');
+    }
     const allow = methods.includes('GET') ? [...methods, 'HEAD'].join(', ') : methods.join(', ');
     throw new AppError('METHOD_NOT_ALLOWED', `This address takes ${allow} only.`, { headers: { Allow: allow } });
   };
@@ -166,8 +177,6 @@ function writeError(thrown: unknown, request: Request, response: Response, next:
   else logger.debug('request refused', { method, path: address, code: error.code, reason: error.message });
   const isBadRange = (thrown as { status?: number }).status === 416;
   if (error.retryAfterMs !== undefined) response.set('Retry-After', String(Math.ceil(error.retryAfterMs / 1000)));
-  response
-    .set(error.headers ?? {})
-    .status(isBadRange ? 416 : errorCodes[error.code])
-    .json({ error: error.body });
+  response.set(error.headers ?? {}).status(isBadRange ? 416 : errorCodes[error.code]);
+  response.type('json').send(JSON.stringify({ error: error.body }));
 }

@@ -49,7 +49,10 @@ function readKey(request: Request): string | undefined {
 
 function onlyKey(fromBody: string | undefined, fromHeader: string | undefined): string | undefined {
   if (fromBody !== undefined && fromHeader !== undefined && fromBody !== fromHeader) {
-    throw new AppError('INVALID_INPUT', 'The request_id and the Idempotency-Key differ; send one of them.');
+    const details = [{ path: 'request_id', message: 'differs from the Idempotency-Key' }];
+    throw new AppError('INVALID_INPUT', 'The request_id and the Idempotency-Key differ; send one of them.', {
+      details,
+    });
   }
   return fromBody ?? fromHeader;
 }

@@ -27,6 +27,7 @@ export const health = defineEndpoint({
     disk_free_ok: z.boolean(),
     uptime_s: z.int(),
   }),
+  otherStatus: 503,
   errors: [],
   async handle() {
     const [isDatabaseThere, isDiskFree] = await Promise.all([countJobs(), hasFreeDisk()]);

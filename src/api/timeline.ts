@@ -17,10 +17,14 @@ export async function timeline(server: Server): Promise<RequestHandler> {
   const router = express.Router();
   if (!existsSync(built)) return router;
   // The names of assets carry a hash of what is in them; the page itself must always be asked for.
-  router.use('/assets', express.static(path.join(built, 'assets'), { immutable: true, maxAge: yearMs, index: false }));
+  router.use(
+    '/assets',
+    express.static(path.join(built, 'assets'), { immutable: true, maxAge: yearMs, index: false, redirect: false }),
+  );
   router.use(
     express.static(built, {
       cacheControl: false,
+      redirect: false,
       setHeaders: (response) => void response.set('Cache-Control', 'no-cache'),
     }),
   );

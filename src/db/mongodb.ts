@@ -326,7 +326,10 @@ export function toChanges(updates: Updates): Changes {
   const { form_data: form = {}, image_path: path, image_url: url, ...dotted } = updates;
   const fromForm = Object.fromEntries(Object.entries(form).map(([key, value]) => [`form_data.${key}`, value]));
   const twice = Object.keys(fromForm).find((key) => key in dotted);
-  if (twice) throw new AppError('INVALID_INPUT', `The update names "${twice}" twice; send it once.`);
+  if (twice) {
+    const details = [{ path: `updates.${twice}`, message: 'is named twice' }];
+    throw new AppError('INVALID_INPUT', `The update names "${twice}" twice; send it once.`, { details });
+  }
   return { ...imageChanges(path, url), ...fromForm, ...dotted };
 }
 
@@ -334,7 +337,10 @@ function imageChanges(path: string | null | undefined, url: string | null | unde
   if (path === undefined && url === undefined) return {};
   const fromUrl = url === undefined || url === null ? url : url.slice(1);
   if (path !== undefined && fromUrl !== undefined && path !== fromUrl) {
-    throw new AppError('INVALID_INPUT', 'The image_path and the image_url name different pictures; send one of them.');
+    const details = [{ path: 'image_url', message: 'names another picture than image_path' }];
+    throw new AppError('INVALID_INPUT', 'The image_path and the image_url name different pictures; send one.', {
+      details,
+    });
   }
   const image = path ?? fromUrl ?? null;
   return { image_path: image, image_url: image && `/${image}` };
@@ -345,9 +351,13 @@ export function toSet(set: object, applied?: string) {
   return {
     $set: { ...set, updated_at: new Date() },
     $inc: { version: 1 },
-    ...(applied && { $push: { applied: { $each: [applied], $slice: -requestIdsKept } } }),
+    ...remember(applied),
   };
 }
+
+/** The update that remembers the request and changes nothing else. */
+export const remember = (applied: string | undefined) =>
+  applied ? { $push: { applied: { $each: [applied], $slice: -requestIdsKept } } } : {};
 
 /** Matches unless a message with this type and request_id was applied before. */
 export const notApplied = (applied: string | undefined) => (applied ? { applied: trusted({ $ne: applied }) } : {});

@@ -115,9 +115,8 @@ async function giveUpForNow(
   state: 'overdue' | 'undelivered',
 ): Promise<number | null> {
   logger.warn('video given up for now', { ...logged(attempt), code });
-  const isFree = attempt.job.provider === 'local';
   const isStored = await store.storeStep(attempt, {
-    video: failure(code, attempt.job.provider, isFree ? 'no' : charged),
+    video: failure(code, attempt.job.provider, charged),
     job: { state },
   });
   return isStored ? config.VIDEO_RECHECK_INTERVAL_MS : lost(attempt);

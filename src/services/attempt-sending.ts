@@ -14,6 +14,7 @@ import {
   failure,
   followed,
   forget,
+  isFree,
   logged,
   longestBackoffMs,
   lost,
@@ -24,11 +25,11 @@ import {
 import type { Followed } from './attempt';
 import { nextPollMs } from './attempt-following';
 import * as store from './attempt-store';
+import type { Attempt } from './attempt-store';
 import { imageFile } from './media';
 import { videoProvider } from './providers';
 
-const repeatsOfOneCreate = 5;
-const repeatsAfterLookup = 2;
+const sendsOfOneCreate = 5;
 const lookupsOfOneCreate = 3;
 const refusalsInARow = 5;
 const lookupWaitMs = Math.min(20_000, 4 * config.VIDEO_POLL_INTERVAL_MS);
@@ -39,12 +40,16 @@ export const submits = new Set<Promise<unknown>>();
 
 const inOrder = createQueues();
 
-export const isTurnFree = async (): Promise<boolean> => (await countTaken()) < config.VIDEO_MAX_CONCURRENT;
+/** Whether one more task may run; the free ones and the paid ones are counted apart. */
+export const isTurnFree = async (provider: string): Promise<boolean> =>
+  (await countTaken(provider)) < config.VIDEO_MAX_CONCURRENT;
 
 /** Running tasks, and those of this process that are on their way out. */
-async function countTaken(): Promise<number> {
-  const leaving = [...followed.values()].filter(({ isSending, job }) => isSending && job.state === 'waiting').length;
-  return leaving + (await store.countRunning());
+async function countTaken(provider: string): Promise<number> {
+  const leaving = [...followed.values()].filter(
+    ({ isSending, job }) => isSending && job.state === 'waiting' && isFree(job.provider) === isFree(provider),
+  ).length;
+  return leaving + (await store.countRunning(isFree(provider)));
 }
 
 /** Sends the attempt when it is the oldest that waits and a place is free. */
@@ -52,7 +57,7 @@ export async function takeTurn(attempt: Followed): Promise<number | null> {
   const quietMs = quietFor(attempt.job.provider);
   if (quietMs > 0) return wait(attempt, quietMs);
   const isMine = await inOrder(['turn'], async () => {
-    if (firstWaiting() !== attempt || !(await isTurnFree())) return false;
+    if (firstWaiting(attempt.job.provider) !== attempt || !(await isTurnFree(attempt.job.provider))) return false;
     attempt.isSending = true;
     return true;
   });
@@ -67,9 +72,10 @@ async function wait(attempt: Followed, waitMs: number): Promise<number | null> {
   return waitMs;
 }
 
-function firstWaiting(): Followed | undefined {
+function firstWaiting(provider: string): Followed | undefined {
   return [...followed.values()]
     .filter(({ job, isSending }) => job.state === 'waiting' && !isSending && quietFor(job.provider) === 0)
+    .filter(({ job }) => isFree(job.provider) === isFree(provider))
     .sort((a, b) => a.job.intent_at.getTime() - b.job.intent_at.getTime())[0];
 }
 
@@ -270,9 +276,11 @@ export async function reconcile(attempt: Followed): Promise<number | null> {
   const provider = readyProvider(attempt);
   if (!provider) return longestBackoffMs;
   const { deduplication } = provider.capabilities;
-  const { sends } = attempt.job;
+  const { sends, sent_at: sentAt } = attempt.job;
+  // A provider remembers a key for a while only, and a job from a backup may be of any age.
+  const isRepeatable = sends < sendsOfOneCreate && Date.now() - (sentAt?.getTime() ?? 0) < store.forgottenAfterMs;
 
-  if (deduplication === 'key' && sends < repeatsOfOneCreate) {
+  if (deduplication === 'key' && isRepeatable) {
     await sleep(backoff(sends - 1, config.VIDEO_POLL_INTERVAL_MS), undefined, { signal: attempt.stop.signal });
     return send(attempt);
   }
@@ -282,19 +290,22 @@ export async function reconcile(attempt: Followed): Promise<number | null> {
     if (attempt.lookups < lookupsOfOneCreate) return lookupWaitMs;
     // The provider has never heard of it and refuses a second create of the same id, so this one cannot pay twice.
     attempt.lookups = 0;
-    if (sends < repeatsAfterLookup) return send(attempt);
+    if (isRepeatable) return send(attempt);
   }
   return unclear(attempt);
 }
 
 async function unclear(attempt: Followed): Promise<null> {
-  logger.error('nobody knows whether this video was accepted', logged(attempt));
-  const isStored = await store.storeStep(attempt, {
-    video: failure('SUBMIT_UNKNOWN', attempt.job.provider, 'maybe'),
-    job: { state: 'unclear' },
-  });
+  const isStored = await storeUnclear(attempt);
   attempt.sending.tell('ended');
   return isStored ? null : lost(attempt);
+}
+
+/** Says that nobody knows whether this attempt was accepted; it is never sent again by itself. */
+export function storeUnclear(attempt: Attempt): Promise<boolean> {
+  logger.error('nobody knows whether this video was accepted', logged(attempt));
+  const video = failure('SUBMIT_UNKNOWN', attempt.job.provider, 'maybe');
+  return store.storeStep(attempt, { video, job: { state: 'unclear' } });
 }
 
 async function lookUp(attempt: Followed, provider: VideoProvider): Promise<string | null> {
@@ -324,8 +335,7 @@ export async function cancelTask(providerName: string, taskId: string): Promise<
 
 /** What the video of a cancelled attempt says, and whether it costs. */
 export function cancelled(job: Job): Partial<Video> {
-  const isFree = job.state === 'waiting' || job.provider === 'local';
-  const charged = isFree ? 'no' : job.state === 'fetching' ? 'yes' : 'maybe';
+  const charged = job.state === 'waiting' ? 'no' : job.state === 'fetching' ? 'yes' : 'maybe';
   return failure('CANCELLED', job.provider, charged);
 }
 

@@ -7,6 +7,7 @@ import { processId, toJson, toSet, Workspace, type Job, type StoredWorkspace } f
 import { toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { push } from '../utils/push';
+import { freeProviders } from './providers';
 
 /** A paid attempt as this process follows it. */
 export type Attempt = { workspaceId: string; job: Job; video: Video };
@@ -16,6 +17,9 @@ const longestLeaseMs = 15_000;
 
 /** How long another process leaves a job alone whose owner has fallen silent: three polls, within bounds. */
 export const leaseMs = Math.min(longestLeaseMs, Math.max(shortestLeaseMs, 3 * config.VIDEO_POLL_INTERVAL_MS));
+
+/** The age at which an intent or a repetition is no longer safe to send by itself. */
+export const forgottenAfterMs = 15 * 60 * 1000;
 
 const runningStates: Job['state'][] = ['sent', 'following', 'fetching'];
 const followedStates: Job['state'][] = ['waiting', ...runningStates, 'overdue', 'undelivered'];
@@ -182,9 +186,12 @@ function tell(stored: StoredWorkspace, withTakes = false): void {
   if (!stored.deleted_at) push(statusUpdate(stored, withTakes));
 }
 
-/** How many tasks are being paid for right now, trash included. */
-export const countRunning = (): Promise<number> =>
-  Workspace.countDocuments({ 'job.state': trusted({ $in: runningStates }) });
+/** How many tasks run right now, trash included: those that are paid for, or those that are free. */
+export const countRunning = (isFree: boolean): Promise<number> =>
+  Workspace.countDocuments({
+    'job.state': trusted({ $in: runningStates }),
+    'job.provider': trusted(isFree ? { $in: freeProviders() } : { $nin: freeProviders() }),
+  });
 
 /** Keeps our jobs ours, takes over those whose owner is gone, and returns every attempt that is ours now. */
 export async function claimLeases(): Promise<Attempt[]> {
@@ -213,6 +220,21 @@ export async function claimLeases(): Promise<Attempt[]> {
   return mine.map(({ _id, video, job }) => ({ workspaceId: String(_id), video, job: job! }));
 }
 
+/**
+ * Paid attempts that were not sent and that nobody has held for 15 minutes: from a backup, or a server that was away for
+ * long. Whether they were sent since, by the server that the backup is of, cannot be known.
+ */
+export async function findForgotten(): Promise<Attempt[]> {
+  const heldBefore = trusted({ $lt: new Date(Date.now() - forgottenAfterMs) });
+  const filter = {
+    'job.state': 'waiting',
+    'job.provider': trusted({ $nin: freeProviders() }),
+    'job.lease.until': heldBefore,
+  };
+  const found = await Workspace.find(filter as object, { video: 1, job: 1 }).lean<StoredWorkspace[]>();
+  return found.map(({ _id, video, job }) => ({ workspaceId: String(_id), video, job: job! }));
+}
+
 /** Every attempt that a newer click has replaced and that may still bring a video. */
 export async function findLate(): Promise<Attempt[]> {
   const found = await Workspace.find({ 'late.attempt_id': trusted({ $exists: true }) }, { video: 1, late: 1 }).lean<
@@ -223,7 +245,7 @@ export async function findLate(): Promise<Attempt[]> {
 
 /** Lets another process take our jobs at once. */
 export async function releaseLeases(): Promise<void> {
-  await Workspace.updateMany({ 'job.lease.owner': processId }, { $set: { 'job.lease.until': new Date(0) } });
+  await Workspace.updateMany({ 'job.lease.owner': processId }, { $set: { 'job.lease.until': new Date() } });
 }
 
 // A process of this machine that no longer runs: its jobs need not wait for the lease to end.

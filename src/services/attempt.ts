@@ -5,7 +5,7 @@ import { logger } from '../utils/logger';
 import * as store from './attempt-store';
 import type { Attempt } from './attempt-store';
 import { videoErrorOf } from './outcomes';
-import { videoProvider } from './providers';
+import { freeProviders, videoProvider } from './providers';
 
 export const longestBackoffMs = 30_000;
 
@@ -67,7 +67,7 @@ export const failure = (code: ErrorCode, provider: string, charged: VideoError['
   status: 'failed',
   phase: null,
   progress: null,
-  error: videoErrorOf(code, provider, provider === 'local' ? 'no' : charged),
+  error: videoErrorOf(code, provider, isFree(provider) ? 'no' : charged),
   completed_at: new Date().toISOString(),
 });
 
@@ -113,3 +113,6 @@ export function forget(attemptId: string): void {
   attempt.stop.abort();
   attempt.sending.tell('ended');
 }
+
+/** Whether tasks of this provider cost nothing. */
+export const isFree = (provider: string): boolean => freeProviders().includes(provider);

@@ -12,7 +12,16 @@ import { readAccepted } from './accepted-journal';
 import { createSignal, followed, forget, logged } from './attempt';
 import type { Followed } from './attempt';
 import { deliver, poll, recheck } from './attempt-following';
-import { cancelled, cancelTask, isTurnFree, reconcile, settleAccepted, submits, takeTurn } from './attempt-sending';
+import {
+  cancelled,
+  cancelTask,
+  isTurnFree,
+  reconcile,
+  settleAccepted,
+  storeUnclear,
+  submits,
+  takeTurn,
+} from './attempt-sending';
 import * as store from './attempt-store';
 import type { Attempt } from './attempt-store';
 import { imageFile } from './media';
@@ -123,7 +132,7 @@ async function newAttempt(workspace: StoredWorkspace, click: Click): Promise<Att
       ...idleVideo,
       ...common,
       status: 'generating',
-      phase: (await isTurnFree()) ? 'submitting' : 'queued',
+      phase: (await isTurnFree(provider.name)) ? 'submitting' : 'queued',
       started_at: now.toISOString(),
     },
     job: {
@@ -196,14 +205,14 @@ export async function chooseTake(workspaceId: string, attemptId: string, applied
   for (let race = 0; race < claimRaces; race++) {
     const read = await findWorkspace(workspaceId);
     const { version, updated_at, video, takes } = read;
-    const isDone = (applied && read.applied.includes(applied)) || video.attempt_id === attemptId;
-    if (isDone) return { version, updated_at, told: null };
+    if (applied && read.applied.includes(applied)) return { version, updated_at, told: null };
     if (video.status === 'generating') {
       throw new AppError(
         'VIDEO_IN_PROGRESS',
         'A video is being generated here; wait for it or cancel it, then choose a take.',
       );
     }
+    if (video.attempt_id === attemptId) return { version, updated_at, told: null };
     const index = takes.findIndex((take) => take.attempt_id === attemptId);
     if (index < 0)
       throw new AppError('NOT_FOUND', 'This workspace has no take with this attempt_id; load the list again.');
@@ -228,6 +237,7 @@ export async function chooseTake(workspaceId: string, attemptId: string, applied
 /** Picks up every job that is not finished, whatever the default provider is now, and keeps doing so. */
 export async function startEngine(): Promise<void> {
   for (const task of await readAccepted()) await settleAccepted(task.workspace_id, task.attempt_id, task.task_id);
+  for (const attempt of await store.findForgotten()) await storeUnclear(attempt);
   for (const attempt of await store.findLate()) followLate(attempt);
   await takeJobs();
   leaseTimer = setInterval(() => void takeJobs(), store.leaseMs / 3);

@@ -12,6 +12,9 @@ const llmProviders = loadProviders<LlmProvider>('llm');
 /** Every video provider that has a file, in the order of their names. */
 export const allVideoProviders = (): VideoProvider[] => [...videoProviders.values()];
 
+/** The names of the video providers whose tasks cost nothing. */
+export const freeProviders = (): string[] => allVideoProviders().flatMap(({ name, isFree }) => (isFree ? [name] : []));
+
 /** Every LLM provider that has a file, in the order of their names. */
 export const allLlmProviders = (): LlmProvider[] => [...llmProviders.values()];
 

@@ -12,76 +12,76 @@ type Row = Word & { phrase: string; forms: string[] };
 // 移 is a camera that travels (truck), 摇 one that turns on the spot (pan, tilt); 近景 is chest-up, 特写 the face.
 const tables: Record<WordKind, Row[]> = {
   camera_movement: readTable(`
-    static        | Static            | 固定镜头     | the camera remains static | static camera, static shot, locked off, tripod, no camera movement, 固定机位, 镜头不动, 镜头固定, 静止镜头
-    push_in       | Push in           | 推           | the camera slowly pushes in toward the subject | push toward, push closer, dolly in, dolly forward, move closer, 推进, 推镜头, 推近, 镜头推, 推向, 前推, 拉近
-    pull_out      | Pull out          | 拉           | the camera slowly pulls back, revealing the surroundings | pull back, pull away, dolly out, dolly back, 拉远, 拉镜头, 镜头拉开, 后拉, 拉出
-    zoom_in       | Zoom in           | 变焦推近     | slow optical zoom in | 变焦推进, 变焦放大
-    zoom_out      | Zoom out          | 变焦拉远     | slow optical zoom out | 变焦缩小
-    pan_left      | Pan left          | 左摇         | the camera pans left | pan to the left, 向左摇, 往左摇
-    pan_right     | Pan right         | 右摇         | the camera pans right | pan to the right, 向右摇, 往右摇
-    tilt_up       | Tilt up           | 上摇         | the camera tilts up | tilt upward, pan up, 仰摇, 向上摇
-    tilt_down     | Tilt down         | 下摇         | the camera tilts down | tilt downward, pan down, 俯摇, 向下摇
-    truck_left    | Truck left        | 左移         | the camera trucks left | slide left, dolly left, truck to the left, 横移向左, 向左移, 往左移, 向左横移, 向左平移, 左平移
-    truck_right   | Truck right       | 右移         | the camera trucks right | slide right, dolly right, truck to the right, 横移向右, 向右移, 往右移, 向右横移, 向右平移, 右平移, 横移, 平移
-    pedestal_up   | Pedestal up       | 上升         | the camera rises vertically | boom up, camera rises, 镜头升
-    pedestal_down | Pedestal down     | 下降         | the camera lowers vertically | boom down, camera lowers, 镜头降
-    crane_up      | Crane up          | 摇臂上升     | crane shot rising above the scene | jib up, crane shot, 升镜头
-    crane_down    | Crane down        | 摇臂下降     | crane shot descending to the subject | jib down, 降镜头
-    orbit_left    | Orbit left        | 向左环绕     | the camera arcs left around the subject | arc left, orbit, orbit around, arc shot, circle around, 环绕, 绕着
-    orbit_right   | Orbit right       | 向右环绕     | the camera arcs right around the subject | arc right
-    orbit_360     | 360° orbit        | 360度环绕    | the camera makes a full circle around the subject | 360 orbit, 360 degree orbit, full circle, full orbit, 360°环绕, 360环绕, 环绕一周
-    tracking      | Tracking shot     | 跟拍         | the camera follows the subject | follow shot, follow the subject, follow her, follow him, 跟随镜头, 跟镜头, 镜头跟随
-    handheld      | Handheld          | 手持         | subtle handheld camera movement | handheld, hand held, shaky cam, shaky camera, 手持晃动, 镜头晃动
-    roll          | Roll              | 旋转运镜     | the camera rolls slowly clockwise | dutch roll, camera roll, roll the camera, 滚转, 镜头旋转, 旋转镜头
-    dolly_zoom    | Dolly zoom        | 希区柯克变焦 | dolly zoom, background stretches away | vertigo effect, vertigo shot, zolly, 滑动变焦, 希区柯克
-    whip_pan      | Whip pan          | 甩镜头       | fast whip pan to the right | swish pan, 急摇, 甩镜
-    rack_focus    | Rack focus        | 焦点转移     | focus shifts from foreground to background | focus pull, pull focus, 移焦, 焦点切换
-    aerial        | Aerial            | 航拍         | smooth aerial drone shot moving forward | aerial, aerial shot, drone, drone shot, 无人机视角, 无人机
-    pov           | First person      | 第一人称     | first-person view moving forward | pov, point of view, 主观镜头, 主观视角
+    static           | Static / locked-off | 固定镜头 | the camera remains static | static camera, static shot, locked off, tripod, no camera movement, 固定机位, 镜头不动, 镜头固定, 静止镜头
+    push_in          | Push in / dolly in | 推 / 推进 / 推镜头 | the camera slowly pushes in toward the subject | push toward, push closer, dolly in, dolly forward, move closer, 推进, 推镜头, 推近, 镜头推, 推向, 前推, 拉近
+    pull_out         | Pull out / dolly out | 拉 / 拉远 / 拉镜头 | the camera slowly pulls back, revealing the surroundings | pull back, pull away, dolly out, dolly back, 拉远, 拉镜头, 镜头拉开, 后拉, 拉出
+    zoom_in          | Zoom in | 变焦推近 | slow optical zoom in | 变焦推进, 变焦放大
+    zoom_out         | Zoom out | 变焦拉远 | slow optical zoom out | 变焦缩小
+    pan_left         | Pan left | 左摇 | the camera pans left | pan to the left, 向左摇, 往左摇
+    pan_right        | Pan right | 右摇 | the camera pans right | pan to the right, 向右摇, 往右摇
+    tilt_up          | Tilt up | 上摇 / 仰摇 | the camera tilts up | tilt upward, pan up, 仰摇, 向上摇
+    tilt_down        | Tilt down | 下摇 / 俯摇 | the camera tilts down | tilt downward, pan down, 俯摇, 向下摇
+    truck_left       | Truck left | 左移 / 横移向左 | the camera trucks left | slide left, dolly left, truck to the left, 横移向左, 向左移, 往左移, 向左横移, 向左平移, 左平移
+    truck_right      | Truck right | 右移 / 横移向右 | the camera trucks right | slide right, dolly right, truck to the right, 横移向右, 向右移, 往右移, 向右横移, 向右平移, 右平移, 横移, 平移
+    pedestal_up      | Pedestal up | 上升 / 升 | the camera rises vertically | boom up, camera rises, 镜头升
+    pedestal_down    | Pedestal down | 下降 / 降 | the camera lowers vertically | boom down, camera lowers, 镜头降
+    crane_up         | Crane / jib up | 摇臂上升 / 升镜头 | crane shot rising above the scene | crane up, jib up, crane shot, 升镜头
+    crane_down       | Crane / jib down | 摇臂下降 / 降镜头 | crane shot descending to the subject | crane down, jib down, 降镜头
+    orbit_left       | Orbit / arc left | 向左环绕 / 环绕 | the camera arcs left around the subject | orbit left, arc left, orbit, orbit around, arc shot, circle around, 环绕, 绕着
+    orbit_right      | Orbit / arc right | 向右环绕 | the camera arcs right around the subject | orbit right, arc right
+    orbit_360        | 360° orbit | 360度环绕 | the camera makes a full circle around the subject | 360 orbit, 360 degree orbit, full circle, full orbit, 360°环绕, 360环绕, 环绕一周
+    tracking         | Tracking / follow shot | 跟拍 / 跟随镜头 | the camera follows the subject | tracking shot, follow shot, follow the subject, follow her, follow him, 跟随镜头, 跟镜头, 镜头跟随
+    handheld         | Handheld | 手持 / 手持晃动 | subtle handheld camera movement | handheld, hand held, shaky cam, shaky camera, 手持晃动, 镜头晃动
+    roll             | Roll / Dutch roll | 旋转运镜 / 滚转 | the camera rolls slowly clockwise | dutch roll, camera roll, roll the camera, 滚转, 镜头旋转, 旋转镜头
+    dolly_zoom       | Dolly zoom (vertigo) | 希区柯克变焦 / 滑动变焦 | dolly zoom, background stretches away | vertigo effect, vertigo shot, zolly, 滑动变焦, 希区柯克
+    whip_pan         | Whip pan | 甩镜头 / 急摇 | fast whip pan to the right | swish pan, 急摇, 甩镜
+    rack_focus       | Rack focus | 焦点转移 / 移焦 | focus shifts from foreground to background | focus pull, pull focus, 移焦, 焦点切换
+    aerial           | Aerial / drone | 航拍 / 无人机视角 | smooth aerial drone shot moving forward | aerial, aerial shot, drone, drone shot, 无人机视角, 无人机
+    pov              | First person / POV | 第一人称 / 主观镜头 | first-person view moving forward | pov, point of view, 主观镜头, 主观视角
   `),
   shot_size: readTable(`
-    extreme_wide     | Extreme wide     | 大远景 | extreme wide shot, the subject tiny in the landscape | extreme wide shot, extreme long shot, ews, 极端全景
-    long             | Long             | 远景   | long establishing shot, the subject small in its place | long shot, establishing shot, 定场镜头
-    wide             | Wide             | 全景   | wide shot with the whole body and the surroundings | wide shot, full shot, full body shot
-    medium_wide      | Medium wide      | 中全景 | medium wide shot from the knees up | medium wide shot, cowboy shot, mws
-    medium           | Medium           | 中景   | medium shot from the waist up | medium shot, mid shot, waist up
-    medium_close_up  | Medium close-up  | 中近景 | medium close-up from the chest up | medium close up shot, mcu, chest up, 近景
-    close_up         | Close-up         | 特写   | close-up of the subject | closeup, close up shot
-    extreme_close_up | Extreme close-up | 大特写 | extreme close-up of one detail | extreme closeup, extreme close up shot, ecu
-    macro            | Macro            | 微距   | macro shot of a tiny detail | macro, macro shot
+    extreme_wide     | Extreme wide / extreme long (EWS) | 大远景 / 极端全景 | extreme wide shot, the subject tiny in the landscape | extreme wide shot, extreme long shot, ews, 极端全景
+    long             | Long / establishing (LS) | 远景 / 定场镜头 | long establishing shot, the subject small in its place | long shot, establishing shot, 定场镜头
+    wide             | Wide / full (WS, FS) | 全景 | wide shot with the whole body and the surroundings | wide shot, full shot, full body shot
+    medium_wide      | Medium wide / cowboy (MWS) | 中全景 | medium wide shot from the knees up | medium wide shot, cowboy shot, mws
+    medium           | Medium (MS) | 中景 | medium shot from the waist up | medium shot, mid shot, waist up
+    medium_close_up  | Medium close-up (MCU) | 中近景 / 近景 | medium close-up from the chest up | medium close up shot, mcu, chest up, 近景
+    close_up         | Close-up (CU) | 特写 | close-up of the subject | closeup, close up shot
+    extreme_close_up | Extreme close-up (ECU) | 大特写 | extreme close-up of one detail | extreme closeup, extreme close up shot, ecu
+    macro            | Macro | 微距 | macro shot of a tiny detail | macro, macro shot
   `),
   lighting: readTable(`
-    daylight    | Daylight        | 日光     | natural daylight | daylight, natural light, 自然光
-    sunny       | Bright sunlight | 晴天光   | bright direct sunlight | sunlight, sunny, 强日光, 阳光
-    overcast    | Overcast        | 阴天光   | flat overcast light | overcast, cloudy light, 阴天
-    moonlight   | Moonlight       | 月光     | pale moonlight | moonlight, moonlit
-    artificial  | Artificial      | 人工光   | artificial light | artificial light
-    practical   | Practical       | 实用光   | light from the lamps in the shot | practical light, practical lamps, lamps in shot
-    firelight   | Firelight       | 火光     | flickering firelight | firelight, candle light, candlelight, campfire, 烛光
-    fluorescent | Fluorescent     | 荧光     | cold fluorescent light | fluorescent, 荧光灯, 日光灯
-    neon        | Neon            | 霓虹灯光 | glowing neon light | neon, 霓虹灯, 霓虹
-    studio      | Studio          | 影棚光   | even studio light | studio light, 棚拍光, 摄影棚灯光
-    soft        | Soft            | 柔光     | soft diffused light | soft light, diffused, diffused light, 柔和光线, 柔和的光, 光线柔和
-    hard        | Hard            | 硬光     | hard light with sharp shadows | hard light, harsh light, 强硬光
-    high_key    | High key        | 高调     | bright high-key light | 明亮光, 高调光
-    low_key     | Low key         | 低调     | low-key light with deep shadows and high contrast | moody light, dark and moody, 暗调, 低调光
-    volumetric  | Volumetric      | 体积光   | volumetric light, visible rays through the air | volumetric, volumetric light, god ray, light shaft, 丁达尔光, 丁达尔
-    front       | Front light     | 顺光     | light from the front | front lit, 正面光
-    side        | Side light      | 侧光     | light from the side | side lit
-    backlight   | Backlight       | 逆光     | strong backlight | backlight, back light, backlit, 背光
-    rim         | Rim light       | 边缘光   | a bright rim of light around the subject | edge light, rim lit, 轮廓光
-    top         | Top light       | 顶光     | light from straight above | overhead light, top lit
-    under       | Underlight      | 底光     | light from below | underlight, under light, light from below, underlit
-    silhouette  | Silhouette      | 剪影     | the subject as a dark silhouette against the light | silhouette
-    rembrandt   | Rembrandt       | 伦勃朗光 | Rembrandt light, a small triangle of light on the cheek | rembrandt, 伦勃朗
-    golden_hour | Golden hour     | 黄金时刻 | warm golden-hour light from a low sun | magic hour, golden light, 黄金时段, 金色阳光
-    blue_hour   | Blue hour       | 蓝调时刻 | cool blue-hour twilight | 蓝色时刻, 蓝调
-    sunrise     | Sunrise         | 日出     | early light at sunrise | sunrise, dawn, 黎明, 清晨
-    sunset      | Sunset          | 日落     | glowing light at sunset | sunset, dusk, 黄昏, 夕阳
-    night       | Night           | 夜晚     | dark night scene | at night, night scene, nighttime, night time, 夜景, 夜里, 晚上
-    warm        | Warm colours    | 暖色调   | warm colours | warm light, warm tone, warm color, 暖色, 暖光
-    cool        | Cool colours    | 冷色调   | cool colours | cool light, cold light, cool tone, cool color, 冷色, 冷光
-    mixed       | Mixed colours   | 混合色调 | mixed warm and cool colours | mixed light, mixed color, 混合色
+    daylight         | Daylight | 日光 / 自然光 | natural daylight | daylight, natural light, 自然光
+    sunny            | Bright sunlight | 晴天光 / 强日光 | bright direct sunlight | sunlight, sunny, 强日光, 阳光
+    overcast         | Overcast | 阴天光 | flat overcast light | overcast, cloudy light, 阴天
+    moonlight        | Moonlight | 月光 | pale moonlight | moonlight, moonlit
+    artificial       | Artificial light | 人工光 | artificial light | artificial light
+    practical        | Practical (lamps in shot) | 实用光 | light from the lamps in the shot | practical light, practical lamps, lamps in shot
+    firelight        | Fire / candle light | 火光 / 烛光 | flickering firelight | firelight, candle light, candlelight, campfire, 烛光
+    fluorescent      | Fluorescent | 荧光 | cold fluorescent light | fluorescent, 荧光灯, 日光灯
+    neon             | Neon | 霓虹灯光 | glowing neon light | neon, 霓虹灯, 霓虹
+    studio           | Studio light | 影棚光 | even studio light | studio light, 棚拍光, 摄影棚灯光
+    soft             | Soft / diffused | 柔光 | soft diffused light | soft light, diffused, diffused light, 柔和光线, 柔和的光, 光线柔和
+    hard             | Hard | 硬光 | hard light with sharp shadows | hard light, harsh light, 强硬光
+    high_key         | High key | 高调 / 明亮光 | bright high-key light | 明亮光, 高调光
+    low_key          | Low key, high contrast | 低调 / 暗调 | low-key light with deep shadows and high contrast | low key, moody light, dark and moody, 暗调, 低调光
+    volumetric       | Volumetric / god rays | 体积光 / 丁达尔光 | volumetric light, visible rays through the air | volumetric, volumetric light, god ray, light shaft, 丁达尔光, 丁达尔
+    front            | Front light | 顺光 / 正面光 | light from the front | front lit, 正面光
+    side             | Side light | 侧光 | light from the side | side lit
+    backlight        | Backlight | 逆光 / 背光 | strong backlight | backlight, back light, backlit, 背光
+    rim              | Rim / edge light | 边缘光 / 轮廓光 | a bright rim of light around the subject | rim light, edge light, rim lit, 轮廓光
+    top              | Top light | 顶光 | light from straight above | overhead light, top lit
+    under            | Underlight | 底光 | light from below | underlight, under light, light from below, underlit
+    silhouette       | Silhouette | 剪影 | the subject as a dark silhouette against the light | silhouette
+    rembrandt        | Rembrandt | 伦勃朗光 | Rembrandt light, a small triangle of light on the cheek | rembrandt, 伦勃朗
+    golden_hour      | Golden hour | 黄金时刻 | warm golden-hour light from a low sun | magic hour, golden light, 黄金时段, 金色阳光
+    blue_hour        | Blue hour | 蓝调时刻 | cool blue-hour twilight | 蓝色时刻, 蓝调
+    sunrise          | Sunrise / dawn | 日出 / 黎明 | early light at sunrise | sunrise, dawn, 黎明, 清晨
+    sunset           | Sunset / dusk | 日落 / 黄昏 | glowing light at sunset | sunset, dusk, 黄昏, 夕阳
+    night            | Night | 夜晚 | dark night scene | at night, night scene, nighttime, night time, 夜景, 夜里, 晚上
+    warm             | Warm colours | 暖色调 | warm colours | warm light, warm tone, warm color, 暖色, 暖光
+    cool             | Cool colours | 冷色调 | cool colours | cool light, cold light, cool tone, cool color, 冷色, 冷光
+    mixed            | Mixed colours | 混合色调 | mixed warm and cool colours | mixed light, mixed color, 混合色
   `),
 };
 
@@ -156,8 +156,17 @@ function readTable(table: string): Row[] {
     .map((line) => {
       const [id = '', en = '', zh = '', phrase = '', others = ''] = line.split('|').map((cell) => cell.trim());
       // A single word such as "Long" or 推 means too many other things; only labels of two or more are searched for.
-      const labels = [...(/[ -]/.test(en) ? [en] : []), ...(zh.length > 1 ? [zh] : [])];
+      const labels = [
+        ...alternatives(en).filter((label) => /[ -]/.test(label)),
+        ...alternatives(zh).filter((label) => label.length > 1),
+      ];
       const forms = [...labels, ...others.split(',')].map((form) => normalize(form).trim());
       return { id, en, zh, phrase, forms: [...new Set(forms)] };
     });
+}
+
+// "Wide / full (WS, FS)" are two labels.
+function alternatives(cell: string): string[] {
+  const labels = cell.replace(/\(.*?\)/g, '').split('/');
+  return labels.map((label) => label.trim());
 }

@@ -53,6 +53,7 @@ export function isAllowedOrigin(origin: string): boolean {
 }
 
 function isNavigationToPage({ method, url = '/', headers }: IncomingMessage): boolean {
+  if (headers.upgrade) return false;
   const path = url.split('?')[0];
   return (
     method === 'GET' &&

@@ -15,6 +15,8 @@ export type Endpoint<Body> = {
   file?: string;
   reply: z.ZodType;
   status?: number;
+  /** A status other than an error's under which the reply may travel too. */
+  otherStatus?: number;
   errors: ErrorCode[];
   handle: (input: EndpointInput<Body>) => Promise<unknown>;
 };
@@ -130,6 +132,8 @@ export type VideoProvider = {
   settings: Settings;
   model: string;
   capabilities: VideoCapabilities;
+  /** True where a task costs nothing: its jobs queue apart from the paid ones, and none of them is ever charged. */
+  isFree?: boolean;
   /** Milliseconds between two checks, where that may be less than VIDEO_POLL_INTERVAL_MS. */
   checkEveryMs?: number;
   /** The picture in the shape that the provider takes; made before the paid request, so that a bad file costs nothing. */

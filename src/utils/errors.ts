@@ -33,7 +33,9 @@ export class AppError extends Error {
 
   /** The error as a client sees it. */
   get body(): ErrorBody {
-    return { code: this.code, message: this.message, ...(this.details && { details: this.details }) };
+    const { code, message } = this;
+    const details = this.details ?? (code === 'INVALID_INPUT' ? [{ path: '', message }] : undefined);
+    return { code, message, ...(details && { details }) };
   }
 }
 

@@ -17,13 +17,13 @@ function describe(error: Error & { code?: unknown; status?: unknown }, depth = 0
 }
 
 const readableLine = winston.format.printf(({ level, message, timestamp, error, ...fields }) => {
-  const { stack, cause, ...plain } = (error ?? {}) as Record<string, unknown>;
+  const { stack, cause, ...plain } = (error ?? {}) as { stack?: string; cause?: unknown; message?: string };
   const rest = Object.entries({ ...fields, ...(error !== undefined && { error: plain.message ?? error }) }).map(
     ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );
   const line = [String(timestamp).slice(11, 19), level.padEnd(5), String(message), ...rest].join(' ');
   return level === 'error' && stack
-    ? `${line}\n${String(stack)}${cause ? `\ncause: ${JSON.stringify(cause)}` : ''}`
+    ? `${line}\n${stack}${cause ? `\ncause: ${JSON.stringify(cause)}` : ''}`
     : line;
 });
 
@@ -47,6 +47,9 @@ export const logger = winston.createLogger({
   format: combine(plainErrors(), timestamp(), json()),
   transports: [...files, new winston.transports.Console({ format: config.isProduction ? json() : readableLine })],
 });
+
+// Whoever read our output may go away; that is no reason to end.
+process.stdout.on('error', () => undefined);
 
 let failed = false;
 for (const transport of files) {

@@ -57,28 +57,34 @@ export function asyncApi(messages: AnyMessage[]): Json {
     asyncapi: '3.0.0',
     info,
     defaultContentType: 'application/json',
+    servers: { local: { host: '127.0.0.1:3000', protocol: 'ws' } },
     channels: { socket: { address: '/ws', messages: channelMessages } },
     operations: { ...Object.fromEntries(receives), push },
     components: { schemas },
   };
 }
 
-function operation({ path, summary, body, file, reply, status = 200, errors }: AnyEndpoint, schemas: Json): Json {
+function operation(
+  { path, summary, body, file, reply, status = 200, otherStatus, errors }: AnyEndpoint,
+  schemas: Json,
+): Json {
   const upload = {
     type: 'object',
     required: [file],
     properties: { [file ?? '']: { type: 'string', format: 'binary' } },
   };
   const content = file ? { 'multipart/form-data': { schema: upload } } : body && json(toSchema(body, 'input', schemas));
-  const failures = new Set(errors.map((code) => String(errorCodes[code])));
-  if (content) ['400', '415'].forEach((code) => failures.add(code));
+  const shape = json(toSchema(reply, 'output', schemas));
+  const failures = new Set(['default', ...errors.map((code) => String(errorCodes[code]))]);
+  if (content) ['400', '413', '415'].forEach((code) => failures.add(code));
   return {
     operationId: path.split('/').filter(Boolean).join('-'),
     summary,
     ...(content && { requestBody: { required: true, content } }),
     responses: {
-      [status]: { description: 'Done', content: json(toSchema(reply, 'output', schemas)) },
       ...Object.fromEntries([...failures].map((code) => [code, { $ref: '#/components/responses/Error' }])),
+      [status]: { description: 'Done', content: shape },
+      ...(otherStatus && { [otherStatus]: { description: 'Not well', content: shape } }),
     },
   };
 }

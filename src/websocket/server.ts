@@ -1,8 +1,9 @@
-import type { IncomingMessage, Server } from 'node:http';
+import { ServerResponse, type IncomingMessage, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { config } from '../config';
-import { errorCodes, objectId, requestId, type ServerMessage } from '../contract';
+import { objectId, requestId, type ServerMessage } from '../contract';
 import { leaveEditOpen } from '../db/edit';
 import { isDatabaseConnected } from '../db/mongodb';
 import { refusalOf } from '../utils/boundary';
@@ -11,6 +12,7 @@ import { AppError, toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { push, send, sockets } from '../utils/push';
 import { createQueues } from '../utils/queue';
+import { refuse } from '../utils/refuse';
 import { workspaceChooseTake } from './workspace-choose-take';
 import { workspaceCreate } from './workspace-create';
 import { workspaceDelete } from './workspace-delete';
@@ -63,6 +65,10 @@ const door = new WebSocketServer({
 });
 let isStopping = false;
 
+door.on('wsClientError', (cause, stream) => {
+  refuse(stream, new AppError('INVALID_INPUT', 'The upgrade is not a WebSocket handshake of version 13.', { cause }));
+});
+
 /**
  * Opens a door for sockets on this HTTP server, at one path or at any; refused before the upgrade with a JSON error.
  * The path of `others` is left to another listener.
@@ -71,6 +77,8 @@ export function openDoor(server: Server, path?: string, others?: string): void {
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     if (others && request.url?.split('?')[0] === others) return;
     stream.on('error', () => stream.destroy());
+    // Such as h2c: whoever cannot switch to it answers as if nothing had been asked.
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') return answerPlainly(server, request, stream);
     const refusal = refusalOf(request) ?? refusalOfDoor(request, path);
     if (refusal) refuse(stream, refusal);
     else door.handleUpgrade(request, stream, head, welcome);
@@ -104,25 +112,20 @@ export async function closeSockets(): Promise<void> {
   for (const { socket } of clients) socket.terminate();
 }
 
+function answerPlainly(server: Server, request: IncomingMessage, stream: Duplex): void {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(stream as Socket);
+  response.on('finish', () => stream.end());
+  server.emit('request', request, response);
+}
+
 function refusalOfDoor(request: IncomingMessage, path?: string): AppError | null {
   if (path && request.url?.split('?')[0] !== path) {
     return new AppError('NOT_FOUND', `Sockets are served at ${path} on this port.`);
   }
   if (clients.size < maxSockets && !isStopping) return null;
   return new AppError('BUSY', 'The server takes no more sockets right now; try again later.');
-}
-
-function refuse(stream: Duplex, error: AppError): void {
-  const body = JSON.stringify({ error: error.body });
-  const head = [
-    `HTTP/1.1 ${errorCodes[error.code]} Refused`,
-    'Content-Type: application/json; charset=utf-8',
-    'X-Content-Type-Options: nosniff',
-    'Vary: Origin',
-    'Connection: close',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-  ];
-  stream.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 function welcome(socket: WebSocket): void {

@@ -49,10 +49,8 @@ async function findCreated(workspaceId: string | undefined, requestId: string | 
   if (!stored)
     throw new AppError('BUSY', 'The workspace is being created or removed right now; send the message again.');
   if (stored.deleted_at) {
-    throw new AppError(
-      'INVALID_INPUT',
-      'This workspace is in the trash; send workspace.restore, or create another one.',
-    );
+    const message = 'This workspace is in the trash; send workspace.restore, or create another one.';
+    throw new AppError('INVALID_INPUT', message, { details: [{ path: 'workspace_id', message: 'is in the trash' }] });
   }
   return stored;
 }

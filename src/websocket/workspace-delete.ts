@@ -1,5 +1,5 @@
-import { clientMessage, objectId, requestIdsKept } from '../contract';
-import { notApplied, Workspace, workspaceNotFound } from '../db/mongodb';
+import { clientMessage, objectId } from '../contract';
+import { notApplied, remember, Workspace, workspaceNotFound } from '../db/mongodb';
 import { dropUnsentJob } from '../services/attempt-sending';
 import { defineMessage } from '../utils/define';
 import { logger } from '../utils/logger';
@@ -16,13 +16,15 @@ export const workspaceDelete = defineMessage({
     const applied = requestId && `workspace.delete ${requestId}`;
     const deleted = await Workspace.updateOne(
       { _id: workspaceId, deleted_at: null, ...notApplied(applied) },
-      {
-        $set: { deleted_at: new Date() },
-        ...(applied && { $push: { applied: { $each: [applied], $slice: -requestIdsKept } } }),
-      },
+      { $set: { deleted_at: new Date() }, ...remember(applied) },
     );
     if (deleted.matchedCount === 0) {
-      if (!(await Workspace.exists({ _id: workspaceId }))) throw workspaceNotFound();
+      // Remembered too, so that this message sent again does not delete what was brought back since.
+      const { matchedCount } = await Workspace.updateOne(
+        { _id: workspaceId, ...notApplied(applied) },
+        remember(applied),
+      );
+      if (matchedCount === 0 && !(await Workspace.exists({ _id: workspaceId }))) throw workspaceNotFound();
       return { answer: message };
     }
 

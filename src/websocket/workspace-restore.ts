@@ -1,6 +1,6 @@
 import { trusted } from 'mongoose';
-import { clientMessage, objectId, requestIdsKept } from '../contract';
-import { notApplied, toWire, Workspace, workspaceNotFound, type StoredWorkspace } from '../db/mongodb';
+import { clientMessage, objectId } from '../contract';
+import { notApplied, remember, toWire, Workspace, workspaceNotFound, type StoredWorkspace } from '../db/mongodb';
 import { defineMessage } from '../utils/define';
 import { logger } from '../utils/logger';
 
@@ -15,10 +15,7 @@ export const workspaceRestore = defineMessage({
     const applied = requestId && `workspace.restore ${requestId}`;
     const restored = await Workspace.findOneAndUpdate(
       { _id: workspaceId, deleted_at: trusted({ $ne: null }), ...notApplied(applied) },
-      {
-        $set: { deleted_at: null },
-        ...(applied && { $push: { applied: { $each: [applied], $slice: -requestIdsKept } } }),
-      },
+      { $set: { deleted_at: null }, ...remember(applied) },
       { returnDocument: 'after' },
     ).lean<StoredWorkspace>();
     if (restored) {
@@ -27,6 +24,8 @@ export const workspaceRestore = defineMessage({
       return { answer: message, others: message };
     }
 
+    // Remembered too, so that this message sent again does not bring back what was deleted since.
+    await Workspace.updateOne({ _id: workspaceId, ...notApplied(applied) }, remember(applied));
     const stored = await Workspace.findOne({ _id: workspaceId }).lean<StoredWorkspace>();
     if (!stored) throw workspaceNotFound();
     return { answer: { type: 'workspace.created', workspace: toWire(stored) } };

@@ -14,7 +14,8 @@ export const workspaceUpdate = defineMessage({
   async handle({ workspace_id: workspaceId, request_id: requestId, updates: wanted }) {
     const changes = toChanges(wanted);
     if (Object.keys(changes).length === 0) {
-      throw new AppError('INVALID_INPUT', 'The update names no field; put at least one into "updates".');
+      const details = [{ path: 'updates', message: 'names no field' }];
+      throw new AppError('INVALID_INPUT', 'The update names no field; put at least one into "updates".', { details });
     }
 
     const applied = requestId && `workspace.update ${requestId}`;

@@ -13,7 +13,9 @@ const maxSockets = 256;
 const headersWithinMs = 10_000;
 /** The clock of the connections ticks every 2 s, and this machine may be busy. */
 const toleranceMs = 4000;
-const floodMessages = process.env.FUZZ === 'full' ? 100_000 : 20_000;
+const isFull = process.env.FUZZ === 'full';
+const floodMessages = isFull ? 100_000 : 20_000;
+const floodWithinMs = isFull ? 300_000 : 30_000;
 const slowReaders = 20;
 
 let server: TestServer;
@@ -425,37 +427,41 @@ describe('a crowd', () => {
     await Promise.all(crowd.map(({ closed }) => closed));
   });
 
-  test('that does not read, and one that floods, leave the edits of a bystander acknowledged within 1 s', async () => {
-    const create = async () => (await tab.ask({ type: 'workspace.create' })).workspace._id as string;
-    const [heavy, theirs, mine] = [await create(), await create(), await create()];
-    await fatten(heavy);
-    const crowd = await Promise.all(Array.from({ length: slowReaders }, () => connect(server.wsUrl)));
-    crowd.forEach(({ socket }) => socket.pause());
+  test(
+    'that does not read, and one that floods, leave the edits of a bystander acknowledged within 1 s',
+    async () => {
+      const create = async () => (await tab.ask({ type: 'workspace.create' })).workspace._id as string;
+      const [heavy, theirs, mine] = [await create(), await create(), await create()];
+      await fatten(heavy);
+      const crowd = await Promise.all(Array.from({ length: slowReaders }, () => connect(server.wsUrl)));
+      crowd.forEach(({ socket }) => socket.pause());
 
-    const flood = startFlood(server.wsUrl, theirs, floodMessages);
-    const filled = fillReaders(heavy);
-    let worstMs = 0;
-    let edits = 0;
-    while (!flood.isOver()) {
-      const startMs = performance.now();
-      const updates = { 'form_data.prompt': `edit ${++edits}` };
-      const confirm = await tab.ask({ type: 'workspace.update', workspace_id: mine, updates });
-      expect(confirm.type).toBe('workspace.sync_confirm');
-      worstMs = Math.max(worstMs, performance.now() - startMs);
-    }
-    expect(await flood.answered).toEqual({ answered: floodMessages, closedWith: null });
-    expect(edits).toBeGreaterThan(5);
-    expect(worstMs).toBeLessThan(1000);
+      const flood = startFlood(server.wsUrl, theirs, floodMessages);
+      const filled = fillReaders(heavy);
+      let worstMs = 0;
+      let edits = 0;
+      while (!flood.isOver()) {
+        const startMs = performance.now();
+        const updates = { 'form_data.prompt': `edit ${++edits}` };
+        const confirm = await tab.ask({ type: 'workspace.update', workspace_id: mine, updates });
+        expect(confirm.type).toBe('workspace.sync_confirm');
+        worstMs = Math.max(worstMs, performance.now() - startMs);
+      }
+      expect(await flood.answered).toEqual({ answered: floodMessages, closedWith: null });
+      expect(edits).toBeGreaterThan(5);
+      expect(worstMs).toBeLessThan(1000);
 
-    const told = await filled;
-    for (const { socket, frames, closed } of crowd) {
-      socket.resume();
-      expect(await closed).toBe(1006);
-      expect(frames.length).toBeLessThan(told);
-    }
-    const { body } = await server.get('/api/workspaces');
-    expect(body.workspaces.find(({ _id }: { _id: string }) => _id === mine).form_data.prompt).toBe(`edit ${edits}`);
-  });
+      const told = await filled;
+      for (const { socket, frames, closed } of crowd) {
+        socket.resume();
+        expect(await closed).toBe(1006);
+        expect(frames.filter(({ type }) => type === 'workspace.created').length).toBeLessThan(told);
+      }
+      const { body } = await server.get('/api/workspaces');
+      expect(body.workspaces.find(({ _id }: { _id: string }) => _id === mine).form_data.prompt).toBe(`edit ${edits}`);
+    },
+    floodWithinMs,
+  );
 });
 
 describe('a connection', () => {
@@ -519,7 +525,7 @@ async function fillReaders(workspaceId: string): Promise<number> {
   while ((await server.log()).split('it does not read').length - 1 < slowReaders) {
     await editor.ask({ type: 'workspace.delete', workspace_id: workspaceId });
     await editor.ask({ type: 'workspace.restore', workspace_id: workspaceId });
-    told += 2;
+    told++;
   }
   editor.close();
   return told;

@@ -1,21 +1,22 @@
 import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
+import type { AiEntry } from '../../contract';
 import { errorKey, useText } from '../i18n';
 import { ask } from '../state/assistant';
-import { useSelected, useStore } from '../state/store';
+import { useStore } from '../state/store';
 import { Icon } from './icon';
 import { SuggestionCard } from './suggestion-card';
 
 const maxLength = 2000;
+const noEntries: AiEntry[] = [];
 
 /** The conversation about the chosen shot. */
 export function Assistant() {
   const text = useText();
-  const workspace = useSelected();
+  const id = useStore(({ selectedId }) => selectedId);
+  const entries = useStore(({ byId, selectedId }) => byId[selectedId ?? '']?.ai_collaboration) ?? noEntries;
   const question = useStore(({ questions, selectedId }) => questions[selectedId ?? '']);
   const [message, setMessage] = useState('');
   const end = useRef<HTMLDivElement>(null);
-  const id = workspace?._id;
-  const entries = workspace?.ai_collaboration ?? [];
   const isThinking = question !== undefined && !question.error;
 
   useEffect(() => {
@@ -40,14 +41,9 @@ export function Assistant() {
       <h2>{text('assistant.name')}</h2>
       <div className="conversation" role="log" aria-label={text('assistant.name')} tabIndex={0}>
         {entries.length === 0 && !question && <p className="muted">{text('assistant.intro')}</p>}
-        {workspace &&
+        {id &&
           entries.map((entry, index) => (
-            <SuggestionCard
-              key={entry._id}
-              workspace={workspace}
-              entry={entry}
-              isLatest={index === entries.length - 1}
-            />
+            <SuggestionCard key={entry._id} shotId={id} entry={entry} isLatest={index === entries.length - 1} />
           ))}
         {question && (
           <div className="exchange">

@@ -61,7 +61,7 @@ export const Card = memo(function Card({ id, left, index, count, isHeld, isMovin
           )}
         </span>
         <span className="card-line">
-          <span className="card-move">{movement || text('card.noMove')}</span>
+          <span className="card-move">{movement.split(' / ')[0] || text('card.noMove')}</span>
           <span className="card-duration">{duration}</span>
         </span>
         <span className={`card-state is-${status}`}>{text(`card.${status}`)}</span>

@@ -1,5 +1,6 @@
-import { useRef, useState, type KeyboardEvent } from 'react';
+import { memo, useRef, useState, type KeyboardEvent } from 'react';
 import { useText } from '../i18n';
+import { editForm } from '../state/shots';
 import { useStore } from '../state/store';
 import { ChooserList } from './chooser-list';
 import { Field, fieldId } from './field';
@@ -8,19 +9,19 @@ import { MovePreview } from './move-preview';
 import { useWord, type Vocabulary, type Word } from './use-word';
 
 type Props = {
+  shotId: string;
   name: 'camera_movement' | 'shot_size' | 'lighting';
   vocabulary: Vocabulary;
   value: string;
   /** The shot's picture, on which each movement is shown. */
   picture?: string | null;
-  onChange: (value: string) => void;
 };
 
 const maxLength = 100;
 const noWords: Word[] = [];
 
 /** A word of the vocabulary, searched in both languages, or words of one's own. */
-export function Chooser({ name, vocabulary, value, picture, onChange }: Props) {
+export const Chooser = memo(function Chooser({ shotId, name, vocabulary, value, picture }: Props) {
   const text = useText();
   const words = useStore(({ options }) => options?.[vocabulary]) ?? noWords;
   const shown = useWord(vocabulary, value);
@@ -42,7 +43,7 @@ export function Chooser({ name, vocabulary, value, picture, onChange }: Props) {
     setActive(words.findIndex(({ id }) => id === value));
   };
   const choose = (next: string) => {
-    if (next !== value) onChange(next);
+    if (next !== value) editForm(shotId, { [name]: next });
     close();
   };
   const finish = () => {
@@ -104,7 +105,7 @@ export function Chooser({ name, vocabulary, value, picture, onChange }: Props) {
       </div>
     </Field>
   );
-}
+});
 
 const matches = ({ id, en, zh }: Word, query: string): boolean => {
   const wanted = query.trim().toLowerCase();
@@ -112,4 +113,6 @@ const matches = ({ id, en, zh }: Word, query: string): boolean => {
 };
 
 const isNameOf = ({ id, en, zh }: Word, typed: string): boolean =>
-  typed !== '' && [id, en.toLowerCase(), zh].includes(typed.toLowerCase());
+  // A word may have several names: "Push in / dolly in".
+  typed !== '' &&
+  [id, en, zh, ...en.split(' / '), ...zh.split(' / ')].some((name) => name.toLowerCase() === typed.toLowerCase());

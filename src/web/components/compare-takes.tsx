@@ -39,7 +39,7 @@ export function CompareTakes({ urls }: { urls: [string, string] }) {
         </figure>
       </div>
       <div className="modal-buttons">
-        <button type="button" className="button primary" onClick={toggle}>
+        <button type="button" className="button primary" data-first onClick={toggle}>
           <Icon name={isPlaying ? 'pause' : 'play'} /> {text(isPlaying ? 'takes.pause' : 'takes.play')}
         </button>
       </div>

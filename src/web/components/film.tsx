@@ -95,7 +95,7 @@ export function Film() {
           onClick={() => jump(index - 1)}
         />
         <IconButton
-          autoFocus
+          data-first
           icon={isPaused || isOver ? 'play' : 'pause'}
           className="film-pause"
           label={text(isOver ? 'film.again' : isPaused ? 'film.play' : 'film.pause')}

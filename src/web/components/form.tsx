@@ -1,7 +1,6 @@
 import type { FormData } from '../../contract';
 import { useText } from '../i18n';
 import { displayName, providerOf } from '../state/generation';
-import { editForm } from '../state/shots';
 import { useSelected, useStore } from '../state/store';
 import { Chooser } from './chooser';
 import { ProviderField } from './provider-field';
@@ -22,7 +21,6 @@ export function Form() {
   if (!workspace) return <section className="panel form" aria-label={text('form.name')} />;
 
   const { _id: id, form_data: form, image_url: picture } = workspace;
-  const change = (values: Partial<FormData>) => editForm(id, values);
   const name = displayName(provider?.name);
   const limit = Math.min(provider?.prompt_max ?? promptMax, promptMax);
   const unused = text('form.unused', { provider: name });
@@ -31,36 +29,27 @@ export function Form() {
     <section className="panel form" aria-label={text('form.name')} key={id}>
       <h2>{text('form.name')}</h2>
       <Chooser
+        shotId={id}
         name="camera_movement"
         vocabulary="camera_movements"
         value={form.camera_movement}
         picture={picture}
-        onChange={(value) => change({ camera_movement: value })}
       />
       <div className="field-row">
-        <Chooser
-          name="shot_size"
-          vocabulary="shot_sizes"
-          value={form.shot_size}
-          onChange={(value) => change({ shot_size: value })}
-        />
-        <Chooser
-          name="lighting"
-          vocabulary="lightings"
-          value={form.lighting}
-          onChange={(value) => change({ lighting: value })}
-        />
+        <Chooser shotId={id} name="shot_size" vocabulary="shot_sizes" value={form.shot_size} />
+        <Chooser shotId={id} name="lighting" vocabulary="lightings" value={form.lighting} />
       </div>
       <TextField
+        shotId={id}
         name="prompt"
         value={form.prompt}
         placeholder={text('form.promptHint')}
         storedMax={promptMax}
         limit={limit}
         tooLong={text('form.tooLong', { provider: name, count: limit })}
-        onChange={(value) => change({ prompt: value })}
       />
       <TextField
+        shotId={id}
         name="negative_prompt"
         value={form.negative_prompt}
         placeholder={text('form.negativeHint')}
@@ -68,32 +57,25 @@ export function Form() {
         limit={negativePromptMax}
         tooLong=""
         note={provider && !provider.negative_prompt ? unused : undefined}
-        onChange={(value) => change({ negative_prompt: value })}
       />
       <div className="field-row">
         <SelectField
+          shotId={id}
           name="duration_s"
           value={form.duration_s}
           offered={provider?.durations_s ?? anyDurations}
-          label={(value) => text('common.seconds', { count: value })}
           provider={name}
-          onChange={(value) => change({ duration_s: value })}
         />
         <SelectField
+          shotId={id}
           name="aspect_ratio"
           value={form.aspect_ratio}
           offered={provider?.aspect_ratios ?? anyRatios}
-          label={String}
           provider={name}
-          onChange={(value) => change({ aspect_ratio: value })}
         />
       </div>
       <div className="field-row">
-        <SeedField
-          value={form.seed}
-          note={provider && !provider.seed ? unused : undefined}
-          onChange={(value) => change({ seed: value })}
-        />
+        <SeedField shotId={id} value={form.seed} note={provider && !provider.seed ? unused : undefined} />
         <ProviderField id={id} chosen={provider?.name ?? ''} />
       </div>
     </section>

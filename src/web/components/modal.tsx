@@ -14,6 +14,8 @@ export function Modal({ title, className = '', onKeyDown, children }: Props) {
   useEffect(() => {
     const element = dialog.current;
     if (element && !element.open) element.showModal();
+    // Without it the keys would meet the first button, which closes the window.
+    element?.querySelector<HTMLElement>('[data-first]')?.focus();
     return () => element?.close();
   }, []);
 

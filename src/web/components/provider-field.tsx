@@ -1,10 +1,11 @@
+import { memo } from 'react';
 import { useText } from '../i18n';
 import { chooseProvider, displayName } from '../state/generation';
 import { useStore } from '../state/store';
 import { Field, fieldId } from './field';
 
 /** Who makes the next clip of this shot. */
-export function ProviderField({ id, chosen }: { id: string; chosen: string }) {
+export const ProviderField = memo(function ProviderField({ id, chosen }: { id: string; chosen: string }) {
   const text = useText();
   const providers = useStore((state) => state.options?.video_providers);
   return (
@@ -20,4 +21,4 @@ export function ProviderField({ id, chosen }: { id: string; chosen: string }) {
       </select>
     </Field>
   );
-}
+});

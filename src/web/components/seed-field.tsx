@@ -1,16 +1,18 @@
+import { memo } from 'react';
 import { useText } from '../i18n';
+import { editForm } from '../state/shots';
 import { Field, fieldId } from './field';
 
 const maxSeed = 4294967295;
 
-type Props = { value: number | null; note?: string; onChange: (value: number | null) => void };
+type Props = { shotId: string; value: number | null; note?: string };
 
 /** A whole number that makes a generation repeatable; empty for another one each time. */
-export function SeedField({ value, note, onChange }: Props) {
+export const SeedField = memo(function SeedField({ shotId, value, note }: Props) {
   const text = useText();
   const take = (typed: string) => {
     const digits = typed.replace(/\D/g, '');
-    onChange(digits === '' ? null : Math.min(Number(digits), maxSeed));
+    editForm(shotId, { seed: digits === '' ? null : Math.min(Number(digits), maxSeed) });
   };
   return (
     <Field name="seed" note={note}>
@@ -24,4 +26,4 @@ export function SeedField({ value, note, onChange }: Props) {
       />
     </Field>
   );
-}
+});

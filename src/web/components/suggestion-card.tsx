@@ -1,12 +1,14 @@
 import { memo } from 'react';
-import type { AiEntry, FormData, Workspace } from '../../contract';
+import { useShallow } from 'zustand/react/shallow';
+import type { AiEntry, FormData } from '../../contract';
 import { formKeys } from '../defaults';
 import { useText } from '../i18n';
 import { editForm } from '../state/shots';
+import { useStore } from '../state/store';
 import { Icon } from './icon';
 import { useWord, type Vocabulary } from './use-word';
 
-type Props = { workspace: Workspace; entry: AiEntry; isLatest: boolean };
+type Props = { shotId: string; entry: AiEntry; isLatest: boolean };
 
 const vocabularies: Partial<Record<keyof FormData, Vocabulary>> = {
   camera_movement: 'camera_movements',
@@ -15,11 +17,12 @@ const vocabularies: Partial<Record<keyof FormData, Vocabulary>> = {
 };
 
 /** One exchange: what was asked, the advice, and field by field what it would change. */
-export const SuggestionCard = memo(function SuggestionCard({ workspace, entry, isLatest }: Props) {
+export const SuggestionCard = memo(function SuggestionCard({ shotId: id, entry, isLatest }: Props) {
   const text = useText();
-  const { _id: id, form_data: form } = workspace;
   const { message, form_data: suggested } = entry.suggestion;
   const keys = formKeys.filter((key) => suggested[key] !== undefined);
+  // Only the fields it names, so that typing in another one leaves the conversation alone.
+  const form = useStore(useShallow(({ byId }) => pick(byId[id]?.form_data, keys)));
   const open = keys.filter((key) => suggested[key] !== form[key]);
 
   return (
@@ -33,7 +36,7 @@ export const SuggestionCard = memo(function SuggestionCard({ workspace, entry, i
               <li key={key}>
                 <span className="change-label">{text(`form.${key}`)}</span>
                 <span className="change-values">
-                  {suggested[key] !== form[key] && <Value name={key} value={form[key]} isOld />}
+                  {suggested[key] !== form[key] && <Value name={key} value={form[key] ?? null} isOld />}
                   <Value name={key} value={suggested[key] ?? null} />
                 </span>
                 {suggested[key] === form[key] ? (
@@ -67,6 +70,10 @@ export const SuggestionCard = memo(function SuggestionCard({ workspace, entry, i
     </div>
   );
 });
+
+function pick(form: FormData | undefined, keys: (keyof FormData)[]): Partial<FormData> {
+  return Object.fromEntries(keys.map((key) => [key, form?.[key]]));
+}
 
 function Value({ name, value, isOld }: { name: keyof FormData; value: string | number | null; isOld?: boolean }) {
   const text = useText();

@@ -1,7 +1,9 @@
-import { useLayoutEffect, useRef } from 'react';
+import { memo, useLayoutEffect, useRef } from 'react';
+import { editForm } from '../state/shots';
 import { Field, fieldId } from './field';
 
 type Props = {
+  shotId: string;
   name: 'prompt' | 'negative_prompt';
   value: string;
   placeholder: string;
@@ -11,13 +13,14 @@ type Props = {
   limit: number;
   tooLong: string;
   note?: string;
-  onChange: (value: string) => void;
 };
 
 /** Text with a counter; words that arrive from another window leave the cursor where it is. */
-export function TextField({ name, value, placeholder, storedMax, limit, tooLong, note, onChange }: Props) {
+export const TextField = memo(function TextField(props: Props) {
+  const { shotId, name, value, placeholder, storedMax, limit, tooLong, note } = props;
   const area = useRef<HTMLTextAreaElement>(null);
   const isComposing = useRef(false);
+  const keep = (typed: string) => editForm(shotId, { [name]: typed });
   const isTooLong = value.length > limit;
 
   useLayoutEffect(() => {
@@ -52,15 +55,15 @@ export function TextField({ name, value, placeholder, storedMax, limit, tooLong,
         onCompositionStart={() => (isComposing.current = true)}
         onCompositionEnd={({ currentTarget }) => {
           isComposing.current = false;
-          onChange(clean(currentTarget.value));
+          keep(clean(currentTarget.value));
         }}
         onChange={({ target }) => {
-          if (!isComposing.current) onChange(clean(target.value));
+          if (!isComposing.current) keep(clean(target.value));
         }}
       />
     </Field>
   );
-}
+});
 
 /** Where a place in the old text is in the new one: text that changed before it pushes it along. */
 function moved(place: number, before: string, after: string): number {
