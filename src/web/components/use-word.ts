@@ -4,10 +4,10 @@ import { useStore } from '../state/store';
 export type Vocabulary = 'camera_movements' | 'shot_sizes' | 'lightings';
 export type Word = Options[Vocabulary][number];
 
-/** The name of a vocabulary id in the chosen language; free text is its own name. */
+/** The first name of a vocabulary id in the chosen language; free text is its own name. */
 export function useWord(vocabulary: Vocabulary, value: string): string {
   return useStore(({ options, language }) => {
     const word = options?.[vocabulary].find(({ id }) => id === value);
-    return word ? word[language] : value;
+    return word ? word[language].split(' / ')[0]! : value;
   });
 }
