@@ -1,0 +1,676 @@
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import mongoose from 'mongoose';
+import { ModuleKind, ScriptTarget, transpileModule } from 'typescript';
+import type { FormData, Video } from '../../src/contract';
+import type { Rule } from '../doubles/double';
+import type { StartedDouble } from '../doubles/start-double';
+import { canaryKeys, resetDoubles, startDoubles, stopDoubles, vendors, wire } from '../helpers/generating';
+import { click as clickAt, eventually, isFinal, load, newWorkspace, nextVideo } from '../helpers/generating';
+import { settingsFor, toldOf, uploadPicture, type Doubles, type Vendor } from '../helpers/generating';
+import { freshDatabase, startServer, type Answer, type TestServer } from '../helpers/server';
+import { connect, type TestSocket } from '../helpers/socket';
+
+type Scripted = Pick<Rule, 'status' | 'headers' | 'body'>;
+
+const pikaFault = (code: string) => ({ id: 'media_none', status: 'failed', error: { code, message: 'no' } });
+
+/** The same story in the words of each vendor. */
+const words: Record<Vendor, Record<'invalid' | 'moderated' | 'quota' | 'busy' | 'odd', Scripted>> = {
+  runway: {
+    invalid: { status: 400, body: { error: 'Validation of body failed', issues: [] } },
+    moderated: { status: 400, body: { error: 'Refused.', failureCode: 'SAFETY.INPUT.TEXT' } },
+    quota: { status: 400, body: { error: 'You do not have enough credits to run this task.' } },
+    busy: { status: 429, body: { error: 'Daily task limit reached.' } },
+    odd: { status: 200, body: { id: 'ID', status: 'POLISHING' } },
+  },
+  pika: {
+    invalid: { status: 422, body: { message: 'image: is not an image' } },
+    moderated: { status: 422, body: pikaFault('content_moderation') },
+    quota: { status: 402, body: pikaFault('insufficient_balance') },
+    busy: { status: 429, body: { message: 'Too many requests' } },
+    odd: { status: 200, body: { id: 'ID', status: 'polishing', output: null, error: null } },
+  },
+  kling: {
+    invalid: { status: 400, body: { code: 1201, message: 'image format must be jpg or png' } },
+    moderated: { status: 400, body: { code: 1301, message: 'content safety' } },
+    quota: { status: 429, body: { code: 1102, message: 'resource pack used up' } },
+    busy: { status: 429, body: { code: 1302, message: 'too fast' } },
+    odd: { status: 200, body: { code: 0, message: 'SUCCEED', data: [{ id: 'ID', status: 'polishing' }] } },
+  },
+};
+
+const failedTask = {
+  runway: { charged: 'no', moderation: 'SAFETY.INPUT.IMAGE' },
+  pika: { charged: 'no', moderation: 'content_moderation' },
+  kling: { charged: 'maybe', moderation: 'sensitive' },
+} as const;
+
+const timeoutMs = 3000;
+const settings = {
+  VIDEO_TIMEOUT_MS: String(timeoutMs),
+  VIDEO_MAX_CONCURRENT: '2',
+  MONGODB_URI: freshDatabase(),
+};
+
+let doubles: Doubles;
+let server: TestServer;
+let socket: TestSocket;
+let imagePath: string;
+const answers: Answer[] = [];
+
+beforeAll(async () => {
+  doubles = await startDoubles();
+  server = await startServer({ ...settingsFor(doubles), ...settings });
+  socket = await connect(server.wsUrl);
+  imagePath = await uploadPicture(server);
+}, 60_000);
+
+afterEach(() => resetDoubles(doubles));
+
+afterAll(async () => {
+  socket.close();
+  await server.stop();
+  await stopDoubles(doubles);
+});
+
+async function click(id: string, provider: Vendor, more: object = {}): Promise<Answer> {
+  const answer = await clickAt(server, id, { provider, ...more });
+  answers.push(answer);
+  return answer;
+}
+
+const workspace = (form: Partial<FormData> = {}) => newWorkspace(socket, imagePath, form);
+const stored = async (id: string) => load(server, id);
+const ends = async (id: string, since = 0) => nextVideo(socket, id, isFinal, since);
+const hasPhase = (phase: Video['phase']) => (video: Video) => video.phase === phase;
+const createsOf = async (double: StartedDouble) => (await double.accepted()).length;
+const seen = async (double: StartedDouble, match: string) =>
+  (await double.requests()).filter(({ method, path: address }) => `${method} ${address}`.startsWith(match));
+
+describe.each(vendors)('with %s', (vendor) => {
+  const { create, task } = wire[vendor];
+  let double: StartedDouble;
+
+  beforeAll(() => {
+    double = doubles[vendor];
+  });
+
+  const script = (...rules: Rule[]) => double.script(rules);
+
+  test('a click becomes a video, told step by step and in order', async () => {
+    await double.set({ queued_ms: 200, running_ms: 300 });
+    const id = await workspace();
+    const since = socket.frames.length;
+    const answer = await click(id, vendor);
+    expect(answer).toMatchObject({
+      status: 202,
+      body: { workspace_id: id, video: { status: 'generating', provider: vendor } },
+    });
+    expect(answer.body.task_id).toEqual(expect.any(String));
+
+    const video = await ends(id);
+    expect(video).toMatchObject({ status: 'completed', error: null, task_id: answer.body.task_id, provider: vendor });
+    expect((await server.get(video.url!)).headers.get('content-type')).toBe('video/mp4');
+    expect((await server.get(video.poster_url!)).headers.get('content-type')).toBe('image/jpeg');
+    const phases = toldOf(socket, id, since).map(({ phase }) => phase);
+    expect(phases.filter((phase, index) => phase !== phases[index - 1])).toEqual([
+      'submitting',
+      'queued',
+      'running',
+      'downloading',
+      null,
+    ]);
+    const frames = socket.frames.slice(since).filter(({ workspace_id: about }) => about === id);
+    expect(frames.map(({ version }) => version)).toEqual(frames.map((_frame, index) => index + 2));
+    expect((await stored(id)).video).toEqual(video);
+    expect(await createsOf(double)).toBe(1);
+  });
+
+  test.each([
+    ['a request that the vendor finds faulty', 'invalid', 400, 'INVALID_INPUT'],
+    ['what the moderation refuses', 'moderated', 422, 'CONTENT_REFUSED'],
+    ['an account without credits', 'quota', 503, 'PROVIDER_QUOTA'],
+  ] as const)('answers the click with the reason: %s', async (_name, word, status, code) => {
+    await script({ match: create, ...words[vendor][word] });
+    const id = await workspace();
+    expect(await click(id, vendor)).toMatchObject({ status, body: { error: { code } } });
+    expect((await stored(id)).video).toMatchObject({ status: 'failed', phase: null, error: { code, charged: 'no' } });
+    expect(await seen(double, create)).toHaveLength(1);
+  });
+
+  test('names the setting when the key is refused', async () => {
+    await double.set({ api_key: 'another key' });
+    const id = await workspace();
+    const answer = await click(id, vendor);
+    expect(answer).toMatchObject({ status: 503, body: { error: { code: 'PROVIDER_AUTH' } } });
+    expect(answer.body.error.message).toContain('.env');
+    expect(await createsOf(double)).toBe(0);
+  });
+
+  test('stays away from the vendor as long as a 429 says, with every click, and then sends each once', async () => {
+    await script({ match: create, times: 1, ...words[vendor].busy, headers: { 'Retry-After': '2' } });
+    const [first, second] = [await workspace(), await workspace()];
+    expect(await click(first, vendor)).toMatchObject({
+      status: 202,
+      body: { task_id: null, video: { phase: 'queued' } },
+    });
+    expect(await click(second, vendor)).toMatchObject({
+      status: 202,
+      body: { task_id: null, video: { phase: 'queued' } },
+    });
+
+    await Promise.all([ends(first), ends(second)]);
+    const [refused, ...later] = (await seen(double, create)).map(({ at }) => Date.parse(at));
+    expect(later).toHaveLength(2);
+    later.forEach((at) => expect(at - refused!).toBeGreaterThanOrEqual(1900));
+    expect(await createsOf(double)).toBe(2);
+  });
+
+  test('asks no task while a 429 tells it to stay away', async () => {
+    await double.set({ queued_ms: 0, running_ms: 200 });
+    const [first, second] = [await workspace(), await workspace()];
+    await Promise.all([click(first, vendor), click(second, vendor)]);
+    const until = new Date(Date.now() + 2000).toUTCString();
+    await script({ match: task, times: 1, ...words[vendor].busy, headers: { 'Retry-After': until } });
+    const before = (await seen(double, task)).length;
+    await Promise.all([ends(first), ends(second)]);
+    const times = (await seen(double, task)).slice(before).map(({ at }) => Date.parse(at));
+    const longestMs = Math.max(...times.slice(1).map((at, index) => at - times[index]!));
+    // A date has no milliseconds, so that up to one second of the two is lost.
+    expect(longestMs).toBeGreaterThanOrEqual(900);
+    expect((await stored(first)).video.status).toBe('completed');
+  });
+
+  test('waits for a slow answer, and takes an answer that drips', async () => {
+    await script(
+      { match: create, times: 1, delay_ms: 600 },
+      { match: create, times: 1, drip: { bytes: 20, every_ms: 20 } },
+    );
+    for (const id of [await workspace(), await workspace()]) {
+      expect((await click(id, vendor)).body.task_id).toEqual(expect.any(String));
+      expect(await ends(id)).toMatchObject({ status: 'completed' });
+    }
+    expect(await createsOf(double)).toBe(2);
+  });
+
+  test('goes on asking when an answer does not come, or is in words that nobody knows', async () => {
+    const id = await workspace();
+    await script({ match: task, times: 1, delay_ms: 1500 });
+    const { body } = await click(id, vendor);
+    await eventually(async () => (await seen(double, task)).length > 0);
+    const odd = JSON.parse(JSON.stringify(words[vendor].odd).replace('"ID"', JSON.stringify(body.task_id))) as Scripted;
+    await script({ match: task, times: 2, ...odd });
+    expect(await ends(id)).toMatchObject({ status: 'completed', error: null });
+    expect((await seen(double, task)).length).toBeGreaterThan(3);
+    expect(await createsOf(double)).toBe(1);
+  });
+
+  test('goes on asking when answers are garbage', async () => {
+    const garbage = ['<html>', '', '{"id":', '[]'].map((body) => ({ match: task, times: 1, status: 200, body }));
+    await script(...garbage, { match: task, times: 1, status: 500, body: 'oops' });
+    const id = await workspace();
+    await click(id, vendor);
+    expect(await ends(id)).toMatchObject({ status: 'completed', error: null });
+    expect((await seen(double, task)).length).toBeGreaterThan(5);
+    expect(await createsOf(double)).toBe(1);
+  });
+
+  test('says TIMEOUT when time is over, and takes the late video without paying again', async () => {
+    await double.set({ ends: 'never', queued_ms: 0 });
+    const id = await workspace();
+    const since = socket.frames.length;
+    await click(id, vendor);
+    expect(await ends(id)).toMatchObject({ status: 'failed', error: { code: 'TIMEOUT', charged: 'maybe' } });
+    await double.set({ ends: 'completed' });
+    const isLate = ({ status }: Video) => status === 'completed';
+    expect(await nextVideo(socket, id, isLate, since)).toMatchObject({ error: null, phase: null });
+    expect(toldOf(socket, id, since).filter(isFinal)).toHaveLength(2);
+    expect(await createsOf(double)).toBe(1);
+  });
+
+  test('waits while the key is refused in the middle, says so in /health, and goes on with the key', async () => {
+    await double.set({ ends: 'never', queued_ms: 0 });
+    const id = await workspace();
+    await click(id, vendor);
+    await nextVideo(socket, id, hasPhase('running'));
+    await double.set({ api_key: 'rotated' });
+    const warning = await eventually(async () => {
+      const { body } = await server.get('/health');
+      return (body.warnings as string[]).find((line) => line.startsWith(`${vendor} refuses the API key`));
+    });
+    expect(warning).toContain('.env');
+    expect((await stored(id)).video).toMatchObject({ status: 'generating', error: null });
+
+    await double.set({ api_key: canaryKeys[vendor], ends: 'completed', running_ms: 0 });
+    expect(await ends(id)).toMatchObject({ status: 'completed' });
+    expect((await server.get('/health')).body.warnings).toEqual([]);
+  });
+
+  test('tells why an accepted task failed, and whether it was charged', async () => {
+    const { charged, moderation } = failedTask[vendor];
+    await double.set({ ends: 'failed', queued_ms: 0, running_ms: 0 });
+    const failed = await workspace();
+    await click(failed, vendor);
+    expect(await ends(failed)).toMatchObject({ status: 'failed', error: { code: 'TASK_FAILED', charged } });
+
+    await double.set({ failure: { code: moderation, message: 'sensitive content' } });
+    const moderated = await workspace();
+    await click(moderated, vendor);
+    expect(await ends(moderated)).toMatchObject({ error: { code: 'CONTENT_REFUSED', charged } });
+  });
+
+  test('cancels, and tells the vendor where its API can', async () => {
+    await double.set({ ends: 'never', queued_ms: 0 });
+    const id = await workspace();
+    await click(id, vendor);
+    await nextVideo(socket, id, hasPhase('running'));
+    const answer = await server.post('/api/generate/cancel', { workspace_id: id });
+    expect(answer).toMatchObject({
+      status: 200,
+      body: { video: { status: 'failed', phase: null, error: { code: 'CANCELLED' } } },
+    });
+    expect((await ends(id)).error!.code).toBe('CANCELLED');
+    expect(await seen(double, 'DELETE')).toHaveLength(vendor === 'kling' ? 0 : 1);
+    expect((await server.post('/api/generate/cancel', { workspace_id: id })).body.error.code).toBe('NOT_GENERATING');
+  });
+
+  test('a cancelled click whose create is still out is cancelled at the vendor when its answer comes', async () => {
+    await script({ match: create, delay_ms: 500 });
+    const id = await workspace();
+    const answer = click(id, vendor);
+    await eventually(async () => (await createsOf(double)) === 1);
+    await server.post('/api/generate/cancel', { workspace_id: id });
+    expect((await answer).body.video).toMatchObject({
+      status: 'failed',
+      error: { code: 'CANCELLED', charged: 'maybe' },
+    });
+    if (vendor !== 'kling') await eventually(async () => (await seen(double, 'DELETE')).length === 1);
+    expect((await stored(id)).video.error!.code).toBe('CANCELLED');
+  });
+
+  test('a lost answer costs nothing where the vendor can be asked, and else the user decides', async () => {
+    await script({ match: create, times: 1, accept_then_die: true });
+    const id = await workspace();
+    const answer = await click(id, vendor);
+    if (vendor !== 'runway') {
+      expect(await ends(id)).toMatchObject({ status: 'completed' });
+      return expect(await createsOf(double)).toBe(1);
+    }
+    expect(answer).toMatchObject({ status: 502, body: { error: { code: 'SUBMIT_UNKNOWN' } } });
+    expect((await server.get('/health')).body.jobs.unclear).toBeGreaterThan(0);
+    expect(await click(id, vendor)).toMatchObject({ status: 409, body: { error: { code: 'SECOND_CHARGE_POSSIBLE' } } });
+    expect(await createsOf(double)).toBe(1);
+    const since = socket.frames.length;
+    expect((await click(id, vendor, { accept_second_charge: true })).status).toBe(202);
+    expect(await ends(id, since)).toMatchObject({ status: 'completed' });
+    expect(await createsOf(double)).toBe(2);
+  });
+
+  test('says that nobody knows when the account refuses to repeat a create whose answer was lost', async () => {
+    await script(
+      { match: create, times: 1, accept_then_die: true },
+      { match: task, ...emptyList },
+      { match: create, ...words[vendor].quota },
+    );
+    const id = await workspace();
+    await click(id, vendor);
+    expect(await ends(id)).toMatchObject({ status: 'failed', error: { code: 'SUBMIT_UNKNOWN', charged: 'maybe' } });
+    expect(await createsOf(double)).toBe(1);
+  });
+});
+
+describe('whoever the vendor is', () => {
+  const vendor = 'kling';
+  const { create, task } = wire[vendor];
+  let double: StartedDouble;
+
+  beforeAll(() => {
+    double = doubles[vendor];
+  });
+
+  const script = (...rules: Rule[]) => double.script(rules);
+
+  test('a new click after TIMEOUT makes a new video, and the late one lands among the takes', async () => {
+    await double.set({ ends: 'never', queued_ms: 0 });
+    const id = await workspace();
+    const first = await click(id, vendor);
+    await ends(id);
+    const since = socket.frames.length;
+    const second = await click(id, vendor);
+    expect(second.body.video.attempt_id).not.toBe(first.body.video.attempt_id);
+    await double.set({ ends: 'completed', running_ms: 0 });
+
+    const { takes, video } = await eventually(async () => {
+      const now = await stored(id);
+      return now.video.status === 'completed' && now.takes.length === 1 && now;
+    });
+    expect(video.attempt_id).toBe(second.body.video.attempt_id);
+    expect(takes[0]).toMatchObject({ attempt_id: first.body.video.attempt_id, status: 'completed', error: null });
+    expect((await server.get(takes[0]!.url!)).status).toBe(200);
+    expect(socket.frames.slice(since).filter((frame) => frame.workspace_id === id && frame.takes)).toHaveLength(1);
+    expect(await createsOf(double)).toBe(2);
+  });
+
+  test('cancels while a lost create is being asked for, and the server lives on', async () => {
+    await script(
+      { match: create, times: 1, accept_then_die: true },
+      { match: task, delay_ms: 300 },
+      { match: create, delay_ms: 300 },
+    );
+    const id = await workspace();
+    const answer = click(id, vendor);
+    await eventually(async () => (await createsOf(double)) === 1);
+    await server.post('/api/generate/cancel', { workspace_id: id });
+    await answer;
+    expect((await server.get('/health')).status).toBe(200);
+    expect(['CANCELLED', 'SUBMIT_UNKNOWN']).toContain((await stored(id)).video.error!.code);
+  });
+
+  test('fifty clicks at once pay once', async () => {
+    const id = await workspace();
+    const clicks = await Promise.all(Array.from({ length: 50 }, () => click(id, vendor)));
+    const taken = clicks.filter(({ status }) => status === 202);
+    expect(taken).toHaveLength(1);
+    for (const { status, body } of clicks) if (status !== 202) expect(body.error.code).toBe('VIDEO_IN_PROGRESS');
+    await ends(id);
+    expect(await createsOf(double)).toBe(1);
+  });
+
+  test('the same request_id gets the first answer, at the same time and later', async () => {
+    await script({ match: create, delay_ms: 200 });
+    const id = await workspace();
+    const request_id = `again-${vendor}`;
+    const clicks = await Promise.all(Array.from({ length: 20 }, () => click(id, vendor, { request_id })));
+    for (const { status, body } of clicks) expect({ status, body }).toEqual({ status: 202, body: clicks[0]!.body });
+    await ends(id);
+    expect((await click(id, vendor, { request_id })).status).toBe(202);
+    expect(await createsOf(double)).toBe(1);
+  });
+
+  test('a file that cannot be fetched is asked for again by itself', async () => {
+    await script({ match: 'GET /files', times: 3, status: 404, body: 'gone' });
+    const id = await workspace();
+    const since = socket.frames.length;
+    await click(id, vendor);
+    expect(await ends(id)).toMatchObject({ status: 'failed', error: { code: 'DOWNLOAD_FAILED', charged: 'yes' } });
+    expect(await nextVideo(socket, id, ({ status }) => status === 'completed', since)).toMatchObject({ error: null });
+    expect(await createsOf(double)).toBe(1);
+  });
+
+  test('a click on a file that could not be fetched fetches it and pays nothing', async () => {
+    await script({ match: 'GET /files', status: 404, body: 'gone' });
+    const id = await workspace();
+    await click(id, vendor);
+    await ends(id);
+    await script();
+    const since = socket.frames.length;
+    const answer = await click(id, vendor);
+    // It may have been fetched by itself in the same moment, and then the click is a new one; told apart by its attempt.
+    expect(answer.body.video).toMatchObject({ status: 'generating', phase: 'downloading' });
+    expect(await ends(id, since)).toMatchObject({ status: 'completed' });
+    expect(await createsOf(double)).toBe(1);
+  });
+
+  test('a regeneration that fails keeps the old video, and it can be chosen again', async () => {
+    const id = await workspace();
+    await click(id, vendor);
+    const good = await ends(id);
+    await double.set({ ends: 'failed' });
+    const since = socket.frames.length;
+    await click(id, vendor);
+    await ends(id, since);
+    const { takes } = await stored(id);
+    expect(takes).toEqual([good]);
+    expect((await server.get(takes[0]!.url!)).status).toBe(200);
+    const confirm = await socket.ask({ type: 'workspace.choose_take', workspace_id: id, attempt_id: good.attempt_id });
+    expect(confirm.type).toBe('workspace.sync_confirm');
+    expect(await stored(id)).toMatchObject({ video: good, takes: [] });
+  });
+
+  describe('deleted while it is', () => {
+    const phases: [name: string, slow: Partial<Rule>[], phase: Video['phase']][] = [
+      ['being sent', [{ match: create, delay_ms: 400 }], 'submitting'],
+      ['in the queue of the vendor', [], 'queued'],
+      ['running', [], 'running'],
+      ['being downloaded', [{ match: 'GET /files', drip: { bytes: 256, every_ms: 15 } }], 'downloading'],
+    ];
+
+    test.each(phases)(
+      '%s, it stays away, is finished in the trash, and comes back with its video',
+      async (_name, slow, phase) => {
+        await double.set({ queued_ms: phase === 'queued' ? 600 : 0, running_ms: phase === 'running' ? 600 : 50 });
+        await double.script(slow as Rule[]);
+        const id = await workspace();
+        const answer = click(id, vendor);
+        await nextVideo(socket, id, hasPhase(phase));
+        if (phase === 'submitting') await eventually(async () => (await createsOf(double)) === 1);
+        await socket.ask({ type: 'workspace.delete', workspace_id: id });
+        const since = socket.frames.length;
+        await answer;
+        expect(await stored(id)).toBeUndefined();
+
+        await eventually(async () => (await server.log()).includes(`"message":"video completed"`) && isDone(id));
+        expect(toldOf(socket, id, since)).toEqual([]);
+        const { workspace: restored } = await socket.ask({ type: 'workspace.restore', workspace_id: id });
+        expect(restored.video).toMatchObject({ status: 'completed', provider: vendor });
+        expect((await server.get(restored.video.url)).status).toBe(200);
+        expect(await createsOf(double)).toBe(1);
+      },
+    );
+
+    test('waiting for its turn, it is never sent', async () => {
+      await double.set({ ends: 'never', queued_ms: 0 });
+      const running = [await workspace(), await workspace()];
+      for (const id of running) await click(id, vendor);
+      const id = await workspace();
+      expect((await click(id, vendor)).body.video).toMatchObject({ phase: 'queued', task_id: null });
+      await socket.ask({ type: 'workspace.delete', workspace_id: id });
+      await double.set({ ends: 'completed', running_ms: 0 });
+      await Promise.all(running.map((other) => ends(other)));
+      const { workspace: restored } = await socket.ask({ type: 'workspace.restore', workspace_id: id });
+      expect(restored.video).toMatchObject({ status: 'failed', error: { code: 'CANCELLED', charged: 'no' } });
+      expect(await createsOf(double)).toBe(2);
+    });
+
+    const isDone = async (id: string) => {
+      const found = await withDatabase((workspaces) =>
+        workspaces.findOne({ _id: new mongoose.mongo.BSON.ObjectId(id) }),
+      );
+      return found?.video.status === 'completed';
+    };
+  });
+});
+
+/** What each vendor says when it is asked for a task that it does not know, kling in a list. */
+const emptyList: Scripted = { status: 200, body: { code: 0, message: 'SUCCEED', data: [] } };
+
+test('what must wait for its turn is answered at once and made in the order of the clicks, across vendors', async () => {
+  for (const vendor of vendors) await doubles[vendor].set({ queued_ms: 0, running_ms: 300 });
+  const ids = await Promise.all(Array.from({ length: 6 }, () => workspace()));
+  const since = socket.frames.length;
+  const clicks = [];
+  for (const [index, id] of ids.entries()) clicks.push(await click(id, vendors[index % 3]!));
+  clicks.slice(0, 2).forEach(({ body }) => expect(body.task_id).toEqual(expect.any(String)));
+  clicks
+    .slice(2)
+    .forEach(({ status, body }) =>
+      expect({ status, ...body }).toMatchObject({ status: 202, task_id: null, video: { phase: 'queued' } }),
+    );
+
+  await Promise.all(ids.map((id) => ends(id, since)));
+  const accepted = (await Promise.all(vendors.map(async (vendor) => doubles[vendor].accepted()))).flat();
+  const inOrder = accepted.sort((a, b) => Date.parse(a.at) - Date.parse(b.at)).map(({ task_id }) => task_id);
+  const videos = await Promise.all(ids.map(async (id) => (await stored(id)).video.task_id));
+  expect(inOrder.slice(2)).toEqual(videos.slice(2));
+  expect(inOrder).toHaveLength(6);
+});
+
+test('many clicks in one moment never run more tasks than VIDEO_MAX_CONCURRENT, and every queued one says so', async () => {
+  await doubles.kling.set({ queued_ms: 0, running_ms: 250 });
+  const ids = await Promise.all(Array.from({ length: 6 }, () => workspace()));
+  const clicks = await Promise.all(ids.map((id) => click(id, 'kling')));
+  expect(clicks.filter(({ body }) => body.task_id === null && body.video.phase === 'queued')).toHaveLength(4);
+  await Promise.all(ids.map((id) => ends(id)));
+  const times = (await doubles.kling.accepted()).map(({ at }) => Date.parse(at));
+  // Each third create waits for the end of the first one.
+  times.slice(2).forEach((at, index) => expect(at - times[index]!).toBeGreaterThanOrEqual(250));
+});
+
+test('jobs go on with their own provider when VIDEO_PROVIDER is another one after a restart', async () => {
+  await doubles.pika.set({ ends: 'never', queued_ms: 0 });
+  const id = await workspace();
+  await click(id, 'pika');
+  await nextVideo(socket, id, hasPhase('running'));
+  await restart({ VIDEO_PROVIDER: 'kling' });
+  await doubles.pika.set({ ends: 'completed', running_ms: 0 });
+  expect(await eventually(async () => (await stored(id)).video.status === 'completed' && stored(id))).toMatchObject({
+    video: { provider: 'pika' },
+  });
+  const next = await workspace();
+  expect((await clickAt(server, next)).body.video.provider).toBe('kling');
+  await ends(next);
+});
+
+test('a click that waits for a provider without a key any more ends unpaid, and holds up nobody', async () => {
+  await doubles.kling.set({ ends: 'never' });
+  const running = [await workspace(), await workspace()];
+  for (const id of running) await click(id, 'kling');
+  const waiting = await workspace();
+  expect((await click(waiting, 'runway')).body.video.phase).toBe('queued');
+  await restart({ RUNWAY_API_KEY: '' });
+  await doubles.kling.set({ ends: 'completed', running_ms: 0 });
+  const next = await workspace();
+  await click(next, 'kling');
+  await eventually(async () => (await stored(next)).video.status === 'completed');
+  expect((await stored(waiting)).video.error).toMatchObject({ code: 'PROVIDER_NOT_CONFIGURED', charged: 'no' });
+  expect(await createsOf(doubles.runway)).toBe(0);
+  await restart({ RUNWAY_API_KEY: canaryKeys.runway });
+});
+
+test('a new file services/video-example.ts works by its name alone, and is gone with the file', async () => {
+  const copy = await mkdtemp(path.join(os.tmpdir(), 'video-maker-example-'));
+  const root = path.resolve(__dirname, '../..');
+  await cp(path.join(root, 'dist'), path.join(copy, 'dist'), { recursive: true });
+  await symlink(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
+  const file = path.join(copy, 'dist/services/video-example.js');
+  const { outputText } = transpileModule(exampleProvider, {
+    compilerOptions: { module: ModuleKind.CommonJS, target: ScriptTarget.ES2023 },
+  });
+  await writeFile(file, outputText);
+  const vendor = await startExampleVendor();
+  const env = {
+    VIDEO_PROVIDER: 'example',
+    TEST_NODE_ARGS: path.join(copy, 'dist/server.js'),
+    EXAMPLE_BASE_URL: vendor.url,
+  };
+
+  const example = await startServer({ ...settingsFor(doubles), ...env });
+  const tab = await connect(example.wsUrl);
+  const id = await newWorkspace(tab, await uploadPicture(example));
+  expect((await clickAt(example, id)).body.video).toMatchObject({ provider: 'example', model: 'example-1' });
+  expect(await nextVideo(tab, id)).toMatchObject({ status: 'completed', provider: 'example' });
+  const { body } = await example.get('/api/options');
+  expect(body.video_providers.find(({ name }: { name: string }) => name === 'example')).toMatchObject({
+    default: true,
+    ready: true,
+  });
+  tab.close();
+  await example.stop();
+
+  await rm(file);
+  await expect(startServer({ ...settingsFor(doubles), ...env })).rejects.toThrow(/VIDEO_PROVIDER is "example"/);
+  vendor.stop();
+  await rm(copy, { recursive: true });
+}, 60_000);
+
+test('no key of a vendor is in a log, an answer, a frame or a document', async () => {
+  const logs = await readdir(server.env.LOG_DIR!);
+  const texts = await Promise.all(logs.map((name) => readFile(path.join(server.env.LOG_DIR!, name), 'utf8')));
+  const pages = await Promise.all(
+    ['/api/workspaces', '/api/options', '/health', '/openapi.json'].map((page) => server.get(page)),
+  );
+  const documents = await withDatabase((workspaces) => workspaces.find().toArray());
+  const everything = JSON.stringify([
+    texts,
+    [...answers, ...pages].map(({ body, headers }) => [body, [...headers]]),
+    socket.frames,
+    documents,
+  ]);
+  expect(documents.length).toBeGreaterThan(50);
+  expect(everything).toContain('attempt_id');
+  for (const key of Object.values(canaryKeys)) expect(everything).not.toContain(key);
+});
+
+async function restart(env: Record<string, string>): Promise<void> {
+  await server.kill();
+  server = await server.restart(env);
+  const { frames } = socket;
+  socket = await connect(server.wsUrl);
+  socket.frames.push(...frames);
+}
+
+async function withDatabase<Result>(
+  ask: (workspaces: mongoose.mongo.Collection<{ video: Video }>) => Promise<Result>,
+): Promise<Result> {
+  const client = await new mongoose.mongo.MongoClient(settings.MONGODB_URI).connect();
+  try {
+    return await ask(client.db().collection<{ video: Video }>('workspaces'));
+  } finally {
+    await client.close();
+  }
+}
+
+const exampleProvider = `
+import { z } from 'zod';
+import { baseUrl, readSettings } from '../config';
+import { defineVideoProvider } from '../utils/define';
+import { sendRequest } from '../utils/http';
+import { parseReply } from '../utils/parse';
+
+const { values, ...settings } = readSettings(z.object({ EXAMPLE_BASE_URL: baseUrl('https://example.com') }));
+const ask = (method, path, signal, json) =>
+  sendRequest({ provider: 'Example', method, url: values.EXAMPLE_BASE_URL + path, json, signal });
+
+export default defineVideoProvider({
+  name: 'example',
+  settings,
+  model: 'example-1',
+  capabilities: {
+    durations_s: [5],
+    aspect_ratios: ['16:9'],
+    prompt_max: 500,
+    prompt_required: false,
+    negative_prompt: false,
+    seed: false,
+    cancel: false,
+    deduplication: 'none',
+  },
+  async submit({ form_data }, signal) {
+    const reply = await ask('POST', '/films', signal, { words: form_data.prompt });
+    return { state: 'accepted', taskId: parseReply(z.object({ film: z.string() }), reply.json, 'Example').film };
+  },
+  async check(taskId, signal) {
+    const reply = await ask('GET', '/films/' + taskId, signal);
+    const { link } = parseReply(z.object({ link: z.string().nullable() }), reply.json, 'Example');
+    return link ? { state: 'completed', url: link } : { state: 'running' };
+  },
+});
+`;
+
+/** A vendor with a dialect of its own: a film is ready when it is asked for the second time. */
+async function startExampleVendor() {
+  const clip = await readFile(path.join(__dirname, '../fixtures/clip.mp4'));
+  let asked = 0;
+  const vendor = createServer((request, response) => {
+    const base = `http://${request.headers.host}`;
+    if (request.url === '/clip.mp4') return response.writeHead(200, { 'Content-Type': 'video/mp4' }).end(clip);
+    const body = request.method === 'POST' ? { film: 'one' } : { link: ++asked > 1 ? `${base}/clip.mp4` : null };
+    response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
+  });
+  await new Promise<void>((resolve) => vendor.listen(0, '127.0.0.1', resolve));
+  return { url: `http://127.0.0.1:${(vendor.address() as AddressInfo).port}`, stop: () => vendor.close() };
+}
