@@ -49,7 +49,6 @@ export function createSocketApp(): Express {
 function guardedApp(): Express {
   const app = express();
   app.disable('x-powered-by');
-  app.disable('etag');
   app.set('trust proxy', 'loopback');
   app.use(varyByOrigin, securityHeaders, stayInside);
   return app;

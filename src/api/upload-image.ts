@@ -53,11 +53,14 @@ export const uploadImage = defineEndpoint({
     'IMAGE_TOO_SMALL',
     'DISK_FULL',
   ],
-  handle: ({ request }) => limited(async () => storeImage(await readFile(request))),
+  handle: ({ request, signal }) => limited(async () => storeImage(await readFile(request, signal))),
 });
 
-function readFile(request: Request): Promise<Buffer> {
+function readFile(request: Request, signal: AbortSignal): Promise<Buffer> {
   return new Promise((resolve, reject) => {
+    // Multer never calls back for a request that ended while it waited for its turn, and the turn would be lost.
+    if (signal.aborted) return reject(unreadable(signal.reason));
+    signal.addEventListener('abort', () => reject(unreadable(signal.reason)), { once: true });
     receive(request, request.res!, (error: unknown) => {
       if (error) return reject(error instanceof multer.MulterError ? error : unreadable(error));
       if (request.file) return resolve(request.file.buffer);

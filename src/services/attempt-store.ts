@@ -103,7 +103,7 @@ export async function storeStep(attempt: Attempt, { video, job, only }: Change):
 /**
  * Stores the task id of an accepted attempt, whoever holds its lease by now: the attempt id alone guards the money.
  * Returns the attempt to follow, 'late' when a newer click has replaced it, 'taken' when another process found the task
- * and follows it, or null when nobody wants it any more.
+ * and follows it or has brought it to its end, or null when nobody wants it any more.
  */
 export async function storeAccepted(
   workspaceId: string,
@@ -138,12 +138,13 @@ export async function storeAccepted(
   }
   const known = await persist(() =>
     Workspace.findOne(
-      { _id: workspaceId, 'job.attempt_id': attemptId, 'job.task_id': taskId },
+      { _id: workspaceId, $or: ['job', 'video', 'takes'].map((place) => ({ [`${place}.task_id`]: taskId })) },
       told,
     ).lean<StoredWorkspace>(),
   );
-  if (known?.job && known.job.lease.owner !== processId) return 'taken';
-  if (known?.job) return { workspaceId, job: known.job, video: known.video };
+  const isOurs = known?.job?.attempt_id === attemptId && known.job.lease.owner === processId;
+  if (isOurs) return { workspaceId, job: known.job!, video: known.video };
+  if (known) return 'taken';
   const late = await persist(() =>
     Workspace.updateOne(
       { _id: workspaceId, late: trusted({ $elemMatch: { attempt_id: attemptId } }) },

@@ -33,6 +33,8 @@ export const messages: AnyMessage[] = [
 const maxFrameBytes = 256 * 1024;
 const maxSockets = 256;
 const maxUnanswered = 256;
+/** So many messages of one socket are begun before the others have a turn. */
+const messagesPerTurn = 32;
 /** So far below the 5 s after which a client sends again that it never meets silence, on a busy machine either. */
 const answerWithinMs = 4000;
 /** Far above what a healthy database needs for one message. */
@@ -47,6 +49,8 @@ type Client = {
   socket: WebSocket;
   isAlive: boolean;
   unanswered: number;
+  /** Messages begun since the last rest. */
+  begunInTurn: number;
   /** Frames that had already left the network buffer when reading was paused. */
   unread: string[];
 };
@@ -80,8 +84,11 @@ export function openDoor(server: Server, path?: string, others?: string): void {
     // Such as h2c: whoever cannot switch to it answers as if nothing had been asked.
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') return answerPlainly(server, request, stream);
     const refusal = refusalOf(request) ?? refusalOfDoor(request, path);
-    if (refusal) refuse(stream, refusal);
-    else door.handleUpgrade(request, stream, head, welcome);
+    if (refusal) return refuse(stream, refusal);
+    // A socket does not count among the connections for REST, or 256 tabs would shut it out.
+    server.maxConnections++;
+    stream.once('close', () => server.maxConnections--);
+    door.handleUpgrade(request, stream, head, welcome);
   });
 }
 
@@ -129,7 +136,7 @@ function refusalOfDoor(request: IncomingMessage, path?: string): AppError | null
 }
 
 function welcome(socket: WebSocket): void {
-  const client: Client = { socket, isAlive: true, unanswered: 0, unread: [] };
+  const client: Client = { socket, isAlive: true, unanswered: 0, begunInTurn: 0, unread: [] };
   clients.add(client);
   sockets.add(socket);
   socket.on('pong', () => (client.isAlive = true));
@@ -148,18 +155,29 @@ function welcome(socket: WebSocket): void {
 
 /** Takes messages while fewer than 256 are unanswered; beyond that the network holds the rest. */
 function read(client: Client): void {
-  while (client.unread.length > 0 && client.unanswered < maxUnanswered) {
+  const isResting = client.begunInTurn >= messagesPerTurn;
+  while (client.unread.length > 0 && client.unanswered < maxUnanswered && client.begunInTurn < messagesPerTurn) {
+    client.begunInTurn++;
     const task: Promise<void> = answer(client, client.unread.shift()!).finally(() => inFlight.delete(task));
     inFlight.add(task);
   }
-  if (client.unanswered >= maxUnanswered) client.socket.pause();
+  // Refused messages are answered without waiting for anything, so that a flood of them would keep the event loop.
+  if (client.begunInTurn >= messagesPerTurn && !isResting) setImmediate(rest, client);
+  if (client.unanswered >= maxUnanswered || client.begunInTurn >= messagesPerTurn) client.socket.pause();
   else if (client.socket.isPaused && !isStopping) client.socket.resume();
+}
+
+function rest(client: Client): void {
+  client.begunInTurn = 0;
+  read(client);
 }
 
 /** Answers one message exactly once and in time; the one place that writes errors to a socket. */
 async function answer(client: Client, text: string): Promise<void> {
   client.unanswered++;
   const raw = toObject(text);
+  // An object without toString would throw in String().
+  const givenType = typeof raw?.type === 'string' ? raw.type : '';
   const about = { request_id: validOr(requestId, raw?.request_id), workspace_id: validOr(objectId, raw?.workspace_id) };
   let state: 'queued' | 'begun' | 'answered' = 'queued';
 
@@ -179,12 +197,12 @@ async function answer(client: Client, text: string): Promise<void> {
   };
   const replyError = (error: AppError): void => {
     const comesAgain = sendAgainCodes.has(error.code) && about.request_id && about.workspace_id;
-    if (comesAgain) leaveEditOpen(about.workspace_id!, `${String(raw?.type)} ${about.request_id}`);
+    if (comesAgain) leaveEditOpen(about.workspace_id!, `${givenType} ${about.request_id}`);
     reply({ type: 'error', ...(about.workspace_id && { workspace_id: about.workspace_id }), ...error.body });
   };
   const timer = setTimeout(() => replyError(tooLate(state === 'begun')), answerWithinMs);
 
-  const message = byType.get(String(raw?.type));
+  const message = byType.get(givenType);
   const names = (message?.queues ?? ['workspace']).map((queue) => (queue === 'order' ? queue : about.workspace_id));
   await enqueue(
     names.filter((name) => name !== undefined),
@@ -201,7 +219,7 @@ async function answer(client: Client, text: string): Promise<void> {
         if (others) push(others, isInTime ? client.socket : undefined);
       } catch (thrown) {
         const error = toAppError(thrown);
-        if (error.code === 'INTERNAL') logger.error('message failed', { type: raw?.type, error: thrown });
+        if (error.code === 'INTERNAL') logger.error('message failed', { type: givenType, error: thrown });
         replyError(error);
       } finally {
         begun.delete(work);

@@ -18,15 +18,22 @@ const errorAt = '{"type":"'.length;
 const confirmAt = '{"type":"workspace.'.length;
 const [letterE, letterS] = Buffer.from('es');
 
-/** One socket for each workspace sends updates, each after the answer to the one before; throws at the first error. */
+/**
+ * One socket for each workspace sends updates, each after the answer to the one before; throws at the first error.
+ * Measured from when the time to warm up is over and every socket has had an answer.
+ */
 export async function loadUpdates(wsUrl: string, workspaceIds: string[], load: Load): Promise<Latencies> {
   const sockets = await Promise.all(workspaceIds.map(() => open(wsUrl)));
-  const fromMs = performance.now() + load.warmUpMs;
-  const untilMs = fromMs + load.measureMs;
+  const warmAtMs = performance.now() + load.warmUpMs;
+  const cold = new Set(workspaceIds);
   const latenciesMs: number[] = [];
+  let untilMs = Infinity;
   const driven = workspaceIds.map((workspaceId, index) =>
     drive(sockets[index]!, workspaceId, load.pauseMs ?? 0, (sentMs, nowMs) => {
-      if (nowMs >= fromMs && nowMs < untilMs) latenciesMs.push(nowMs - sentMs);
+      cold.delete(workspaceId);
+      if (untilMs < Infinity) {
+        if (nowMs < untilMs) latenciesMs.push(nowMs - sentMs);
+      } else if (cold.size === 0 && nowMs >= warmAtMs) untilMs = nowMs + load.measureMs;
       return nowMs < untilMs;
     }),
   );

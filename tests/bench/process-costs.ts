@@ -27,6 +27,7 @@ export async function measureStarts(uri: string, starts: number): Promise<Row[]>
       measured: milliseconds(median(times)),
       target: `<= ${readyWithinMs} ms`,
       met: median(times) <= readyWithinMs,
+      values: { medianMs: median(times), slowestMs: Math.max(...times) },
     },
   ];
 }
@@ -34,7 +35,7 @@ export async function measureStarts(uri: string, starts: number): Promise<Row[]>
 /** The memory of the server with a short timeline that was listed once. */
 export async function measureMemory({ url, usage, database }: Contender, item: string): Promise<Row[]> {
   await listShort(url, database);
-  return [{ item: `Memory, ${item}`, measured: showMemory(await usage()) }];
+  return [memoryRow(item, await usage())];
 }
 
 /** Memory under an even load; the heap is compared at the beginning and at the end, each time after a collection. */
@@ -50,12 +51,13 @@ export async function measureSoak({ url, wsUrl, usage, database }: Contender, mi
   const heapOf = (part: Usage[]) => median(part.map(({ heapBytes }) => heapBytes));
   const grownBytes = heapOf(samples.slice(-3)) - heapOf(samples.slice(1, 4));
   return [
-    { item: `Memory, after ${minutes} min of even load`, measured: showMemory(samples.at(-1)!) },
+    memoryRow(`after ${minutes} min of even load`, samples.at(-1)!),
     {
       item: `Growth of the heap over these ${minutes} min`,
       measured: `${grownBytes < 0 ? '-' : ''}${mebibytes(Math.abs(grownBytes))}`,
       target: `< ${mebibytes(steadyWithinBytes)}`,
       met: grownBytes < steadyWithinBytes,
+      values: { grownBytes },
     },
   ];
 }
@@ -66,5 +68,8 @@ async function listShort(url: string, database: mongo.Db): Promise<string[]> {
   return ids;
 }
 
-const showMemory = ({ rssBytes, heapBytes }: Usage): string =>
-  `${mebibytes(rssBytes)} resident, ${mebibytes(heapBytes)} heap`;
+const memoryRow = (item: string, { rssBytes, heapBytes }: Usage): Row => ({
+  item: `Memory, ${item}`,
+  measured: `${mebibytes(rssBytes)} resident, ${mebibytes(heapBytes)} heap`,
+  values: { rssBytes, heapBytes },
+});

@@ -9,18 +9,22 @@ export type Row = {
   ratio?: string;
   target?: string;
   met?: boolean;
+  /** The figures themselves, for the JSON: ms, bytes, per second or shares. */
+  values: Record<string, number>;
 };
 
 /** A line that compares with the floors: `atLeast` for rates, `atMost` for times. */
 export function comparison(
   item: string,
-  { server, floor, control, ratio, noise }: ReturnType<typeof summary>,
+  values: ReturnType<typeof summary>,
   show: (value: number) => string,
   limits: { atLeast?: number; atMost?: number } = {},
 ): Row {
+  const { server, floor, control, ratio, noise } = values;
   const { atLeast, atMost } = limits;
   return {
     item,
+    values,
     measured: show(server),
     floor: show(floor),
     control: show(control),

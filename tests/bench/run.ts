@@ -72,7 +72,7 @@ async function run(): Promise<void> {
     progress(`${name} ...`);
     for (const row of await measure()) {
       rows.push(row);
-      progress(`  ${Object.values(row).join(' | ')}`);
+      progress(`  ${[row.item, row.measured, row.ratio, row.met === false && 'not met'].filter(Boolean).join(' | ')}`);
     }
   };
 

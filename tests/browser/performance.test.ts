@@ -76,13 +76,16 @@ it('answers a key within 16 ms with 500 cards', async () => {
   await page.context().close();
 });
 
-type TraceEvent = { name: string; dur?: number; args?: { data?: { type?: string } } };
+type TraceEvent = { name: string; dur?: number; tdur?: number; args?: { data?: { type?: string } } };
 
 /** How long the main thread worked on each typed character, event handlers, rendering by React and the store included; sorted. */
 function keyTimes(trace: Buffer): number[] {
   const { traceEvents } = JSON.parse(trace.toString()) as { traceEvents: TraceEvent[] };
-  return traceEvents
-    .filter(({ name, args }) => name === 'EventDispatch' && args?.data?.type === 'keypress')
-    .map(({ dur = 0 }) => dur / 1000)
-    .sort((a, b) => a - b);
+  return (
+    traceEvents
+      .filter(({ name, args }) => name === 'EventDispatch' && args?.data?.type === 'keypress')
+      // Time of the thread, which a busy machine does not stretch, where the browser tells it.
+      .map(({ dur = 0, tdur = dur }) => tdur / 1000)
+      .sort((a, b) => a - b)
+  );
 }

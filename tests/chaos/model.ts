@@ -110,11 +110,14 @@ export async function playSequence({ server, clear }: Bench, { clients: count, r
       const plans: Message[][] = clients.map(() => []);
       const known = [...idOf.keys()];
       const answers: Promise<unknown>[] = [];
+      const cut = new Set<number>();
       for (const { client: number, kind, target } of round) {
         const index = number % count;
         const { client } = clients[index]!;
-        if (kind === 'disconnect') client.disconnect();
-        else if (kind === 'resend') {
+        if (kind === 'disconnect') {
+          cut.add(index);
+          client.disconnect();
+        } else if (kind === 'resend') {
           const message = sent[index]![target % sent[index]!.length];
           if (!message || plans[index]!.includes(message)) continue;
           plans[index]!.push(message);
@@ -132,7 +135,7 @@ export async function playSequence({ server, clear }: Bench, { clients: count, r
       }
       await Promise.all(answers);
       plans.forEach((plan, index) => sent[index]!.push(...plan.filter((message) => !sent[index]!.includes(message))));
-      worlds = await agree(plans);
+      worlds = await agree(plans, cut);
     }
   } finally {
     clients.forEach(({ client }) => client.close());
@@ -146,10 +149,11 @@ export async function playSequence({ server, clear }: Bench, { clients: count, r
     };
   }
 
-  async function agree(plans: Message[][]): Promise<World[]> {
+  async function agree(plans: Message[][], cut: Set<number>): Promise<World[]> {
     const { body } = await server.get('/api/workspaces');
     const list = body.workspaces.map(essence);
-    const next = unique(worlds.flatMap((world) => interleavings(plans).map((row) => row.reduce(apply, world))));
+    const rows = sendings(plans, cut).flatMap(interleavings);
+    const next = unique(worlds.flatMap((world) => rows.map((row) => row.reduce(apply, world))));
     const fitting = next.filter((world) => isDeepStrictEqual(toList(world), list));
     if (fitting.length === 0)
       throw new Error(`the list fits no order of the messages:\n${text(list)}\nsuch as\n${text(toList(next[0]!))}`);
@@ -225,6 +229,17 @@ function apply(world: World, message: Message): World {
       place!.isDeleted = message.type === 'workspace.delete';
       return { places, applied };
   }
+}
+
+/** What each client can have sent: one that was cut sends again, and what was refused the first time can be taken the second. */
+function sendings(plans: Message[][], cut: Set<number>): Message[][][] {
+  return plans.reduce<Message[][][]>(
+    (before, plan, index) => {
+      const prefixes = cut.has(index) ? plan.map((_message, length) => plan.slice(0, length + 1)) : [];
+      return [[], ...prefixes].flatMap((prefix) => before.map((others) => [...others, [...prefix, ...plan]]));
+    },
+    [[]],
+  );
 }
 
 /** Every row in which each client's messages keep their order. */
