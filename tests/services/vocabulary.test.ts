@@ -36,7 +36,7 @@ describe('the vocabulary', () => {
     for (const [kind, words] of kinds) {
       for (const word of words) {
         expect(Object.keys(word)).toEqual(['id', 'en', 'zh']);
-        expect(word.en).toMatch(/^[\w° -]+$/);
+        expect(word.en).toMatch(/^[\w° ,()/-]+$/);
         expect(word.zh).toMatch(/\p{Script=Han}/u);
         expect(phraseOf(kind, word.id)).toMatch(/^[\x20-\x7e]{4,90}$/);
         expect(isWord(kind, word.id)).toBe(true);
