@@ -6,7 +6,12 @@ import tseslint from 'typescript-eslint';
 const layers = ['utils', 'db', 'services', ['api', 'websocket']];
 const zones = layers.flatMap((layer, index) =>
   [layer].flat().map((name) => {
-    const later = [...layers.slice(index + 1).flat(), ...[layer].flat().filter((other) => other !== name), 'web', 'server.ts'];
+    const later = [
+      ...layers.slice(index + 1).flat(),
+      ...[layer].flat().filter((other) => other !== name),
+      'web',
+      'server.ts',
+    ];
     return {
       target: `./src/${name}`,
       from: later.map((folder) => `./src/${folder}`),
@@ -31,13 +36,23 @@ export default tseslint.config(
         {
           zones: [
             ...zones,
-            { target: ['./src/contract.ts', './src/config.ts'], from: './src', except: ['./contract.ts', './config.ts'] },
+            {
+              target: ['./src/contract.ts', './src/config.ts'],
+              from: './src',
+              except: ['./contract.ts', './config.ts'],
+            },
             { target: './src/web', from: './src', except: ['./web', './contract.ts'] },
           ],
         },
       ],
-      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true }],
-      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports', disallowTypeAnnotations: false }],
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true },
+      ],
+      '@typescript-eslint/consistent-type-imports': [
+        'error',
+        { fixStyle: 'inline-type-imports', disallowTypeAnnotations: false },
+      ],
       '@typescript-eslint/require-await': 'off',
       'no-console': 'error',
     },
@@ -48,7 +63,11 @@ export default tseslint.config(
     rules: {
       'no-restricted-properties': [
         'error',
-        { object: 'process', property: 'env', message: 'Settings are read in config.ts (readSettings) and nowhere else.' },
+        {
+          object: 'process',
+          property: 'env',
+          message: 'Settings are read in config.ts (readSettings) and nowhere else.',
+        },
       ],
     },
   },
@@ -56,7 +75,10 @@ export default tseslint.config(
     files: ['src/**/*.ts'],
     ignores: ['src/utils/http.ts'],
     rules: {
-      'no-restricted-imports': ['error', { paths: [{ name: 'axios', message: 'Providers are called through utils/http.ts.' }] }],
+      'no-restricted-imports': [
+        'error',
+        { paths: [{ name: 'axios', message: 'Providers are called through utils/http.ts.' }] },
+      ],
     },
   },
   {

@@ -18,7 +18,12 @@ const targets = [
     name: 'timeline',
     result: inRoot('dist', 'web', 'index.html'),
     isSource: (file) => file.startsWith('web') || file === 'contract.ts',
-    command: [path.join(path.dirname(require.resolve('vite/package.json')), 'bin', 'vite.js'), 'build', '--logLevel', 'warn'],
+    command: [
+      path.join(path.dirname(require.resolve('vite/package.json')), 'bin', 'vite.js'),
+      'build',
+      '--logLevel',
+      'warn',
+    ],
   },
 ];
 

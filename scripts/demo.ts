@@ -34,14 +34,21 @@ async function makeClip(url: string): Promise<void> {
 
   const socket = new WebSocket(`${url.replace('http', 'ws')}/ws`);
   await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
-  const created = await ask(socket, 'workspace.created', { type: 'workspace.create', data: { image_path: image.image_path } });
+  const created = await ask(socket, 'workspace.created', {
+    type: 'workspace.create',
+    data: { image_path: image.image_path },
+  });
   const id = created.workspace._id;
   console.log(`workspace created  ${id}`);
 
-  const { suggestion } = await post<{ suggestion: Workspace['ai_collaboration'][number]['suggestion'] }>(url, '/api/ai/suggest', {
-    workspace_id: id,
-    message: question,
-  });
+  const { suggestion } = await post<{ suggestion: Workspace['ai_collaboration'][number]['suggestion'] }>(
+    url,
+    '/api/ai/suggest',
+    {
+      workspace_id: id,
+      message: question,
+    },
+  );
   console.log(`assistant          ${JSON.stringify(suggestion.form_data)}`);
   const updates = { form_data: { ...suggestion.form_data, prompt: 'the lamp of the lighthouse turns, waves roll in' } };
   await ask(socket, 'workspace.sync_confirm', { type: 'workspace.update', workspace_id: id, updates });
@@ -53,7 +60,9 @@ async function makeClip(url: string): Promise<void> {
   socket.close();
   if (video.status !== 'completed') throw new Error(video.error?.message ?? 'the video failed');
   console.log(`\ndone in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
-  console.log(`file  ${path.relative(process.cwd(), path.join(process.env.UPLOAD_DIR ?? path.join(root, 'uploads'), video.url!.slice('/uploads/'.length)))}`);
+  console.log(
+    `file  ${path.relative(process.cwd(), path.join(process.env.UPLOAD_DIR ?? path.join(root, 'uploads'), video.url!.slice('/uploads/'.length)))}`,
+  );
   console.log(`play  ${url}${video.url}  (while the server runs: npm start)`);
 }
 
@@ -71,7 +80,11 @@ function watch(socket: WebSocket, workspaceId: string): Promise<Workspace['video
   });
 }
 
-function ask<Type extends keyof ServerMessages>(socket: WebSocket, wanted: Type, message: object): Promise<ServerMessages[Type]> {
+function ask<Type extends keyof ServerMessages>(
+  socket: WebSocket,
+  wanted: Type,
+  message: object,
+): Promise<ServerMessages[Type]> {
   const requestId = `demo-${Math.random().toString(36).slice(2)}`;
   return new Promise((resolve, reject) => {
     const look = (data: WebSocket.RawData) => {
@@ -87,7 +100,11 @@ function ask<Type extends keyof ServerMessages>(socket: WebSocket, wanted: Type,
 }
 
 const post = <Body>(url: string, address: string, body: object): Promise<Body> =>
-  request<Body>(url, address, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+  request<Body>(url, address, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+  });
 
 async function request<Body>(url: string, address: string, init: RequestInit): Promise<Body> {
   const response = await fetch(url + address, init);

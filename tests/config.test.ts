@@ -23,6 +23,9 @@ test.each([
   [{ MONGODB_URI: 'postgres://x' }, 'MONGODB_URI'],
   [{ PUBLIC_ORIGIN: 'film.example.com' }, 'PUBLIC_ORIGIN'],
   [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL'],
+  [{ FFMPEG_PATH: '/nowhere/ffmpeg' }, 'FFMPEG_PATH names a file that is not there'],
+  [{ HTTPS_PROXY: 'zzz' }, 'HTTPS_PROXY must be an http or https address'],
+  [{ SERVER_PORT: '45678', WS_PORT: '45678' }, 'WS_PORT must differ from SERVER_PORT'],
   [{ UPLOAD_MAX_BYTES: '-1' }, 'UPLOAD_MAX_BYTES'],
 ] as [Record<string, string>, string][])('ends with code 78 and names what is wrong: %j', async (env, expected) => {
   const { code, output } = await runServer(env);

@@ -22,9 +22,7 @@ const readableLine = winston.format.printf(({ level, message, timestamp, error, 
     ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );
   const line = [String(timestamp).slice(11, 19), level.padEnd(5), String(message), ...rest].join(' ');
-  return level === 'error' && stack
-    ? `${line}\n${stack}${cause ? `\ncause: ${JSON.stringify(cause)}` : ''}`
-    : line;
+  return level === 'error' && stack ? `${line}\n${stack}${cause ? `\ncause: ${JSON.stringify(cause)}` : ''}` : line;
 });
 
 const { timestamp, json, combine } = winston.format;

@@ -9,7 +9,8 @@ export type Latencies = { perSecond: number; p50Ms: number; p99Ms: number };
 export type Load = {
   warmUpMs: number;
   measureMs: number;
-  /** Between an answer and the next update; default none. */ pauseMs?: number;
+  /** Between an answer and the next update; default none. */
+  pauseMs?: number;
 };
 
 // The places in a frame where a confirmation, a message to the others and an error differ: nearly all frames of a load
@@ -20,8 +21,8 @@ const sendAgain = /"code":"(DATABASE_UNAVAILABLE|BUSY)"/;
 const [letterE, letterS] = Buffer.from('es');
 
 /**
- * One socket for each workspace sends updates, each after the answer to the one before; throws at an error that is
- * not answered by sending again.  * Measured from when the time to warm up is over and every socket has had an answer.
+ * One socket for each workspace sends updates, each after the answer to the one before. Measured from when the time to
+ * warm up is over and every socket has had an answer; throws at an error after which a browser would not send again.
  */
 export async function loadUpdates(wsUrl: string, workspaceIds: string[], load: Load): Promise<Latencies> {
   const sockets = await Promise.all(workspaceIds.map(() => open(wsUrl)));

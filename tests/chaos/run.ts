@@ -1,10 +1,13 @@
-// npm run chaos -- money|edits|ambiguous [--generations 300] [--kills 100] [--updates 20000] [--rounds 20] [--seed 1] ...
+// npm run chaos -- money|edits|ambiguous|model|away|restarts [--generations 300] [--kills 100] [--updates 20000] [--rounds 20] [--seed 1] ...
 // Prints its seed, lines of progress and, last, the result as one line of JSON; ends with 1 when anything was lost or paid twice.
 
 import { startTestMongod } from '../helpers/mongod';
 import { runAmbiguous } from './ambiguous';
+import { runAway } from './away';
 import { runEdits } from './edits';
+import { runModel } from './model';
 import { runMoney } from './money';
+import { runRestarts } from './restarts';
 
 type Campaign = (options: Record<string, number>) => Promise<{ ok: boolean }>;
 
@@ -12,6 +15,9 @@ const campaigns: Record<string, Campaign> = {
   money: runMoney,
   edits: runEdits,
   ambiguous: async (options) => (await runAmbiguous(options)).result,
+  model: runModel,
+  away: runAway,
+  restarts: runRestarts,
 };
 
 void run(process.argv.slice(2));

@@ -4,7 +4,10 @@ import sharp from 'sharp';
 import { startServer, type TestServer } from '../helpers/server';
 import { connect, type TestSocket } from '../helpers/socket';
 
-const picture = () => sharp({ create: { width: 640, height: 360, channels: 3, background: '#3366aa' } }).jpeg().toBuffer();
+const picture = () =>
+  sharp({ create: { width: 640, height: 360, channels: 3, background: '#3366aa' } })
+    .jpeg()
+    .toBuffer();
 
 let server: TestServer;
 let socket: TestSocket;
@@ -35,7 +38,11 @@ test('makes a video from a picture, live on the socket, with no key', async () =
   const isDone = ({ type, video }: { type: string; video?: { status: string } }) =>
     type === 'video.status_update' && video?.status !== 'generating';
   const { video } = await socket.next(isDone);
-  expect(video).toMatchObject({ status: 'completed', error: null, form_data: { camera_movement: 'push_in', duration_s: 2 } });
+  expect(video).toMatchObject({
+    status: 'completed',
+    error: null,
+    form_data: { camera_movement: 'push_in', duration_s: 2 },
+  });
 
   const file = await fetch(server.url + video.url, { headers: { Range: 'bytes=4-11' } });
   expect(file.status).toBe(206);

@@ -47,11 +47,15 @@ export async function startServer(env: Record<string, string> = {}): Promise<Tes
     VIDEO_POLL_INTERVAL_MS: '100',
     ...env,
   };
-  const child = spawn(process.execPath, [...(env.TEST_NODE_ARGS?.split(' ') ?? []), path.join(root, 'dist/server.js')], {
-    cwd: folder,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...settings },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    [...(env.TEST_NODE_ARGS?.split(' ') ?? []), path.join(root, 'dist/server.js')],
+    {
+      cwd: folder,
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...settings },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   const { url, wsUrl } = await addresses(child);
   const request = (address: string, init?: RequestInit) => fetch(url + address, init).then(toAnswer);
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
@@ -89,8 +93,14 @@ export async function startServer(env: Record<string, string> = {}): Promise<Tes
 }
 
 /** Runs the built server until it ends by itself; for wrong settings. */
-export function runServer(env: Record<string, string>, cwd = os.tmpdir()): Promise<{ code: number | null; output: string }> {
-  const child = spawn(process.execPath, [path.join(root, 'dist/server.js')], { cwd, env: { PATH: process.env.PATH, ...env } });
+export function runServer(
+  env: Record<string, string>,
+  cwd = os.tmpdir(),
+): Promise<{ code: number | null; output: string }> {
+  const child = spawn(process.execPath, [path.join(root, 'dist/server.js')], {
+    cwd,
+    env: { PATH: process.env.PATH, ...env },
+  });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += String(chunk)));
   child.stderr.on('data', (chunk: Buffer) => (output += String(chunk)));

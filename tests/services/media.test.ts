@@ -431,10 +431,6 @@ describe('ffmpeg', () => {
     expect(await ask('ffmpegPath()', { PATH: '/nowhere' })).toContain('@ffmpeg-installer');
     expect(await ask("makePoster('packaged')", { PATH: '/nowhere' })).toBe('/uploads/videos/packaged.jpg');
   });
-
-  test('is nowhere when FFMPEG_PATH names nothing', async () => {
-    expect(await ask('ffmpegPath()', { FFMPEG_PATH: '/nowhere/ffmpeg' })).toBe('null');
-  });
 });
 
 test('what a killed process left in tmp is gone after the sweep', async () => {

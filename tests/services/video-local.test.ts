@@ -277,7 +277,7 @@ test('a machine without ffmpeg is told what to install', async () => {
   const script = `
     const local = require('./src/services/video-local').default;
     local.submit(${JSON.stringify(job('none'))}).then((answer) => console.log(JSON.stringify(answer)));`;
-  const options = { cwd: root, env: { ...process.env, FFMPEG_PATH: '/nowhere/ffmpeg' } };
+  const options = { cwd: root, env: { ...process.env, FFMPEG_PATH: __filename } };
   const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', '-e', script], options);
   expect(JSON.parse(stdout)).toMatchObject({ state: 'refused', code: 'PROVIDER_NOT_CONFIGURED', charged: 'no' });
 });
