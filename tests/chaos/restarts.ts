@@ -83,7 +83,21 @@ export async function runRestarts(options: RestartsOptions = {}): Promise<Restar
     const isWhole = acknowledged === sent && lost + appliedTwice + tally.late + tally.surplus === 0;
     const isGraceful = exitCodes['0'] === restarts && Object.keys(tally.closes).every((code) => code === '1012');
     const ok = isWhole && isGraceful;
-    return { campaign: 'restarts', ok, seed, restarts, sent, acknowledged, lost, appliedTwice, exitCodes, ...tally };
+    // As it was before the clients themselves are closed.
+    const closes = { ...tally.closes };
+    return {
+      campaign: 'restarts',
+      ok,
+      seed,
+      restarts,
+      sent,
+      acknowledged,
+      lost,
+      appliedTwice,
+      exitCodes,
+      ...tally,
+      closes,
+    };
   } finally {
     isEditing = false;
     clients.forEach((client) => client.close());
