@@ -70,7 +70,7 @@ async function makeClip(url: string): Promise<void> {
 function watch(socket: WebSocket, workspaceId: string): Promise<Workspace['video']> {
   return new Promise((resolve) => {
     socket.on('message', (data) => {
-      const message = JSON.parse(String(data)) as ServerMessage;
+      const message = JSON.parse((data as Buffer).toString()) as ServerMessage;
       if (message.type !== 'video.status_update' || message.workspace_id !== workspaceId) return;
       const { status, phase, progress } = message.video;
       const filled = Math.round((status === 'completed' ? 1 : (progress ?? 0)) * barWidth);
@@ -88,7 +88,7 @@ function ask<Type extends keyof ServerMessages>(
   const requestId = `demo-${Math.random().toString(36).slice(2)}`;
   return new Promise((resolve, reject) => {
     const look = (data: WebSocket.RawData) => {
-      const answer = JSON.parse(String(data)) as ServerMessage;
+      const answer = JSON.parse((data as Buffer).toString()) as ServerMessage;
       if (!('request_id' in answer) || answer.request_id !== requestId) return;
       socket.off('message', look);
       if (answer.type === wanted) resolve(answer as ServerMessages[Type]);

@@ -25,7 +25,7 @@ export async function connect(url: string, options: ClientOptions = {}): Promise
   const waiting = new Set<() => void>();
   const closed = new Promise<number>((resolve) => socket.once('close', resolve));
   socket.on('message', (data) => {
-    frames.push(JSON.parse(String(data)));
+    frames.push(JSON.parse((data as Buffer).toString()));
     waiting.forEach((look) => look());
   });
   await new Promise<void>((resolve, reject) => socket.once('open', () => resolve()).once('error', reject));
