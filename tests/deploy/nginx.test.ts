@@ -12,7 +12,6 @@ import sharp from 'sharp';
 import { startServer, type TestServer } from '../helpers/server';
 import { connect } from '../helpers/socket';
 
-const answerGraceMs = 1000;
 jest.setTimeout(60_000);
 
 type Reply = { status: number; headers: IncomingHttpHeaders; bytes: Buffer };
@@ -99,9 +98,10 @@ const heartbeatMs = 400;
           resolve({ status: response.statusCode!, headers: response.headers, bytes: Buffer.concat(chunks) }),
         );
       });
-      // A refusal may arrive while the body is still going out, and then the rest of it cannot be written.
-      sent.on('error', (error) => setTimeout(reject, answerGraceMs, error));
-      sent.end(body);
+      sent.on('error', reject);
+      if (!headers.Expect) return sent.end(body);
+      sent.on('continue', () => sent.end(body));
+      sent.flushHeaders();
     });
   }
 
@@ -109,8 +109,15 @@ const heartbeatMs = 400;
     const form = new FormData();
     form.append('image', new Blob([new Uint8Array(bytes)]), 'picture.png');
     const packed = new Response(form);
-    const headers = { Origin: `https://${site}`, 'Content-Type': packed.headers.get('content-type')! };
-    return request('/api/upload/image', headers, Buffer.from(await packed.arrayBuffer()));
+    const bytesOfForm = Buffer.from(await packed.arrayBuffer());
+    const headers = {
+      Origin: `https://${site}`,
+      'Content-Type': packed.headers.get('content-type')!,
+      'Content-Length': String(bytesOfForm.length),
+      // As curl does with a large body: a refusal then comes before the body, and not into the middle of it.
+      Expect: '100-continue',
+    };
+    return request('/api/upload/image', headers, bytesOfForm);
   }
 
   const json = ({ bytes }: Reply) => JSON.parse(String(bytes));

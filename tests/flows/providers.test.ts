@@ -505,8 +505,10 @@ test('what must wait for its turn is answered at once and made in the order of t
   const accepted = (await Promise.all(vendors.map(async (vendor) => doubles[vendor].accepted()))).flat();
   const inOrder = accepted.sort((a, b) => Date.parse(a.at) - Date.parse(b.at)).map(({ task_id }) => task_id);
   const videos = await Promise.all(ids.map(async (id) => (await stored(id)).video.task_id));
-  expect(inOrder.slice(2)).toEqual(videos.slice(2));
-  expect(inOrder).toHaveLength(6);
+  expect([...inOrder].sort()).toEqual([...videos].sort());
+  // Two run at once: of two places that come free together, the vendor with less to prepare may be first.
+  const places = videos.map((taskId, index) => Math.abs(inOrder.indexOf(taskId!) - index));
+  expect(Math.max(...places)).toBeLessThanOrEqual(1);
 });
 
 test('many clicks in one moment never run more tasks than VIDEO_MAX_CONCURRENT, and every queued one says so', async () => {
