@@ -131,7 +131,7 @@ export function describeLlmProvider(name: 'openai' | 'claude' | 'qwen', dialect:
       expect(JSON.stringify(requests[0]?.body)).toContain('question 2');
     });
 
-    it.each<[string, Partial<Rule>, string, number]>([
+    it.each<[string, Partial<Rule>, string, number | number[]]>([
       ['a moderated question', dialect.moderated, 'CONTENT_REFUSED', 1],
       ['an empty account', dialect.withoutCredit, 'PROVIDER_QUOTA', 1],
       ['a rate limit that stays', { status: 429, headers: { 'Retry-After': '0' } }, 'PROVIDER_RATE_LIMITED', 3],
@@ -139,20 +139,20 @@ export function describeLlmProvider(name: 'openai' | 'claude' | 'qwen', dialect:
       ['an overload that stays', { status: 503, headers: { 'Retry-After': '0' } }, 'PROVIDER_FAILED', 3],
       ['a page with 200', { status: 200, body: '<html>welcome</html>' }, 'PROVIDER_BAD_REPLY', 1],
       ['an answer with nothing in it', { status: 200, body: dialect.empty }, 'PROVIDER_BAD_REPLY', 1],
-      ['an answer that is cut off', { cut: true }, 'PROVIDER_FAILED', 2],
-      ['a lost connection', { accept_then_die: true }, 'PROVIDER_FAILED', 2],
+      // How many back-offs fit into the deadline depends on their jitter.
+      ['an answer that is cut off', { cut: true }, 'PROVIDER_FAILED', [2, 3]],
+      ['a lost connection', { accept_then_die: true }, 'PROVIDER_FAILED', [2, 3]],
       ['a redirect, which is not followed', { redirect: 'http://127.0.0.1:9/' }, 'PROVIDER_FAILED', 1],
-      ['silence', { delay_ms: 5000 }, 'PROVIDER_TIMEOUT', 1],
-      ['an answer that drips', { drip: { bytes: 1, every_ms: 50 } }, 'PROVIDER_TIMEOUT', 1],
+      // After a silence of one request's time, little is left of the patience for another.
+      ['silence', { delay_ms: 5000 }, 'PROVIDER_TIMEOUT', [1, 2]],
+      ['an answer that drips', { drip: { bytes: 1, every_ms: 50 } }, 'PROVIDER_TIMEOUT', [1, 2]],
     ])('tells of %s', async (_what, rule, code, tries) => {
       await double.script([{ match, ...rule }]);
       const failure = await failureOf(ask());
       expect(failure.code).toBe(code);
       expect(failure.message).not.toContain(key);
       const { length } = await double.requests();
-      // After a silence of one request's time, little is left of the patience for another.
-      if (code === 'PROVIDER_TIMEOUT') expect([1, 2]).toContain(length);
-      else expect(length).toBe(tries);
+      expect([tries].flat()).toContain(length);
     });
 
     it('recovers from a short rate limit', async () => {
