@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
+import { mongo } from 'mongoose';
 import { z } from 'zod';
 import { workspace } from '../contract';
-import { lastWriteTime, publicFields, Workspace } from '../db/mongodb';
+import { lastWriteTime, storedTimeline } from '../db/mongodb';
 import { defineEndpoint, JsonText } from '../utils/define';
 import { logger } from '../utils/logger';
 
@@ -21,27 +21,29 @@ export const getWorkspaces = defineEndpoint({
     if (at !== null && last?.at === at) return last.list;
 
     const rows = await readRows(last?.rows ?? new Map<string, string>());
-    const text = `{"workspaces":[${[...rows.values()].join(',')}]}`;
-    const list = new JsonText(text, `W/"${createHash('sha1').update(text).digest('base64url')}"`);
+    const list = new JsonText(Buffer.from(`{"workspaces":[${[...rows.values()].join(',')}]}`));
     last = at === null ? null : { at, list, rows };
     return list;
   },
 });
 
-/** Each workspace as JSON by its id; one that stands in `known` was checked before. */
+/** The JSON of each workspace by the bytes that are stored of it; what stands in `known` was decoded and checked before. */
 async function readRows(known: Map<string, string>): Promise<Map<string, string>> {
-  const stored = await Workspace.find({ deleted_at: null }, publicFields).sort({ order_index: 1, _id: 1 }).lean();
+  const stored = await storedTimeline();
   const rows = new Map<string, string>();
   for (const document of stored) {
-    const id = String(document._id);
-    const text = JSON.stringify(document);
-    if (text === known.get(id) || isWhole(id, text)) rows.set(id, text);
+    const bytes = document.toString('latin1');
+    const text = known.get(bytes) ?? toText(document);
+    if (text) rows.set(bytes, text);
   }
   return rows;
 }
 
-function isWhole(id: string, text: string): boolean {
+function toText(document: Buffer): string | null {
+  const stored = mongo.BSON.deserialize(document);
+  const text = JSON.stringify(stored);
   const { success, error } = workspace.safeParse(JSON.parse(text));
-  if (!success) logger.warn('stored workspace does not fit and is left out', { workspace_id: id, error });
-  return success;
+  if (success) return text;
+  logger.warn('stored workspace does not fit and is left out', { workspace_id: String(stored._id), error });
+  return null;
 }

@@ -1,6 +1,7 @@
-import type { Changes } from '../contract';
+import { Types } from 'mongoose';
+import { requestIdsKept, type Changes } from '../contract';
 import { AppError } from '../utils/errors';
-import { notApplied, toSet, Workspace, workspaceNotFound, type StoredWorkspace } from './mongodb';
+import { Workspace, workspaceNotFound, type StoredWorkspace } from './mongodb';
 
 /**
  * The number that an edit of a workspace must meet in the document. This process takes a new one before its first edit of
@@ -18,7 +19,7 @@ const openEdits = new Map<string, number>();
 /** The place of the last edit that changed a field; known while there are open edits. */
 const changedBy = new Map<string, number>();
 
-let arrivals = 0;
+let places = 0;
 
 const openEditsKept = 20_000;
 const changedFieldsKept = 100_000;
@@ -31,29 +32,67 @@ export type EditResult = Pick<StoredWorkspace, 'version' | 'updated_at'> & {
   told: Changes | null;
 };
 
-/** Stores the changes of one message, once for each request_id; throws WORKSPACE_NOT_FOUND for an unknown or deleted workspace. */
-export async function applyEdit({ workspaceId, changes, applied }: Edit): Promise<EditResult> {
+type Arrival = { edit: Edit; resolve: (result: EditResult) => void; reject: (error: unknown) => void };
+
+/** What has come in this tick, by workspace. */
+const arriving = new Map<string, Arrival[]>();
+
+/**
+ * Stores the changes of one message, once for each request_id; throws WORKSPACE_NOT_FOUND for an unknown or deleted workspace.
+ * Edits of one workspace that come in the same tick are stored in one write, each a version of its own.
+ */
+export function applyEdit(edit: Edit): Promise<EditResult> {
+  return new Promise((resolve, reject) => {
+    const arrivals = arriving.get(edit.workspaceId);
+    if (arrivals) return void arrivals.push({ edit, resolve, reject });
+    arriving.set(edit.workspaceId, [{ edit, resolve, reject }]);
+    queueMicrotask(() => void storeArrived(edit.workspaceId));
+  });
+}
+
+async function storeArrived(workspaceId: string): Promise<void> {
+  const arrivals = arriving.get(workspaceId)!;
+  arriving.delete(workspaceId);
+  try {
+    const results = arrivals.length > 1 ? await storeTogether(arrivals.map(({ edit }) => edit)) : null;
+    for (const [index, { edit, resolve }] of arrivals.entries()) resolve(results?.[index] ?? (await storeAlone(edit)));
+  } catch (error) {
+    // What stopped one stops all that follow: the workspace or the database is gone.
+    for (const { reject } of arrivals) reject(error);
+  }
+}
+
+/** One write for edits of one workspace that are all new; null, and nothing is stored, where one of them may not be. */
+async function storeTogether(edits: Edit[]): Promise<EditResult[] | null> {
+  const { workspaceId } = edits[0]!;
+  const names = edits.flatMap(({ applied }) => applied ?? []);
+  const isNew = new Set(names).size === names.length && !names.some((name) => openEdits.has(nameOf(workspaceId, name)));
+  const stored = isNew && (await write(workspaceId, edits));
+  if (!stored) return null;
+  return edits.map((edit, index) => {
+    settleEdit(edit, ++places);
+    return { ...stored, version: stored.version - edits.length + 1 + index, told: edit.changes };
+  });
+}
+
+async function storeAlone({ workspaceId, changes, applied }: Edit): Promise<EditResult> {
   const openSince = applied && openEdits.get(nameOf(workspaceId, applied));
   const wanted = openSince ? leaveOutOvertaken(workspaceId, changes, openSince) : changes;
-  const place = openSince || ++arrivals;
+  const edit = { workspaceId, changes: wanted, applied };
+  const place = openSince || ++places;
 
   for (let race = 0; race < maxFenceRaces; race++) {
-    const fence = fences.get(workspaceId) ?? (await takeFence(workspaceId));
-    const filter = { _id: workspaceId, deleted_at: null, fence, ...notApplied(applied) };
-    const stored = await Workspace.findOneAndUpdate(filter, toSet(wanted, applied), {
-      returnDocument: 'after',
-      projection: { version: 1, updated_at: 1 },
-    }).lean<StoredWorkspace>();
+    const stored = await write(workspaceId, [edit]);
     if (stored) {
-      settleEdit({ workspaceId, changes: wanted, applied }, place);
-      return { version: stored.version, updated_at: stored.updated_at, told: wanted };
+      settleEdit(edit, place);
+      return { ...stored, told: wanted };
     }
 
     const found = await Workspace.findOne({ _id: workspaceId, deleted_at: null }).lean<StoredWorkspace>();
     if (!found) throw workspaceNotFound();
     if (applied && found.applied.includes(applied)) {
       // Stored by the first sending, whose answer was lost: then the others have not been told either.
-      if (openSince) settleEdit({ workspaceId, changes: wanted, applied }, place);
+      if (openSince) settleEdit(edit, place);
       return { version: found.version, updated_at: found.updated_at, told: openSince ? wanted : null };
     }
     fences.delete(workspaceId);
@@ -64,12 +103,31 @@ export async function applyEdit({ workspaceId, changes, applied }: Edit): Promis
   );
 }
 
+/** Stores all the edits or, where one was applied before or the fence has moved, none: then null. */
+async function write(workspaceId: string, edits: Edit[]) {
+  const names = edits.flatMap(({ applied }) => applied ?? []);
+  const changes = edits.reduce<Changes>((merged, edit) => ({ ...merged, ...edit.changes }), {});
+  const fence = fences.get(workspaceId) ?? (await takeFence(workspaceId));
+  const update = {
+    $set: { ...changes, updated_at: new Date() },
+    $inc: { version: edits.length },
+    $push: { applied: { $each: names, $slice: -requestIdsKept } },
+  } as object;
+  // By the driver: Mongoose would cast what was parsed already, and double the CPU of an edit.
+  const stored = await Workspace.collection.findOneAndUpdate(
+    { _id: new Types.ObjectId(workspaceId), deleted_at: null, fence, applied: { $nin: names } },
+    update,
+    { returnDocument: 'after', projection: { _id: 0, version: 1, updated_at: 1 } },
+  );
+  return stored as Pick<StoredWorkspace, 'version' | 'updated_at'> | null;
+}
+
 /** Remembers an edit that was answered "later": perhaps it is stored, and the same request_id again settles it. */
 export function leaveEditOpen(workspaceId: string, applied: string): void {
   fences.delete(workspaceId);
   const name = nameOf(workspaceId, applied);
   if (openEdits.has(name)) return;
-  openEdits.set(name, ++arrivals);
+  openEdits.set(name, ++places);
   if (openEdits.size > openEditsKept) openEdits.delete(oldest(openEdits));
 }
 

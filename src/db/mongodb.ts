@@ -189,7 +189,7 @@ export const Timeline = model<{ _id: string; applied: string[] }>(
 );
 
 /** Leaves out what only the server knows; a key with `0` here is never on the wire. */
-export const publicFields = {
+const publicFields = {
   deleted_at: 0,
   created_by: 0,
   applied: 0,
@@ -300,6 +300,13 @@ export async function findWorkspace(workspaceId: string): Promise<StoredWorkspac
   const found = await Workspace.findOne({ _id: workspaceId, deleted_at: null }).lean<StoredWorkspace>();
   if (!found) throw workspaceNotFound();
   return found;
+}
+
+/** The public part of every workspace that is not in the trash, in order; as BSON, so that a caller decodes only what it has not seen. */
+export async function storedTimeline(): Promise<Buffer[]> {
+  const order = { order_index: 1, _id: 1 } as const;
+  const found = Workspace.collection.find({ deleted_at: null }, { projection: publicFields, sort: order, raw: true });
+  return (await found.toArray()) as unknown as Buffer[];
 }
 
 /** The error of an id that is unknown or in the trash. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Request } from 'express';
 import type { z } from 'zod';
 import type { AspectRatio, ErrorCode, FormData, ServerMessage, VideoError } from '../contract';
@@ -41,12 +42,13 @@ export class Reply {
   ) {}
 }
 
-/** An answer that is JSON already, with its ETag; whoever made it has checked it. */
+/** An answer that is JSON already, and its ETag; whoever made it has checked it. */
 export class JsonText {
-  constructor(
-    readonly text: string,
-    readonly etag: string,
-  ) {}
+  readonly etag: string;
+
+  constructor(readonly text: string | Buffer) {
+    this.etag = `W/"${createHash('sha1').update(text).digest('base64url')}"`;
+  }
 }
 
 /** Puts the strict check of the body before the handler of an endpoint file. */
@@ -69,6 +71,8 @@ export type Message<Input> = {
   answer: ServerMessage['type'];
   /** Whose turn the message waits for, so that answers about one thing keep the order of the messages. */
   queues: ('workspace' | 'order')[];
+  /** Whether those that wait for one workspace are handled at once, and answered in their order. */
+  together?: true;
   handle: (input: Input) => Promise<Answer>;
 };
 

@@ -14,6 +14,36 @@ export function createQueues() {
   };
 }
 
+/**
+ * As `createQueues`, and what waits behind each other for one and the same name is worked on together where it may join:
+ * at most `most` items at once, in their order.
+ */
+export function createJoiningQueues<Item>(work: (items: Item[]) => Promise<void>, most: number) {
+  const enqueue = createQueues();
+  const waiting = new Map<string, { items: Item[]; done: Promise<void> }>();
+
+  return function add(names: string[], item: Item, mayJoin: boolean): Promise<void> {
+    const [name = ''] = names;
+    const group = waiting.get(name);
+    if (mayJoin && names.length === 1 && group && group.items.length < most) {
+      group.items.push(item);
+      return group.done;
+    }
+
+    const items = [item];
+    let hasBegun = false;
+    const done = enqueue(names, () => {
+      hasBegun = true;
+      if (waiting.get(name)?.items === items) waiting.delete(name);
+      return work(items);
+    });
+    // Whatever comes next must not go before this one.
+    for (const other of names) waiting.delete(other);
+    if (mayJoin && names.length === 1 && !hasBegun) waiting.set(name, { items, done });
+    return done;
+  };
+}
+
 /** Runs at most `limit` pieces of work at once; more wait in order. */
 export function createLimit(limit: number) {
   let running = 0;

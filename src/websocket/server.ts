@@ -3,15 +3,15 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { config } from '../config';
-import { objectId, requestId, type ServerMessage } from '../contract';
+import { objectId, requestId, requestIdsKept, type ServerMessage } from '../contract';
 import { leaveEditOpen } from '../db/edit';
 import { isDatabaseConnected } from '../db/mongodb';
 import { refusalOf } from '../utils/boundary';
-import type { AnyMessage } from '../utils/define';
+import type { AnyMessage, Answer } from '../utils/define';
 import { AppError, toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { push, send, sockets } from '../utils/push';
-import { createQueues } from '../utils/queue';
+import { createJoiningQueues } from '../utils/queue';
 import { refuse } from '../utils/refuse';
 import { workspaceChooseTake } from './workspace-choose-take';
 import { workspaceCreate } from './workspace-create';
@@ -43,6 +43,8 @@ const drainWithinMs = 3000;
 const closeWithinMs = 1000;
 /** Errors after which a client sends the same message again. */
 const sendAgainCodes = new Set<string>(['DATABASE_UNAVAILABLE', 'BUSY']);
+/** Half of what a workspace remembers, so that a repetition of what came just before is still known. */
+const maxTogether = requestIdsKept / 2;
 const closeCodes = { binaryFrame: 1003, serviceRestart: 1012 };
 
 type Client = {
@@ -55,12 +57,25 @@ type Client = {
   unread: string[];
 };
 
+/** One message on its way to its answer. */
+type Turn = {
+  client: Client;
+  text: string;
+  /** Null where the text is no JSON object. */
+  raw: Record<string, unknown> | null;
+  givenType: string;
+  message: AnyMessage | undefined;
+  about: { request_id?: string; workspace_id?: string };
+  state: 'queued' | 'begun' | 'answered';
+  timer: NodeJS.Timeout;
+};
+
 const byType = new Map(messages.map((message) => [message.type, message]));
 const clients = new Set<Client>();
 const inFlight = new Set<Promise<void>>();
 /** The handlers at work, oldest first. */
 const begun = new Set<{ atMs: number }>();
-const enqueue = createQueues();
+const enqueue = createJoiningQueues(answer, maxTogether);
 const door = new WebSocketServer({
   noServer: true,
   clientTracking: false,
@@ -158,7 +173,7 @@ function read(client: Client): void {
   const isResting = client.begunInTurn >= messagesPerTurn;
   while (client.unread.length > 0 && client.unanswered < maxUnanswered && client.begunInTurn < messagesPerTurn) {
     client.begunInTurn++;
-    const task: Promise<void> = answer(client, client.unread.shift()!).finally(() => inFlight.delete(task));
+    const task: Promise<void> = queue(client, client.unread.shift()!).finally(() => inFlight.delete(task));
     inFlight.add(task);
   }
   // Refused messages are answered without waiting for anything, so that a flood of them would keep the event loop.
@@ -172,63 +187,36 @@ function rest(client: Client): void {
   read(client);
 }
 
-/** Answers one message exactly once and in time; the one place that writes errors to a socket. */
-async function answer(client: Client, text: string): Promise<void> {
+/** Puts a message in the queues of its workspace and of the order; resolves when it is answered. */
+function queue(client: Client, text: string): Promise<void> {
   client.unanswered++;
   const raw = toObject(text);
   // An object without toString would throw in String().
   const givenType = typeof raw?.type === 'string' ? raw.type : '';
-  const about = { request_id: validOr(requestId, raw?.request_id), workspace_id: validOr(objectId, raw?.workspace_id) };
-  let state: 'queued' | 'begun' | 'answered' = 'queued';
-
-  const reply = (message: ServerMessage): boolean => {
-    if (state === 'answered') return false;
-    state = 'answered';
-    clearTimeout(timer);
-    const { type, ...fields } = message;
-    send(client.socket, {
-      type,
-      ...(about.request_id && { request_id: about.request_id }),
-      ...fields,
-    } as ServerMessage);
-    client.unanswered--;
-    read(client);
-    return true;
-  };
-  const replyError = (error: AppError): void => {
-    const comesAgain = sendAgainCodes.has(error.code) && about.request_id && about.workspace_id;
-    if (comesAgain) leaveEditOpen(about.workspace_id!, `${givenType} ${about.request_id}`);
-    reply({ type: 'error', ...(about.workspace_id && { workspace_id: about.workspace_id }), ...error.body });
-  };
-  const timer = setTimeout(() => replyError(tooLate(state === 'begun')), answerWithinMs);
-
   const message = byType.get(givenType);
-  const names = (message?.queues ?? ['workspace']).map((queue) => (queue === 'order' ? queue : about.workspace_id));
-  await enqueue(
+  const about = { request_id: validOr(requestId, raw?.request_id), workspace_id: validOr(objectId, raw?.workspace_id) };
+  const timer = setTimeout(() => replyError(turn, tooLate(turn)), answerWithinMs);
+  const turn: Turn = { client, text, raw, givenType, message, about, state: 'queued', timer };
+  const names = (message?.queues ?? ['workspace']).map((name) => (name === 'order' ? name : about.workspace_id));
+  return enqueue(
     names.filter((name) => name !== undefined),
-    async () => {
-      if (state === 'answered') return;
-      state = 'begun';
-      const work = { atMs: performance.now() };
-      begun.add(work);
-      try {
-        const { answer: confirm, others, all } = await handle(raw, text, message);
-        if (all) push(all);
-        const isInTime = reply(confirm);
-        // A sender that was told "unknown" learns of the change like everybody else.
-        if (others) push(others, isInTime ? client.socket : undefined);
-      } catch (thrown) {
-        const error = toAppError(thrown);
-        if (error.code === 'INTERNAL') logger.error('message failed', { type: givenType, error: thrown });
-        replyError(error);
-      } finally {
-        begun.delete(work);
-      }
-    },
+    turn,
+    message?.together === true,
   );
 }
 
-async function handle(raw: Record<string, unknown> | null, text: string, message: AnyMessage | undefined) {
+/** Answers messages whose turn has come, each exactly once and in their order. */
+async function answer(turns: Turn[]): Promise<void> {
+  const inTime = turns.filter(({ state }) => state === 'queued');
+  for (const turn of inTime) turn.state = 'begun';
+  const work = { atMs: performance.now() };
+  begun.add(work);
+  const results = await Promise.allSettled(inTime.map(handle));
+  begun.delete(work);
+  for (const [index, turn] of inTime.entries()) settle(turn, results[index]!);
+}
+
+async function handle({ raw, text, message }: Turn): Promise<Answer> {
   if (!raw) throw notAnObject(text);
   if (!message) {
     const known = [...byType.keys()].join(', ');
@@ -243,8 +231,43 @@ async function handle(raw: Record<string, unknown> | null, text: string, message
   return message.run(raw);
 }
 
-function tooLate(hasBegun: boolean): AppError {
-  if (hasBegun || !isDatabaseConnected() || isDatabaseSlow()) {
+/** Tells what came out; the one place that writes errors to a socket. */
+function settle(turn: Turn, result: PromiseSettledResult<Answer>): void {
+  try {
+    if (result.status === 'rejected') throw result.reason;
+    const { answer: confirm, others, all } = result.value;
+    if (all) push(all);
+    const isInTime = reply(turn, confirm);
+    // A sender that was told "unknown" learns of the change like everybody else.
+    if (others) push(others, isInTime ? turn.client.socket : undefined);
+  } catch (thrown) {
+    const error = toAppError(thrown);
+    if (error.code === 'INTERNAL') logger.error('message failed', { type: turn.givenType, error: thrown });
+    replyError(turn, error);
+  }
+}
+
+/** False when the message was answered before. */
+function reply(turn: Turn, message: ServerMessage): boolean {
+  if (turn.state === 'answered') return false;
+  const { client, about } = turn;
+  turn.state = 'answered';
+  clearTimeout(turn.timer);
+  const { type, ...fields } = message;
+  send(client.socket, { type, ...(about.request_id && { request_id: about.request_id }), ...fields } as ServerMessage);
+  client.unanswered--;
+  read(client);
+  return true;
+}
+
+function replyError(turn: Turn, error: AppError): void {
+  const { request_id: request, workspace_id: workspace } = turn.about;
+  if (sendAgainCodes.has(error.code) && request && workspace) leaveEditOpen(workspace, `${turn.givenType} ${request}`);
+  reply(turn, { type: 'error', ...(workspace && { workspace_id: workspace }), ...error.body });
+}
+
+function tooLate({ state }: Turn): AppError {
+  if (state === 'begun' || !isDatabaseConnected() || isDatabaseSlow()) {
     const message = 'The database did not answer in time; send the message again with the same request_id.';
     return new AppError('DATABASE_UNAVAILABLE', message);
   }

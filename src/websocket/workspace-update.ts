@@ -11,6 +11,7 @@ export const workspaceUpdate = defineMessage({
   input: clientMessage('workspace.update', { workspace_id: objectId, updates }),
   answer: 'workspace.sync_confirm',
   queues: ['workspace'],
+  together: true,
   async handle({ workspace_id: workspaceId, request_id: requestId, updates: wanted }) {
     const changes = toChanges(wanted);
     if (Object.keys(changes).length === 0) {

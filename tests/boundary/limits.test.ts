@@ -428,6 +428,24 @@ describe('a crowd', () => {
   });
 
   test(
+    'that sends 5,000 edits of one shot at once has every one acknowledged, in order',
+    async () => {
+      const id = (await tab.ask({ type: 'workspace.create' })).workspace._id as string;
+      const socket = await connect(server.wsUrl);
+      const count = 5000;
+      for (let index = 1; index <= count; index++) {
+        const updates = { 'form_data.prompt': `${index}` };
+        socket.send({ type: 'workspace.update', workspace_id: id, request_id: `flood-${index}`, updates });
+      }
+      await socket.next(({ request_id }) => request_id === `flood-${count}`);
+      const expected = Array.from({ length: count }, (_, index) => ['workspace.sync_confirm', index + 2]);
+      expect(socket.frames.map(({ type, version }) => [type, version])).toEqual(expected);
+      socket.close();
+    },
+    floodWithinMs,
+  );
+
+  test(
     'that does not read, and one that floods, leave the edits of a bystander acknowledged within 1 s',
     async () => {
       const create = async () => (await tab.ask({ type: 'workspace.create' })).workspace._id as string;

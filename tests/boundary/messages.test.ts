@@ -264,6 +264,54 @@ describe('workspace.update', () => {
     expect((await find(_id)).form_data.prompt).toBe('in-order-148');
   });
 
+  test('keeps its order in a burst with other messages, and the others hear of each step', async () => {
+    const { _id } = await create();
+    const [since, from] = [await mark(), tab.frames.length];
+    const edits = (length: number) => Array.from({ length }, () => 'workspace.update');
+    const types = [...edits(80), 'workspace.delete', ...edits(5), 'workspace.restore', ...edits(80)];
+    types.forEach((type, index) =>
+      tab.send({
+        type,
+        request_id: `burst-${index}`,
+        workspace_id: _id,
+        ...(type === 'workspace.update' && { updates: { 'form_data.prompt': `${index}` } }),
+      }),
+    );
+    await tab.next(({ request_id }) => request_id === `burst-${types.length - 1}`, from);
+    const answers = tab.frames.slice(from).filter(({ request_id }) => request_id?.startsWith('burst-'));
+    const confirms = (length: number) => Array.from({ length }, () => 'workspace.sync_confirm');
+    const refused = Array.from({ length: 5 }, () => 'WORKSPACE_NOT_FOUND');
+    expect(answers.map(({ request_id }) => request_id)).toEqual(types.map((_, index) => `burst-${index}`));
+    expect(answers.map(({ type, code }) => code ?? type)).toEqual([
+      ...confirms(80),
+      'workspace.deleted',
+      ...refused,
+      'workspace.created',
+      ...confirms(80),
+    ]);
+
+    const told = (await heard(since)).filter(({ type }) => type === 'workspace.updated');
+    expect(told.map(({ version }) => version)).toEqual(Array.from({ length: 160 }, (_, index) => index + 2));
+    expect(told.map(({ changes }) => changes['form_data.prompt'])).toEqual(
+      types.flatMap((type, index) => (type === 'workspace.update' && (index < 80 || index > 86) ? [`${index}`] : [])),
+    );
+    expect(await find(_id)).toMatchObject({ version: 161, form_data: { prompt: `${types.length - 1}` } });
+  });
+
+  test('under one request_id twice in a burst is applied once', async () => {
+    const { _id } = await create();
+    const from = tab.frames.length;
+    for (let index = 0; index < 60; index++) {
+      const updates = { 'form_data.prompt': `${index % 50}` };
+      tab.send({ type: 'workspace.update', request_id: `twice-${index % 50}`, workspace_id: _id, updates });
+    }
+    const isAnswer = ({ request_id }: Message) => request_id?.startsWith('twice-');
+    await tab.next(() => tab.frames.slice(from).filter(isAnswer).length === 60);
+    const answers = tab.frames.slice(from).filter(isAnswer);
+    expect(new Set(answers.map(({ type }) => type))).toEqual(new Set(['workspace.sync_confirm']));
+    expect(await find(_id)).toMatchObject({ version: 51, form_data: { prompt: '49' } });
+  });
+
   test('under one request_id is applied once and answered again, up to the 64th last', async () => {
     const { _id } = await create();
     const first = await update(_id, { 'form_data.prompt': 'first' }, { request_id: 'ring-0' });

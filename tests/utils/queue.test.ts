@@ -1,4 +1,4 @@
-import { createLimit, createQueues } from '../../src/utils/queue';
+import { createJoiningQueues, createLimit, createQueues } from '../../src/utils/queue';
 
 const deferred = () => {
   let resolve = () => undefined as void;
@@ -33,6 +33,38 @@ test('different names do not wait for each other, and work with two names waits 
   gate.resolve();
   await Promise.all([slow, both, afterBoth]);
   expect(seen).toEqual(['c', 'a', 'ab', 'b']);
+});
+
+test('neighbours that wait for one name are worked on together, and nothing overtakes', async () => {
+  const gate = deferred();
+  const groups: string[][] = [];
+  const add = createJoiningQueues<string>(async (items) => {
+    groups.push(items);
+    await gate.promise;
+  }, 3);
+  const join = (name: string, item: string) => add([name], item, true);
+  const all = [
+    join('a', 'begins at once'),
+    ...['1', '2', '3', '4'].map((item) => join('a', item)),
+    join('b', 'has another name'),
+    add(['a'], 'stays alone', false),
+    join('a', '5'),
+    add(['a', 'order'], 'waits for both', false),
+    join('a', '6'),
+    join('a', '7'),
+  ];
+  gate.resolve();
+  await Promise.all(all);
+  expect(groups).toEqual([
+    ['begins at once'],
+    ['has another name'],
+    ['1', '2', '3'],
+    ['4'],
+    ['stays alone'],
+    ['5'],
+    ['waits for both'],
+    ['6', '7'],
+  ]);
 });
 
 test('at most the limit runs at once, and a failure frees its place', async () => {
