@@ -12,6 +12,7 @@ import {
   backoff,
   end,
   failure,
+  firstWaiting,
   followed,
   forget,
   isFree,
@@ -54,14 +55,17 @@ async function countTaken(provider: string): Promise<number> {
 
 /** Sends the attempt when it is the oldest that waits and a place is free. */
 export async function takeTurn(attempt: Followed): Promise<number | null> {
-  const quietMs = quietFor(attempt.job.provider);
-  if (quietMs > 0) return wait(attempt, quietMs);
+  const { provider } = attempt.job;
   const isMine = await inOrder(['turn'], async () => {
-    if (firstWaiting(attempt.job.provider) !== attempt || !(await isTurnFree(attempt.job.provider))) return false;
+    if (firstWaiting(provider) !== attempt || !(await isTurnFree(provider))) return false;
     attempt.isSending = true;
     return true;
   });
-  return isMine ? send(attempt) : wait(attempt, turnCheckMs);
+  const next = firstWaiting(provider);
+  // Only the first looks again and again whether another process has left a place; it wakes the next.
+  if (next === attempt) return wait(attempt, turnCheckMs);
+  next?.alarm.abort();
+  return isMine ? send(attempt) : wait(attempt, quietFor(provider) || longestBackoffMs);
 }
 
 /** Not its turn: told to the browsers once, and to the click that waits for it. */
@@ -70,13 +74,6 @@ async function wait(attempt: Followed, waitMs: number): Promise<number | null> {
   if (!isTold && !(await store.storeStep(attempt, { video: { phase: 'queued' } }))) return lost(attempt);
   attempt.sending.tell('waiting');
   return waitMs;
-}
-
-function firstWaiting(provider: string): Followed | undefined {
-  return [...followed.values()]
-    .filter(({ job, isSending }) => job.state === 'waiting' && !isSending && quietFor(job.provider) === 0)
-    .filter(({ job }) => isFree(job.provider) === isFree(provider))
-    .sort((a, b) => a.job.intent_at.getTime() - b.job.intent_at.getTime())[0];
 }
 
 /** Runs one submit that a stop waits for. */

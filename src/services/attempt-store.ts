@@ -191,7 +191,7 @@ function tell(stored: StoredWorkspace, withTakes = false): void {
 export const countRunning = (isFree: boolean): Promise<number> =>
   Workspace.countDocuments({
     'job.state': trusted({ $in: runningStates }),
-    'job.provider': trusted(isFree ? { $in: freeProviders() } : { $nin: freeProviders() }),
+    'job.provider': trusted(isFree ? { $in: freeProviders } : { $nin: freeProviders }),
   });
 
 /** Keeps our jobs ours, takes over those whose owner is gone, and returns every attempt that is ours now. */
@@ -229,7 +229,7 @@ export async function findForgotten(): Promise<Attempt[]> {
   const heldBefore = trusted({ $lt: new Date(Date.now() - forgottenAfterMs) });
   const filter = {
     'job.state': 'waiting',
-    'job.provider': trusted({ $nin: freeProviders() }),
+    'job.provider': trusted({ $nin: freeProviders }),
     'job.lease.until': heldBefore,
   };
   const found = await Workspace.find(filter as object, { video: 1, job: 1 }).lean<StoredWorkspace[]>();

@@ -16,6 +16,8 @@ export type Sending = 'accepted' | 'waiting' | 'ended';
 export type Followed = Attempt & {
   isLate: boolean;
   stop: AbortController;
+  /** Ends the pause before the next step. */
+  alarm: AbortController;
   /** Told once, when the first sending has an outcome. */
   sending: { promise: Promise<Sending>; tell: (outcome: Sending) => void };
   isSending: boolean;
@@ -105,14 +107,27 @@ export function createSignal(): Followed['sending'] {
   return { promise, tell };
 }
 
-/** Stops following an attempt in this process; what is stored of it stays as it is. */
+/** Stops following an attempt in this process; what is stored of it stays as it is, and its place is for the next. */
 export function forget(attemptId: string): void {
   const attempt = followed.get(attemptId);
   if (!attempt) return;
   followed.delete(attemptId);
   attempt.stop.abort();
   attempt.sending.tell('ended');
+  firstWaiting(attempt.job.provider)?.alarm.abort();
+}
+
+/** The oldest attempt that waits for its turn and may have it; the free ones and the paid ones have queues of their own. */
+export function firstWaiting(provider: string): Followed | undefined {
+  const isFreeQueue = isFree(provider);
+  let first: Followed | undefined;
+  for (const attempt of followed.values()) {
+    const { job, isSending } = attempt;
+    if (job.state !== 'waiting' || isSending || (first && first.job.intent_at <= job.intent_at)) continue;
+    if (isFree(job.provider) === isFreeQueue && quietFor(job.provider) === 0) first = attempt;
+  }
+  return first;
 }
 
 /** Whether tasks of this provider cost nothing. */
-export const isFree = (provider: string): boolean => freeProviders().includes(provider);
+export const isFree = (provider: string): boolean => freeProviders.includes(provider);

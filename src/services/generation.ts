@@ -278,6 +278,7 @@ function follow(attempt: Attempt, isLate = false): Followed {
     ...attempt,
     isLate,
     stop: new AbortController(),
+    alarm: new AbortController(),
     sending: createSignal(),
     isSending: false,
     refusals: 0,
@@ -285,6 +286,7 @@ function follow(attempt: Attempt, isLate = false): Followed {
     badReplies: 0,
     failedPolls: 0,
   };
+  started.stop.signal.addEventListener('abort', () => started.alarm.abort(), { once: true });
   followed.set(attempt.job.attempt_id, started);
   void live(started);
   return started;
@@ -300,13 +302,19 @@ async function live(attempt: Followed): Promise<void> {
     while (!attempt.stop.signal.aborted) {
       const waitMs = await nextStep(attempt);
       if (waitMs === null) break;
-      await sleep(waitMs, undefined, { signal: attempt.stop.signal });
+      await nap(attempt, waitMs);
     }
   } catch (error) {
     if (!attempt.stop.signal.aborted) logger.error('job stopped by an error', { ...logged(attempt), error });
   }
   // Left to the next round of `takeJobs` where it still is to be followed.
   if (followed.get(attempt.job.attempt_id) === attempt) forget(attempt.job.attempt_id);
+}
+
+/** Waits for that long, or until the alarm of the attempt goes off, which it may have done before. */
+async function nap(attempt: Followed, waitMs: number): Promise<void> {
+  await sleep(waitMs, undefined, { signal: attempt.alarm.signal }).catch(() => undefined);
+  attempt.alarm = new AbortController();
 }
 
 /** Does what the stored state asks for; returns the time to the next step, null at the end. */

@@ -18,6 +18,7 @@ const pushWithinMs = 50;
 const maxCpuShare = 0.3;
 const maxLateness = 0.1;
 const pushPollMs = 250;
+const lookEveryMs = 200;
 
 /** From the poll that is answered with the finished task to what the browsers are told of it. */
 export async function measurePush(uri: string, database: mongo.Db, clips: number): Promise<Row[]> {
@@ -69,6 +70,8 @@ export async function measureTasks(
       for (let id = waiting.pop(); id; id = waiting.pop()) await click(server, id);
     });
     await Promise.all(clicking);
+    // A click that must wait for its turn is answered before its task runs.
+    while ((await double.accepted()).length < tasks) await pause(lookEveryMs);
     onProgress(`  ${tasks} tasks are running`);
 
     const item = `${tasks.toLocaleString('en')} running tasks, asked for every ${pollMs / 1000} s`;
