@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import path from 'node:path';
 import winston from 'winston';
 import { config } from '../config';
@@ -27,10 +28,21 @@ const readableLine = winston.format.printf(({ level, message, timestamp, error, 
 
 const { timestamp, json, combine } = winston.format;
 
+let failed = false;
+
+/** As `fs` has it, but a line for which the disk has no room is dropped: an error would end the stream of lines for good. */
+const write = (fd: number, line: Buffer, from: number, length: number, at: number | null, done: Written): void =>
+  fs.write(fd, line, from, length, at, (error, bytes) => {
+    failed = error !== null;
+    done(null, failed ? length : bytes, line);
+  });
+type Written = (error: null, bytes: number, line: Buffer) => void;
+
 const file = (name: string, level?: string) =>
   new winston.transports.File({
     dirname: config.LOG_DIR,
     filename: name,
+    options: { flags: 'a', fs: { open: fs.open, close: fs.close, write } },
     level,
     maxsize: 10_485_760,
     maxFiles: 5,
@@ -49,12 +61,8 @@ export const logger = winston.createLogger({
 // Whoever read our output may go away; that is no reason to end.
 process.stdout.on('error', () => undefined);
 
-let failed = false;
-for (const transport of files) {
-  // A full disk must not end the process; health says that lines are being lost.
-  transport.on('error', () => (failed = true));
-  transport.on('logged', () => (failed = false));
-}
+// A full disk must not end the process; health says that lines are being lost.
+for (const transport of files) transport.on('error', () => (failed = true));
 logger.on('error', () => (failed = true));
 
 /** Whether the log files can be written. */
