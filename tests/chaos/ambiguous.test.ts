@@ -9,7 +9,7 @@ beforeAll(async () => {
   const ran = await runAmbiguous({ rounds: 1, uri: freshDatabase(), print: () => undefined });
   trials = ran.all;
   result = ran.result;
-}, 300_000);
+}, 120_000);
 
 describe.each(vendors)('%s answers a paid create in a way that says nothing', (vendor) => {
   test.each(kinds.map(({ name }) => name))('%s', (name) => {

@@ -74,7 +74,7 @@ export async function runAmbiguous(options: AmbiguousOptions = {}): Promise<{ re
     ...settingsFor(doubles),
     ...(uri && { MONGODB_URI: uri }),
     PROVIDER_REQUEST_TIMEOUT_MS: String(deadlineMs),
-    LOG_LEVEL: 'error',
+    LOG_LEVEL: 'info',
   });
   try {
     const all: Trial[] = [];
