@@ -8,13 +8,21 @@ type Step = { version: number; patch: (base: Workspace) => Workspace };
 export type Replica = {
   byId: Map<string, Workspace>;
   order: string[];
+  /** Whether each order_index is that of the server: a new order tells the ids only. */
+  arePlacesKnown: boolean;
   /** What left the list in this session, with its place, so that bringing it back can be shown at once. */
   trash: Map<string, { workspace: Workspace; index: number }>;
   /** Changes that arrived before the one that precedes them. */
   ahead: Map<string, Step[]>;
 };
 
-export const createReplica = (): Replica => ({ byId: new Map(), order: [], trash: new Map(), ahead: new Map() });
+export const createReplica = (): Replica => ({
+  byId: new Map(),
+  order: [],
+  arePlacesKnown: true,
+  trash: new Map(),
+  ahead: new Map(),
+});
 
 /** Replaces the list, keeping whatever is newer here; returns the ids that changed. */
 export function loadList(replica: Replica, list: Workspace[]): string[] {
@@ -37,6 +45,7 @@ export function loadList(replica: Replica, list: Workspace[]): string[] {
     touched.add(workspace._id);
   }
   replica.order = list.map((workspace) => workspace._id);
+  replica.arePlacesKnown = true;
   return [...touched];
 }
 
@@ -53,6 +62,7 @@ export function applyPush(replica: Replica, message: ServerMessage): Applied {
     case 'workspace.reordered':
     case 'workspace.reorder_confirm':
       replica.order = message.workspace_ids.filter((id) => replica.byId.has(id));
+      replica.arePlacesKnown = false;
       return { isOrderChanged: true, hasGap: replica.order.length !== message.workspace_ids.length };
     case 'workspace.updated':
       return advance(replica, message.workspace_id, message.version, (base) => withChanges(base, message.changes));
@@ -142,10 +152,12 @@ function insertWorkspace(replica: Replica, workspace: Workspace): Applied {
   if (known) return { id };
 
   const kept = replica.trash.get(id);
-  const isLast = replica.order.every((other) => replica.byId.get(other)!.order_index < workspace.order_index);
+  const isLast =
+    replica.arePlacesKnown &&
+    replica.order.every((other) => replica.byId.get(other)!.order_index < workspace.order_index);
   replica.order = isLast ? [...replica.order, id] : insertAt(replica.order, id, kept?.index ?? replica.order.length);
   replica.trash.delete(id);
-  // Where it came back from the trash, only the server knows its place for certain.
+  // Then only the server knows the place for certain, such as that of one that came back from the trash.
   return { id, isOrderChanged: true, hasGap: !isLast };
 }
 

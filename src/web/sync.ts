@@ -386,6 +386,8 @@ export function createSync(options: SyncOptions) {
     else {
       remove(entry);
       apply(answer);
+      // Sent twice: the answer may tell of what others have changed since.
+      if (entry.sends > 1) void load();
     }
     pump();
   }

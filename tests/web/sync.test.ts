@@ -65,6 +65,56 @@ it('sends a message again under the same request_id when no answer comes, and it
   expect((await stored(id))?.version).toBe(2);
 });
 
+it('shows a shot that another page brought back between two sendings of its deletion', async () => {
+  const two = start();
+  let isLost = false;
+  const one = start(
+    { answerWithinMs: 400 },
+    {
+      incoming: (frame) => {
+        if (isLost || frame.type !== 'workspace.deleted' || !frame.request_id) return frame;
+        isLost = true;
+        two.restore(frame.workspace_id);
+        return null;
+      },
+    },
+  );
+  await Promise.all([one.saved(), two.saved()]);
+  const id = one.create();
+  await one.saved();
+  one.delete(id);
+  await one.until(({ byId }) => !byId[id]);
+  await one.until(({ byId, state }) => state === 'saved' && Boolean(byId[id]));
+  expect(one.sent.filter(({ type }) => type === 'workspace.delete')).toHaveLength(2);
+  expect((await stored(id))?._id).toBe(id);
+});
+
+it('shows what came back from the trash at its place, also after the others have changed theirs', async () => {
+  const [one, two] = [start(), start()];
+  await Promise.all([one.saved(), two.saved()]);
+  const others = one.getSnapshot().ids;
+  const [a, b, c, d, e, f] = Array.from({ length: 6 }, () => one.create()) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  one.delete(d);
+  one.delete(e);
+  one.reorder([...others, f, a, b, c]);
+  one.delete(f);
+  one.restore(d);
+  await one.saved();
+
+  const mine = (ids: readonly string[]) => ids.filter((id) => [a, b, c, d].includes(id));
+  const { body } = await server.get('/api/workspaces');
+  const order = mine((body.workspaces as Workspace[]).map(({ _id }) => _id));
+  expect(order).toEqual([a, b, d, c]);
+  for (const client of [one, two]) await client.until(({ ids }) => mine(ids).join() === order.join());
+});
+
 it.each(['DATABASE_UNAVAILABLE', 'BUSY'])('repeats the same request_id after %s', async (code) => {
   let isFirst = true;
   const client = start(
