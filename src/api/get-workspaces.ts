@@ -5,7 +5,7 @@ import { lastWriteTime, storedTimeline } from '../db/mongodb';
 import { defineEndpoint, JsonText } from '../utils/define';
 import { logger } from '../utils/logger';
 
-/** The last list, valid as long as the database has written nothing since. */
+/** The last list, valid as long as the database has written nothing since `at`. */
 let last: { at: string; list: JsonText; rows: Map<string, string> } | null = null;
 
 /** The whole timeline in its order; a document that does not fit the contract is left out and logged. */
@@ -16,11 +16,11 @@ export const getWorkspaces = defineEndpoint({
   reply: z.strictObject({ workspaces: z.array(workspace) }),
   errors: ['DATABASE_UNAVAILABLE'],
   async handle() {
-    // Asked before the rows are read: a write in between makes this list look older than it is, never newer.
-    const at = await lastWriteTime();
-    if (at !== null && last?.at === at) return last.list;
+    const now = await lastWriteTime();
+    if (now !== null && last?.at === now) return last.list;
 
-    const rows = await readRows(last?.rows ?? new Map<string, string>());
+    const { documents, at } = await storedTimeline();
+    const rows = toRows(documents, last?.rows ?? new Map<string, string>());
     const list = new JsonText(Buffer.from(`{"workspaces":[${[...rows.values()].join(',')}]}`));
     last = at === null ? null : { at, list, rows };
     return list;
@@ -28,10 +28,9 @@ export const getWorkspaces = defineEndpoint({
 });
 
 /** The JSON of each workspace by the bytes that are stored of it; what stands in `known` was decoded and checked before. */
-async function readRows(known: Map<string, string>): Promise<Map<string, string>> {
-  const stored = await storedTimeline();
+function toRows(documents: Buffer[], known: Map<string, string>): Map<string, string> {
   const rows = new Map<string, string>();
-  for (const document of stored) {
+  for (const document of documents) {
     const bytes = document.toString('latin1');
     const text = known.get(bytes) ?? toText(document);
     if (text) rows.set(bytes, text);

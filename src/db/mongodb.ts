@@ -213,6 +213,9 @@ const connectionOptions: mongoose.ConnectOptions = {
   bufferCommands: false,
 };
 
+/** What a snapshot is answered with for a moment after a collection or an index was made. */
+const snapshotUnavailable = 246;
+
 let embedded: Awaited<ReturnType<typeof startEmbedded>> | null = null;
 let hasTransactions = false;
 
@@ -280,7 +283,7 @@ function connected(): NonNullable<typeof mongoose.connection.db> {
   throw new AppError('DATABASE_UNAVAILABLE', 'The database is away and nothing was stored; try again in a moment.');
 }
 
-/** When the database last wrote anything, as its replica set counts it; null where the server does not tell. */
+/** When the database last wrote anything, as its replica set counts it; null where it is none. */
 export async function lastWriteTime(): Promise<string | null> {
   const reply = await connected().command({ ping: 1 });
   return reply.operationTime ? String(reply.operationTime) : null;
@@ -302,11 +305,29 @@ export async function findWorkspace(workspaceId: string): Promise<StoredWorkspac
   return found;
 }
 
-/** The public part of every workspace that is not in the trash, in order; as BSON, so that a caller decodes only what it has not seen. */
-export async function storedTimeline(): Promise<Buffer[]> {
-  const order = { order_index: 1, _id: 1 } as const;
-  const found = Workspace.collection.find({ deleted_at: null }, { projection: publicFields, sort: order, raw: true });
-  return (await found.toArray()) as unknown as Buffer[];
+/**
+ * The public part of every workspace that is not in the trash, in order, as BSON, so that a caller decodes only what it has
+ * not seen; with the moment of which it is the whole truth, or null where the server has no such moment.
+ */
+export async function storedTimeline(): Promise<{ documents: Buffer[]; at: string | null }> {
+  if (!hasTransactions) return { documents: await findTimeline(), at: null };
+  // Read plainly, a write of an earlier time can become visible later, and would be missed until the next write.
+  const session = mongoose.connection.getClient().startSession({ snapshot: true });
+  try {
+    const documents = await findTimeline(session);
+    const { snapshotTime } = session as { snapshotTime?: { toString: () => string } };
+    return { documents, at: snapshotTime?.toString() ?? null };
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== snapshotUnavailable) throw error;
+    return { documents: await findTimeline(), at: null };
+  } finally {
+    await session.endSession();
+  }
+}
+
+async function findTimeline(session?: mongoose.ClientSession): Promise<Buffer[]> {
+  const options = { projection: publicFields, sort: { order_index: 1, _id: 1 }, raw: true, session } as const;
+  return (await Workspace.collection.find({ deleted_at: null }, options).toArray()) as unknown as Buffer[];
 }
 
 /** The error of an id that is unknown or in the trash. */
