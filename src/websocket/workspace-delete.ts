@@ -24,7 +24,7 @@ export const workspaceDelete = defineMessage({
         { _id: workspaceId, ...notApplied(applied) },
         remember(applied),
       );
-      if (matchedCount === 0 && !(await Workspace.exists({ _id: workspaceId }))) throw workspaceNotFound();
+      if (!matchedCount && !(await Workspace.exists({ _id: workspaceId }))) throw workspaceNotFound();
       return { answer: message };
     }
 
