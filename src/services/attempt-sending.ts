@@ -206,7 +206,11 @@ export async function settleAccepted(
   const stored = await store.storeAccepted(workspaceId, attemptId, taskId);
   await forgetAccepted(attemptId);
   if (stored === 'late') {
-    if (attempt) Object.assign(attempt, { isLate: true, job: { ...attempt.job, state: 'overdue', task_id: taskId } });
+    if (attempt)
+      Object.assign(attempt, {
+        isLate: true,
+        job: { ...attempt.job, state: 'overdue', task_id: taskId, accepted_at: new Date() },
+      });
     return true;
   }
   if (stored === 'taken') return false;
