@@ -21,13 +21,13 @@ const isHere = spawnSync('logrotate', ['--version']).status === 0;
     await writeFile(settingsFile, settings, { mode: 0o600 });
 
     const isWritten = (text: string) => eventually(async () => (await server.log()).includes(text));
-  await server.get('/before');
-  await isWritten('"/before"');
+    await server.get('/before');
+    await isWritten('"/before"');
     const rotated = spawnSync('logrotate', ['--force', '--state', path.join(folder, 'state'), settingsFile]);
     expect(rotated.stderr.toString()).toBe('');
     expect(rotated.status).toBe(0);
     await server.get('/after');
-  await isWritten('"/after"');
+    await isWritten('"/after"');
 
     const old = (await readdir(folder)).filter((name) => /^combined\.log-\d{8}-\d+$/.test(name));
     expect(old).toHaveLength(1);
