@@ -1,7 +1,7 @@
 import { Types } from 'mongoose';
-import { requestIdsKept, type Changes } from '../contract';
+import type { Changes } from '../contract';
 import { AppError } from '../utils/errors';
-import { Workspace, workspaceNotFound, type StoredWorkspace } from './mongodb';
+import { notApplied, toSet, Workspace, workspaceNotFound, type StoredWorkspace } from './mongodb';
 
 /**
  * The number that an edit of a workspace must meet in the document. This process takes a new one before its first edit of
@@ -108,15 +108,10 @@ async function write(workspaceId: string, edits: Edit[]) {
   const names = edits.flatMap(({ applied }) => applied ?? []);
   const changes = edits.reduce<Changes>((merged, edit) => ({ ...merged, ...edit.changes }), {});
   const fence = fences.get(workspaceId) ?? (await takeFence(workspaceId));
-  const update = {
-    $set: { ...changes, updated_at: new Date() },
-    $inc: { version: edits.length },
-    $push: { applied: { $each: names, $slice: -requestIdsKept } },
-  } as object;
   // By the driver: Mongoose would cast what was parsed already, and double the CPU of an edit.
   const stored = await Workspace.collection.findOneAndUpdate(
-    { _id: new Types.ObjectId(workspaceId), deleted_at: null, fence, applied: { $nin: names } },
-    update,
+    { _id: new Types.ObjectId(workspaceId), deleted_at: null, fence, ...notApplied(names) },
+    toSet(changes, names, edits.length) as object,
     { returnDocument: 'after', projection: { _id: 0, version: 1, updated_at: 1 } },
   );
   return stored as Pick<StoredWorkspace, 'version' | 'updated_at'> | null;

@@ -374,18 +374,23 @@ function imageChanges(path: string | null | undefined, url: string | null | unde
   return { image_path: image, image_url: image && `/${image}` };
 }
 
-/** The update that stores new values, counts the version and remembers the request. */
-export function toSet(set: object, applied?: string) {
+/** The update that stores new values, counts the version by as many steps as are told, and remembers the requests. */
+export function toSet(set: object, applied?: string | string[], steps = 1) {
   return {
     $set: { ...set, updated_at: new Date() },
-    $inc: { version: 1 },
+    $inc: { version: steps },
     ...remember(applied),
   };
 }
 
-/** The update that remembers the request and changes nothing else. */
-export const remember = (applied: string | undefined) =>
-  applied ? { $push: { applied: { $each: [applied], $slice: -requestIdsKept } } } : {};
+/** The update that remembers the requests and changes nothing else. */
+export const remember = (applied: string | string[] = []) => {
+  const names = [applied].flat();
+  return names.length > 0 ? { $push: { applied: { $each: names, $slice: -requestIdsKept } } } : {};
+};
 
-/** Matches unless a message with this type and request_id was applied before. */
-export const notApplied = (applied: string | undefined) => (applied ? { applied: trusted({ $ne: applied }) } : {});
+/** Matches unless a message with this type and request_id, or one of them, was applied before. */
+export const notApplied = (applied: string | string[] = []) => {
+  const names = [applied].flat();
+  return names.length > 0 ? { applied: trusted({ $nin: names }) } : {};
+};

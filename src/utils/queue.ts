@@ -24,8 +24,9 @@ export function createJoiningQueues<Item>(work: (items: Item[]) => Promise<void>
 
   return function add(names: string[], item: Item, mayJoin: boolean): Promise<void> {
     const [name = ''] = names;
+    const joins = mayJoin && names.length === 1;
     const group = waiting.get(name);
-    if (mayJoin && names.length === 1 && group && group.items.length < most) {
+    if (joins && group && group.items.length < most) {
       group.items.push(item);
       return group.done;
     }
@@ -39,7 +40,7 @@ export function createJoiningQueues<Item>(work: (items: Item[]) => Promise<void>
     });
     // Whatever comes next must not go before this one.
     for (const other of names) waiting.delete(other);
-    if (mayJoin && names.length === 1 && !hasBegun) waiting.set(name, { items, done });
+    if (joins && !hasBegun) waiting.set(name, { items, done });
     return done;
   };
 }

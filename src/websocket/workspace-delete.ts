@@ -20,11 +20,8 @@ export const workspaceDelete = defineMessage({
     );
     if (deleted.matchedCount === 0) {
       // Remembered too, so that this message sent again does not delete what was brought back since.
-      const { matchedCount } = await Workspace.updateOne(
-        { _id: workspaceId, ...notApplied(applied) },
-        remember(applied),
-      );
-      if (!matchedCount && !(await Workspace.exists({ _id: workspaceId }))) throw workspaceNotFound();
+      if (applied) await Workspace.updateOne({ _id: workspaceId, ...notApplied(applied) }, remember(applied));
+      if (!(await Workspace.exists({ _id: workspaceId }))) throw workspaceNotFound();
       return { answer: message };
     }
 

@@ -10,9 +10,8 @@ import { connect } from '../helpers/socket';
 
 const mebibyte = 2 ** 20;
 
-/** A disk in memory; false on a machine where this user may not mount one. */
+/** A disk in memory; false where it was not mounted. */
 const mountDisk = (folder: string, bytes: number) =>
-  process.platform === 'linux' &&
   spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', folder]).status === 0;
 const unmountDisk = (folder: string) => spawnSync('umount', ['-l', folder]);
 

@@ -408,6 +408,10 @@ describe('workspace.delete and workspace.restore', () => {
         code: 'WORKSPACE_NOT_FOUND',
         workspace_id: nobody,
       });
+      const since = tab.frames.length;
+      tab.send({ type, workspace_id: nobody });
+      const plain = await tab.next(({ workspace_id }) => workspace_id === nobody, since);
+      expect(plain).toMatchObject({ type: 'error', code: 'WORKSPACE_NOT_FOUND' });
     }
   });
 });
