@@ -62,7 +62,7 @@ async function countJobs(): Promise<boolean> {
     await pingDatabase();
     const [generating, unclear] = await Promise.all([
       Workspace.countDocuments({ 'video.status': 'generating' }),
-      Workspace.countDocuments({ 'video.status': 'failed', 'video.error.code': 'SUBMIT_UNKNOWN' }),
+      Workspace.countDocuments({ 'job.state': 'unclear' }),
     ]);
     jobs = { generating, unclear };
     return true;

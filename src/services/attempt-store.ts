@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { trusted } from 'mongoose';
 import { config } from '../config';
 import { requestIdsKept, takesKept, type Video } from '../contract';
-import { processId, toJson, toSet, Workspace, type Job, type StoredWorkspace } from '../db/mongodb';
+import { notApplied, processId, toJson, toSet, Workspace, type Job, type StoredWorkspace } from '../db/mongodb';
 import { toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { push } from '../utils/push';
@@ -22,7 +22,8 @@ export const leaseMs = Math.min(longestLeaseMs, Math.max(shortestLeaseMs, 3 * co
 export const forgottenAfterMs = 15 * 60 * 1000;
 
 const runningStates: Job['state'][] = ['sent', 'following', 'fetching'];
-const followedStates: Job['state'][] = ['waiting', ...runningStates, 'overdue', 'undelivered'];
+/** The states of a job that this or another process still brings forward. */
+export const followedStates: Job['state'][] = ['waiting', ...runningStates, 'overdue', 'undelivered'];
 
 const told = { video: 1, takes: 1, version: 1, deleted_at: 1, job: 1 } as const;
 const firstRetryMs = 250;
@@ -35,26 +36,62 @@ export function stopPersisting(): void {
   isStopping = true;
 }
 
+/** Matches while everything about the generation is as it was read; the form may be edited meanwhile. */
+const asRead = ({ _id, video, takes, job }: StoredWorkspace) => ({
+  _id,
+  deleted_at: null,
+  'video.attempt_id': video.attempt_id,
+  'video.status': video.status,
+  takes: trusted({ $size: takes.length }),
+  ...(takes[0] && { 'takes.0.attempt_id': takes[0].attempt_id }),
+  'job.attempt_id': job?.attempt_id ?? null,
+  'job.state': job?.state ?? null,
+  'job.lease.epoch': job?.lease.epoch ?? null,
+});
+
 /**
  * Claim and intent in one write: `video` starts anew, a finished one becomes a take, a job still asked for becomes a late one.
- * Null when the workspace changed since it was read.
+ * Null when the generation changed since it was read.
  */
 export async function storeClaim(read: StoredWorkspace, attempt: Attempt, requestId?: string): Promise<Attempt | null> {
   const { job: oldJob, video: oldVideo } = read;
+  const isReplaced = oldJob && oldJob.attempt_id !== attempt.job.attempt_id;
   const takes = oldVideo.status === 'completed' ? [oldVideo, ...read.takes].slice(0, takesKept) : read.takes;
-  const late = oldJob && oldJob.attempt_id !== attempt.job.attempt_id ? [...read.late, oldJob] : read.late;
   const click = { request_id: requestId, attempt_id: attempt.job.attempt_id };
   const stored = await Workspace.findOneAndUpdate(
-    { _id: read._id, deleted_at: null, version: read.version },
+    asRead(read),
     {
-      ...toSet({ video: attempt.video, takes, late, job: attempt.job }),
-      ...(requestId && { $push: { clicks: { $each: [click], $slice: -requestIdsKept } } }),
+      ...toSet({ video: attempt.video, takes, job: attempt.job }),
+      $push: {
+        ...(isReplaced && { late: oldJob }),
+        ...(requestId && { clicks: { $each: [click], $slice: -requestIdsKept } }),
+      },
     },
     { returnDocument: 'after', projection: told },
   ).lean<StoredWorkspace>();
   if (!stored) return null;
   tell(stored, takes !== read.takes);
   return { ...attempt, job: stored.job! };
+}
+
+/**
+ * Makes one of the takes the video, in whose place a finished video goes. A job that is still asked for becomes a late one;
+ * an unclear one stays where it is, since the next click must still be warned. Null when the generation changed since it was read.
+ */
+export async function storeChoice(
+  read: StoredWorkspace,
+  index: number,
+  applied?: string,
+): Promise<StoredWorkspace | null> {
+  const { video, job } = read;
+  const takes = read.takes.toSpliced(index, 1, ...(video.status === 'completed' ? [video] : []));
+  const isReplaced = job && job.state !== 'unclear';
+  const { $push, ...set } = toSet({ video: read.takes[index], takes, ...(isReplaced && { job: null }) }, applied);
+  return Workspace.findOneAndUpdate(
+    { ...asRead(read), ...notApplied(applied) },
+    { ...set, $push: { ...$push, ...(isReplaced && { late: job }) } },
+    { returnDocument: 'after' },
+  ).lean<StoredWorkspace>();
 }
 
 export type Change = {
@@ -113,7 +150,7 @@ export async function storeAccepted(
   const now = new Date();
   const stored = await persist(() =>
     Workspace.findOneAndUpdate(
-      { _id: workspaceId, 'job.attempt_id': attemptId, 'job.task_id': null },
+      { _id: workspaceId, 'job.attempt_id': attemptId, 'job.task_id': null, 'video.attempt_id': attemptId },
       {
         $set: {
           'job.state': 'following',
@@ -145,13 +182,30 @@ export async function storeAccepted(
   const isOurs = known?.job?.attempt_id === attemptId && known.job.lease.owner === processId;
   if (isOurs) return { workspaceId, job: known.job!, video: known.video };
   if (known) return 'taken';
-  const late = await persist(() =>
-    Workspace.updateOne(
-      { _id: workspaceId, late: trusted({ $elemMatch: { attempt_id: attemptId } }) },
-      { $set: { 'late.$.task_id': taskId, 'late.$.state': 'overdue', 'late.$.accepted_at': now } },
-    ),
+  const isLate = await persist(() =>
+    storeLateAcceptance(workspaceId, attemptId, { task_id: taskId, accepted_at: now }),
   );
-  return late.matchedCount > 0 ? 'late' : null;
+  return isLate ? 'late' : null;
+}
+
+/** The task of an attempt that a newer click has replaced, or of an unclear one whose video has given way to a take. */
+async function storeLateAcceptance(
+  workspaceId: string,
+  attemptId: string,
+  task: Pick<Job, 'task_id' | 'accepted_at'>,
+): Promise<boolean> {
+  const accepted = { ...task, state: 'overdue' };
+  const late = await Workspace.updateOne(
+    { _id: workspaceId, late: trusted({ $elemMatch: { attempt_id: attemptId } }) },
+    { $set: dotted('late.$', accepted) },
+  );
+  if (late.matchedCount > 0) return true;
+  const unclear = await Workspace.updateOne(
+    { _id: workspaceId, 'job.attempt_id': attemptId, 'job.task_id': null },
+    [{ $set: { late: { $concatArrays: ['$late', [{ $mergeObjects: ['$job', accepted] }]] }, job: null } }],
+    { updatePipeline: true },
+  );
+  return unclear.matchedCount > 0;
 }
 
 /** Ends an attempt that a newer click has replaced; a video becomes the first take. */

@@ -3,7 +3,7 @@ import { access } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { idleVideo, type FormData, type ServerMessage, type Video } from '../contract';
-import { findWorkspace, notApplied, processId, toJson, toSet, Workspace } from '../db/mongodb';
+import { findWorkspace, processId, toJson } from '../db/mongodb';
 import type { Job, StoredWorkspace } from '../db/mongodb';
 import type { VideoProvider } from '../utils/define';
 import { AppError } from '../utils/errors';
@@ -47,6 +47,7 @@ let isStopping = false;
  * The same request_id again gets the first answer, even while that is still out.
  */
 export function requestVideo(click: Click): Promise<Clicked> {
+  if (isStopping) throw new AppError('BUSY', 'The server is stopping and nothing was started; click again in a moment.');
   if (!click.requestId) return startVideo(click, () => undefined);
   const key = `${click.workspaceId} ${click.requestId}`;
   const first = answers.get(key);
@@ -110,7 +111,8 @@ async function newAttempt(workspace: StoredWorkspace, click: Click): Promise<Att
   if (!imagePath || !(await isThere(imageFile(imagePath)))) {
     throw new AppError('IMAGE_MISSING', 'This workspace has no picture; upload one and set image_path, then generate.');
   }
-  if (video.error?.code === 'SUBMIT_UNKNOWN' && !click.acceptSecondCharge) {
+  const isUnclear = job?.state === 'unclear' || video.error?.code === 'SUBMIT_UNKNOWN';
+  if (isUnclear && !click.acceptSecondCharge) {
     const message =
       'The last generation may have been charged; look into your account, then send accept_second_charge: true.';
     throw new AppError('SECOND_CHARGE_POSSIBLE', message);
@@ -217,13 +219,7 @@ export async function chooseTake(workspaceId: string, attemptId: string, applied
     if (index < 0)
       throw new AppError('NOT_FOUND', 'This workspace has no take with this attempt_id; load the list again.');
 
-    const others = takes.toSpliced(index, 1, ...(video.status === 'completed' ? [video] : []));
-    const late = read.job ? [...read.late, read.job] : read.late;
-    const stored = await Workspace.findOneAndUpdate(
-      { _id: workspaceId, deleted_at: null, version, ...notApplied(applied) },
-      toSet({ video: takes[index], takes: others, late, job: null }, applied),
-      { returnDocument: 'after' },
-    ).lean<StoredWorkspace>();
+    const stored = await store.storeChoice(read, index, applied);
     if (!stored) continue;
     if (read.job) followLate({ workspaceId, video, job: read.job });
     const told: ServerMessage = store.statusUpdate(stored, true);
@@ -243,13 +239,13 @@ export async function startEngine(): Promise<void> {
   leaseTimer = setInterval(() => void takeJobs(), store.leaseMs / 3);
 }
 
-/** Waits for running submits, since they are paid; stops everything else where it is, to be picked up at the next start. */
+/** Begins no more submits and waits for those that are out, since they are paid; the next start picks up all the rest. */
 export async function stopEngine(): Promise<void> {
   isStopping = true;
   clearInterval(leaseTimer);
   for (const { stop } of followed.values()) stop.abort();
   store.stopPersisting();
-  await Promise.allSettled(submits);
+  while (submits.size > 0) await Promise.allSettled(submits);
   await store.releaseLeases().catch((error: unknown) => logger.warn('leases not released', { error }));
 }
 
@@ -287,6 +283,8 @@ function follow(attempt: Attempt, isLate = false): Followed {
     failedPolls: 0,
   };
   started.stop.signal.addEventListener('abort', () => started.alarm.abort(), { once: true });
+  // Left to the next start: a click that was on its way here when the stop began.
+  if (isStopping) started.stop.abort();
   followed.set(attempt.job.attempt_id, started);
   void live(started);
   return started;

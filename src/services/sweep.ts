@@ -4,6 +4,7 @@ import { trusted } from 'mongoose';
 import { config } from '../config';
 import { Workspace, type StoredWorkspace } from '../db/mongodb';
 import { logger } from '../utils/logger';
+import { followedStates } from './attempt-store';
 
 const hourMs = 3600 * 1000;
 const orphanAgeMs = 24 * hourMs;
@@ -18,14 +19,14 @@ export function startSweeping(): () => void {
 }
 
 /**
- * Removes workspaces that lie in the trash for 30 days and whose tasks have come to their end, and files older than
+ * Removes workspaces that lie in the trash for 30 days and whose tasks are no longer asked for, and files older than
  * 24 hours that no workspace, trash included, refers to.
  */
 export async function sweep(): Promise<void> {
   const purged = await Workspace.deleteMany({
     deleted_at: trusted({ $lt: new Date(Date.now() - trashAgeMs) }),
-    job: null,
-    late: trusted({ $size: 0 }),
+    'job.state': trusted({ $nin: followedStates }),
+    'late.state': trusted({ $nin: followedStates }),
   });
   const [images, videos] = await Promise.all([oldFiles('images'), oldFiles('videos')]);
   const used = images.length + videos.length > 0 ? await usedNames() : new Set<string>();

@@ -431,6 +431,53 @@ describe('whoever the vendor is', () => {
     expect(await stored(id)).toMatchObject({ video: good, takes: [] });
   });
 
+  test('a chosen take does not make a charge certain that is not: the next click is still warned, the one after is not', async () => {
+    const { runway } = doubles;
+    const id = await workspace();
+    await click(id, 'runway');
+    const good = await ends(id);
+    await runway.script([{ match: wire.runway.create, times: 1, accept_then_die: true }]);
+    expect((await click(id, 'runway')).body.error.code).toBe('SUBMIT_UNKNOWN');
+    await socket.ask({ type: 'workspace.choose_take', workspace_id: id, attempt_id: good.attempt_id });
+    expect((await stored(id)).video).toEqual(good);
+    expect((await server.get('/health')).body.jobs.unclear).toBeGreaterThan(0);
+    const refused = await click(id, 'runway');
+    expect(refused).toMatchObject({ status: 409, body: { error: { code: 'SECOND_CHARGE_POSSIBLE' } } });
+    expect(await createsOf(runway)).toBe(2);
+
+    for (const more of [{ accept_second_charge: true }, {}]) {
+      const since = socket.frames.length;
+      expect((await click(id, 'runway', more)).status).toBe(202);
+      expect(await ends(id, since)).toMatchObject({ status: 'completed' });
+    }
+    expect(await createsOf(runway)).toBe(4);
+  });
+
+  test('a click and a choice of takes get through a stream of edits', async () => {
+    const id = await workspace();
+    await click(id, vendor);
+    const good = await ends(id);
+    const writer = await connect(server.wsUrl);
+    let isOver = false;
+    const edits = (async () => {
+      for (let count = 0; !isOver; count++) {
+        const updates = { 'form_data.lighting': `light ${count}` };
+        await writer.ask({ type: 'workspace.update', workspace_id: id, updates });
+      }
+    })();
+    for (let round = 0; round < 5; round++) {
+      const since = socket.frames.length;
+      expect((await click(id, vendor)).status).toBe(202);
+      await ends(id, since);
+      const choice = { type: 'workspace.choose_take', workspace_id: id, attempt_id: good.attempt_id };
+      expect((await socket.ask(choice)).type).toBe('workspace.sync_confirm');
+    }
+    isOver = true;
+    await edits;
+    writer.close();
+    expect((await stored(id)).takes).toHaveLength(5);
+  });
+
   describe('deleted while it is', () => {
     const phases: [name: string, slow: Partial<Rule>[], phase: Video['phase']][] = [
       ['being sent', [{ match: create, delay_ms: 400 }], 'submitting'],

@@ -1,9 +1,9 @@
 import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import mongoose from 'mongoose';
+import mongoose, { trusted } from 'mongoose';
 import { config } from '../../src/config';
 import { idleVideo } from '../../src/contract';
-import { Workspace } from '../../src/db/mongodb';
+import { Workspace, type Job } from '../../src/db/mongodb';
 import { sweep } from '../../src/services/sweep';
 import { freshDatabase } from '../helpers/server';
 
@@ -50,4 +50,21 @@ test('empties the trash after 30 days, with the files, and not before', async ()
   expect(await Workspace.exists({ _id: kept._id })).not.toBeNull();
   expect(await left('images')).toEqual(expect.arrayContaining(['kept.png']));
   expect(await left('images')).not.toContain('trashed.png');
+});
+
+test('empties the trash of what was never cleared up, and not of what is still asked for', async () => {
+  const trashed = async (state: Job['state']) => {
+    const job = { attempt_id: state, provider: 'runway', model: 'm', image_path: 'uploads/images/p.png', state };
+    const place = { order_index: 0, deleted_at: daysAgo(31) };
+    const made = await Workspace.create([
+      { ...place, job },
+      { ...place, late: [job] },
+    ]);
+    return made.map(({ _id }) => _id);
+  };
+  const unclear = await trashed('unclear');
+  const overdue = await trashed('overdue');
+  await sweep();
+  expect(await Workspace.countDocuments({ _id: trusted({ $in: unclear }) })).toBe(0);
+  expect(await Workspace.countDocuments({ _id: trusted({ $in: overdue }) })).toBe(2);
 });
