@@ -76,8 +76,9 @@ async function wait(attempt: Followed, waitMs: number): Promise<number | null> {
   return waitMs;
 }
 
-/** Runs one submit that a stop waits for. */
+/** Runs one submit that a stop waits for; begins none after that. */
 async function send(attempt: Followed): Promise<number | null> {
+  if (attempt.stop.signal.aborted) return null;
   attempt.isSending = true;
   const sending = submit(attempt);
   submits.add(sending);
@@ -102,6 +103,7 @@ async function submit(attempt: Followed): Promise<number | null> {
     return job.state === 'refused' ? refused(attempt, job) : notAccepted(attempt, job);
   }
 
+  if (attempt.stop.signal.aborted) return null;
   const isStored = await store.storeStep(attempt, {
     ...(attempt.video.phase !== 'submitting' && { video: { phase: 'submitting' } }),
     job: { state: 'sent', sent_at: new Date(), sends: sends + 1, prepared: JSON.stringify(job.prepared ?? null) },

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -599,6 +600,36 @@ test('a click that waits for a provider without a key any more ends unpaid, and 
   expect(await createsOf(doubles.runway)).toBe(0);
   await restart({ RUNWAY_API_KEY: canaryKeys.runway });
 });
+
+test('a stop begins no paid request that it does not wait for, and the next start makes the rest', async () => {
+  await restart({ VIDEO_MAX_CONCURRENT: '20', PROVIDER_REQUEST_TIMEOUT_MS: '10000' });
+  const { kling } = doubles;
+  await kling.set({ queued_ms: 0, running_ms: 0 });
+  // Those that are out when the stop begins answer soon, whatever began after it would answer when the process is gone.
+  await kling.script([
+    { match: wire.kling.create, delay_ms: 500, times: 1 },
+    { match: wire.kling.create, delay_ms: 4500 },
+  ]);
+  const ids = await Promise.all(Array.from({ length: 40 }, () => workspace()));
+  const clicks = ids.map((id) => click(id, 'kling').catch(() => undefined));
+  await eventually(async () => (await createsOf(kling)) > 0);
+  server.child.kill('SIGTERM');
+  expect((await once(server.child, 'exit'))[0]).toBe(0);
+  await Promise.all(clicks);
+  const paid = (await kling.accepted()).map(({ task_id }) => task_id);
+  const known = await withDatabase((workspaces) => workspaces.distinct('video.task_id', { 'video.provider': 'kling' }));
+  expect(paid.filter((taskId) => !known.includes(taskId))).toEqual([]);
+  expect(paid.length).toBeLessThan(ids.length);
+
+  await kling.script([]);
+  await restart({ PROVIDER_REQUEST_TIMEOUT_MS: '1000' });
+  const claimed = (await Promise.all(ids.map(stored))).filter(({ video }) => video.status !== 'idle');
+  await eventually(async () =>
+    (await Promise.all(claimed.map(({ _id }) => stored(_id)))).every(({ video }) => isFinal(video)),
+  );
+  expect(await createsOf(kling)).toBe(claimed.length);
+  await restart({ VIDEO_MAX_CONCURRENT: '2' });
+}, 60_000);
 
 test('a new file services/video-example.ts works by its name alone, and is gone with the file', async () => {
   const copy = await mkdtemp(path.join(os.tmpdir(), 'video-maker-example-'));
