@@ -50,7 +50,9 @@ export const aiSuggest = defineEndpoint({
     if (!id) return ask(stored, message, undefined, signal);
 
     const key = `${workspaceId} ${id}`;
-    const answer = asking.get(key) ?? ask(stored, message, id, signal).finally(() => asking.delete(key));
+    // Goes on when its caller hangs up: another may wait for it, and the same request_id later gets it.
+    const open = new AbortController().signal;
+    const answer = asking.get(key) ?? ask(stored, message, id, open).finally(() => asking.delete(key));
     asking.set(key, answer);
     return answer;
   },
