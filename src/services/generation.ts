@@ -47,7 +47,8 @@ let isStopping = false;
  * The same request_id again gets the first answer, even while that is still out.
  */
 export function requestVideo(click: Click): Promise<Clicked> {
-  if (isStopping) throw new AppError('BUSY', 'The server is stopping and nothing was started; click again in a moment.');
+  if (isStopping)
+    throw new AppError('BUSY', 'The server is stopping and nothing was started; click again in a moment.');
   if (!click.requestId) return startVideo(click, () => undefined);
   const key = `${click.workspaceId} ${click.requestId}`;
   const first = answers.get(key);

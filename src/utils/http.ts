@@ -9,6 +9,8 @@ import { HttpsProxyAgent } from 'https-proxy-agent';
 import { config } from '../config';
 import { AppError } from './errors';
 
+/** Whoever asks for more is asked again after a day; a timer can hold less than a month. */
+const longestRetryAfterMs = 24 * 3600 * 1000;
 const maxReplyBytes = 1024 * 1024;
 const userAgent = 'video-maker/1.0';
 
@@ -187,11 +189,10 @@ function toJson(text: string): unknown {
   }
 }
 
-/** Reads `Retry-After`, which is a number of seconds or a date. */
+/** Reads `Retry-After`, which is a number of seconds or a date, as milliseconds between 0 and a day. */
 export function readRetryAfter(value: string | undefined): number | undefined {
   if (!value) return undefined;
   const seconds = Number(value);
-  if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000);
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
+  const waitMs = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - Date.now();
+  return Number.isNaN(waitMs) ? undefined : Math.min(longestRetryAfterMs, Math.max(0, waitMs));
 }

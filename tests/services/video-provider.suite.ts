@@ -184,6 +184,10 @@ export function describeVideoProvider(subject: VideoSubject): void {
       expect(later.state).toBe('not_accepted');
       expect(later.retryAfterMs).toBeGreaterThan(5000);
       expect(later.retryAfterMs).toBeLessThanOrEqual(9000);
+
+      // More than a timer can hold would be no pause at all.
+      await double.script([{ match: create, ...subject.rateLimited, headers: { 'Retry-After': '99999999999' } }]);
+      expect(await provider.submit(job, open())).toMatchObject({ retryAfterMs: 24 * 3600 * 1000 });
       expect(await double.accepted()).toHaveLength(0);
     });
 
