@@ -24,14 +24,17 @@ const polling = createLimit(pollsInFlight);
 
 export async function poll(attempt: Followed): Promise<number | null> {
   const checked = await ask(attempt);
-  if (checked === null) return isOverdue(attempt) ? overdue(attempt) : pauseAfterFailure(attempt);
-  if (checked === 'paused') return quietFor(attempt.job.provider) || longestBackoffMs;
+  if (checked === null) return remainingMs(attempt) <= 0 ? overdue(attempt) : pauseAfterFailure(attempt);
+  if (checked === 'paused') {
+    const leftMs = remainingMs(attempt);
+    return leftMs <= 0 ? overdue(attempt) : Math.min(leftMs, quietFor(attempt.job.provider) || longestBackoffMs);
+  }
 
   switch (checked.state) {
     case 'queued':
     case 'running':
       if (!(await storeProgress(attempt, checked))) return lost(attempt);
-      return isOverdue(attempt) ? overdue(attempt) : nextPollMs(attempt);
+      return remainingMs(attempt) <= 0 ? overdue(attempt) : nextPollMs(attempt);
     case 'completed':
       return deliver(attempt, checked);
     case 'failed':
@@ -102,8 +105,9 @@ async function storeProgress(
   return store.storeStep(attempt, { video: { phase: checked.state, progress: next } });
 }
 
-const isOverdue = ({ job }: Followed): boolean =>
-  Date.now() - (job.accepted_at?.getTime() ?? Date.now()) >= config.VIDEO_TIMEOUT_MS;
+/** The time that the task still has. */
+const remainingMs = ({ job }: Followed): number =>
+  config.VIDEO_TIMEOUT_MS - (Date.now() - (job.accepted_at?.getTime() ?? Date.now()));
 
 const overdue = (attempt: Followed): Promise<number | null> => giveUpForNow(attempt, 'TIMEOUT', 'maybe', 'overdue');
 

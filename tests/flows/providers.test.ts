@@ -356,6 +356,17 @@ describe('whoever the vendor is', () => {
     expect(await createsOf(double)).toBe(2);
   });
 
+  test('says TIMEOUT when time is over while a 429 tells it to stay away', async () => {
+    await double.set({ queued_ms: 0, running_ms: 0 });
+    await script({ match: task, times: 1, ...words[vendor].busy, headers: { 'Retry-After': '5' } });
+    const id = await workspace();
+    const since = socket.frames.length;
+    await click(id, vendor);
+    expect(await ends(id)).toMatchObject({ status: 'failed', error: { code: 'TIMEOUT', charged: 'maybe' } });
+    expect(await nextVideo(socket, id, ({ status }) => status === 'completed', since)).toMatchObject({ error: null });
+    expect(await createsOf(double)).toBe(1);
+  });
+
   test('cancels while a lost create is being asked for, and the server lives on', async () => {
     await script(
       { match: create, times: 1, accept_then_die: true },
