@@ -117,9 +117,10 @@ async function write(workspaceId: string, edits: Edit[]) {
   return stored as Pick<StoredWorkspace, 'version' | 'updated_at'> | null;
 }
 
-/** Remembers an edit that was answered "later": perhaps it is stored, and the same request_id again settles it. */
-export function leaveEditOpen(workspaceId: string, applied: string): void {
+/** Remembers an edit that was answered "later": perhaps it is stored, and the same request_id again, if it has one, settles it. */
+export function leaveEditOpen(workspaceId: string, applied?: string): void {
   fences.delete(workspaceId);
+  if (!applied) return;
   const name = nameOf(workspaceId, applied);
   if (openEdits.has(name)) return;
   openEdits.set(name, ++places);

@@ -46,7 +46,7 @@ export type StoredWorkspace = Omit<WireWorkspace, '_id' | 'ai_collaboration'> & 
   _id: Types.ObjectId;
   ai_collaboration: (Omit<AiEntry, '_id'> & { _id: Types.ObjectId; request_id?: string })[];
   deleted_at: Date | null;
-  /** The request_id that created it, for ever. */
+  /** The request_id that created it, for ever, where the client has not chosen its id. */
   created_by?: string;
   /** `<type> <request_id>` of the last messages that were applied. */
   applied: string[];

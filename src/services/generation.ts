@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { access } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { idleVideo, type FormData, type ServerMessage, type Video } from '../contract';
+import { idleVideo, type FormData, type Video } from '../contract';
 import { findWorkspace, processId, toJson } from '../db/mongodb';
 import type { Job, StoredWorkspace } from '../db/mongodb';
 import type { VideoProvider } from '../utils/define';
@@ -78,7 +78,7 @@ async function startVideo(click: Click, onClaim: () => void): Promise<Clicked> {
       followLate({ ...claimed, job: workspace.job });
     return answerClick(follow(claimed));
   }
-  throw new AppError('BUSY', 'The workspace is being edited at this moment; try again.');
+  throw new AppError('BUSY', 'The generation changes at this moment; try again.');
 }
 
 async function answerClick(attempt: Followed): Promise<Clicked> {
@@ -203,30 +203,33 @@ export async function cancelVideo(workspaceId: string): Promise<{ workspace_id: 
   throw new AppError('BUSY', 'The generation changes at this moment; try again.');
 }
 
-/** Makes a take the video, once for each request; `told` is null when that was done before. */
-export async function chooseTake(workspaceId: string, attemptId: string, applied?: string) {
+/** Makes a take the video, once for each request; not `isNew` when that was done before. */
+export async function chooseTake(
+  workspaceId: string,
+  attemptId: string,
+  applied?: string,
+): Promise<{ stored: StoredWorkspace; isNew: boolean }> {
   for (let race = 0; race < claimRaces; race++) {
     const read = await findWorkspace(workspaceId);
-    const { version, updated_at, video, takes } = read;
-    if (applied && read.applied.includes(applied)) return { version, updated_at, told: null };
+    const { video, takes, job } = read;
+    if (applied && read.applied.includes(applied)) return { stored: read, isNew: false };
     if (video.status === 'generating') {
       throw new AppError(
         'VIDEO_IN_PROGRESS',
         'A video is being generated here; wait for it or cancel it, then choose a take.',
       );
     }
-    if (video.attempt_id === attemptId) return { version, updated_at, told: null };
+    if (video.attempt_id === attemptId) return { stored: read, isNew: false };
     const index = takes.findIndex((take) => take.attempt_id === attemptId);
     if (index < 0)
       throw new AppError('NOT_FOUND', 'This workspace has no take with this attempt_id; load the list again.');
 
     const stored = await store.storeChoice(read, index, applied);
     if (!stored) continue;
-    if (read.job) followLate({ workspaceId, video, job: read.job });
-    const told: ServerMessage = store.statusUpdate(stored, true);
-    return { version: stored.version, updated_at: stored.updated_at, told };
+    if (job) followLate({ workspaceId, video, job });
+    return { stored, isNew: true };
   }
-  throw new AppError('BUSY', 'The workspace is being edited at this moment; try again.');
+  throw new AppError('BUSY', 'The generation changes at this moment; try again.');
 }
 
 // ---- start and stop

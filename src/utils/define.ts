@@ -69,10 +69,15 @@ export type Message<Input> = {
   summary: string;
   input: z.ZodObject & z.ZodType<Input>;
   answer: ServerMessage['type'];
-  /** Whose turn the message waits for, so that answers about one thing keep the order of the messages. */
-  queues: ('workspace' | 'order')[];
+  /**
+   * Whose turn the message waits for, so that answers about one thing keep the order of the messages: that of the workspace
+   * it is about, that of every workspace in its `workspace_ids`, or that of the order of all.
+   */
+  queues: ('workspace' | 'listed' | 'order')[];
   /** Whether those that wait for one workspace are handled at once, and answered in their order. */
   together?: true;
+  /** Told of a message that was answered "send it again" and yet may be stored. */
+  leftOpen?: (workspaceId: string, requestId?: string) => void;
   handle: (input: Input) => Promise<Answer>;
 };
 
@@ -80,7 +85,13 @@ export type Message<Input> = {
 export type AnyMessage = Omit<Message<unknown>, 'handle'> & { run: (raw: unknown) => Promise<Answer> };
 
 /** What a handler returns: the answer to the sender, and what the other sockets (or all of them) are told. */
-export type Answer = { answer: ServerMessage; others?: ServerMessage; all?: ServerMessage };
+export type Answer = {
+  answer: ServerMessage;
+  others?: ServerMessage;
+  all?: ServerMessage;
+  /** What a message that was applied before tells the others in case it was answered "send it again" then. */
+  again?: ServerMessage;
+};
 
 /** Puts the strict check of the input before the handler of a message file. */
 export function defineMessage<Input>({ handle, ...message }: Message<Input>): AnyMessage {

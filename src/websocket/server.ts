@@ -4,7 +4,6 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { config } from '../config';
 import { objectId, requestId, requestIdsKept, type ServerMessage } from '../contract';
-import { leaveEditOpen } from '../db/edit';
 import { isDatabaseConnected } from '../db/mongodb';
 import { refusalOf } from '../utils/boundary';
 import type { AnyMessage, Answer } from '../utils/define';
@@ -33,6 +32,8 @@ export const messages: AnyMessage[] = [
 const maxFrameBytes = 256 * 1024;
 const maxSockets = 256;
 const maxUnanswered = 256;
+/** Of these, messages that change the order: they wait for each other whoever sends them, and nobody may fill that queue. */
+const maxUnansweredOfOrder = 2;
 /** So many messages of one socket are begun before the others have a turn. */
 const messagesPerTurn = 32;
 /** So far below the 5 s after which a client sends again that it never meets silence, on a busy machine either. */
@@ -43,19 +44,25 @@ const drainWithinMs = 3000;
 const closeWithinMs = 1000;
 /** Errors after which a client sends the same message again. */
 const sendAgainCodes = new Set<string>(['DATABASE_UNAVAILABLE', 'BUSY']);
+const openMessagesKept = 10_000;
 /** Half of what a workspace remembers, so that a repetition of what came just before is still known. */
 const maxTogether = requestIdsKept / 2;
+const orderQueue = 'order';
 const closeCodes = { binaryFrame: 1003, serviceRestart: 1012 };
 
 type Client = {
   socket: WebSocket;
   isAlive: boolean;
   unanswered: number;
+  unansweredOfOrder: number;
   /** Messages begun since the last rest. */
   begunInTurn: number;
   /** Frames that had already left the network buffer when reading was paused. */
   unread: string[];
 };
+
+/** Messages that were answered "send it again", and of which the others may not have been told. */
+const openMessages = new Set<string>();
 
 /** One message on its way to its answer. */
 type Turn = {
@@ -66,6 +73,7 @@ type Turn = {
   givenType: string;
   message: AnyMessage | undefined;
   about: { request_id?: string; workspace_id?: string };
+  queues: string[];
   state: 'queued' | 'begun' | 'answered';
   timer: NodeJS.Timeout;
 };
@@ -124,7 +132,7 @@ export function startHeartbeat(): () => void {
 export async function closeSockets(): Promise<void> {
   isStopping = true;
   for (const { socket } of clients) socket.pause();
-  await Promise.race([Promise.allSettled(inFlight), delay(drainWithinMs)]);
+  await Promise.race([drain(), delay(drainWithinMs)]);
   const closed = [...clients].map(({ socket }) => {
     socket.resume();
     socket.close(closeCodes.serviceRestart, 'the server restarts');
@@ -132,6 +140,11 @@ export async function closeSockets(): Promise<void> {
   });
   await Promise.race([Promise.all(closed), delay(closeWithinMs)]);
   for (const { socket } of clients) socket.terminate();
+}
+
+/** An answer can make room for a message that was received and not yet taken. */
+async function drain(): Promise<void> {
+  while (inFlight.size > 0) await Promise.allSettled(inFlight);
 }
 
 function answerPlainly(server: Server, request: IncomingMessage, stream: Duplex): void {
@@ -151,7 +164,7 @@ function refusalOfDoor(request: IncomingMessage, path?: string): AppError | null
 }
 
 function welcome(socket: WebSocket): void {
-  const client: Client = { socket, isAlive: true, unanswered: 0, begunInTurn: 0, unread: [] };
+  const client: Client = { socket, isAlive: true, unanswered: 0, unansweredOfOrder: 0, begunInTurn: 0, unread: [] };
   clients.add(client);
   sockets.add(socket);
   socket.on('pong', () => (client.isAlive = true));
@@ -170,39 +183,54 @@ function welcome(socket: WebSocket): void {
 
 /** Takes messages while fewer than 256 are unanswered; beyond that the network holds the rest. */
 function read(client: Client): void {
-  const isResting = client.begunInTurn >= messagesPerTurn;
-  while (client.unread.length > 0 && client.unanswered < maxUnanswered && client.begunInTurn < messagesPerTurn) {
+  const wasResting = isResting(client);
+  while (client.unread.length > 0 && !isFull(client) && !isResting(client)) {
     client.begunInTurn++;
     const task: Promise<void> = queue(client, client.unread.shift()!).finally(() => inFlight.delete(task));
     inFlight.add(task);
   }
   // Refused messages are answered without waiting for anything, so that a flood of them would keep the event loop.
-  if (client.begunInTurn >= messagesPerTurn && !isResting) setImmediate(rest, client);
-  if (client.unanswered >= maxUnanswered || client.begunInTurn >= messagesPerTurn) client.socket.pause();
+  if (isResting(client) && !wasResting) setImmediate(rest, client);
+  if (isFull(client) || isResting(client)) client.socket.pause();
   else if (client.socket.isPaused && !isStopping) client.socket.resume();
 }
+
+const isFull = ({ unanswered, unansweredOfOrder }: Client): boolean =>
+  unanswered >= maxUnanswered || unansweredOfOrder >= maxUnansweredOfOrder;
+const isResting = ({ begunInTurn }: Client): boolean => begunInTurn >= messagesPerTurn;
 
 function rest(client: Client): void {
   client.begunInTurn = 0;
   read(client);
 }
 
-/** Puts a message in the queues of its workspace and of the order; resolves when it is answered. */
+/** Puts a message in its queues; resolves when it is answered. */
 function queue(client: Client, text: string): Promise<void> {
-  client.unanswered++;
   const raw = toObject(text);
   // An object without toString would throw in String().
   const givenType = typeof raw?.type === 'string' ? raw.type : '';
   const message = byType.get(givenType);
   const about = { request_id: validOr(requestId, raw?.request_id), workspace_id: validOr(objectId, raw?.workspace_id) };
+  const queues = queuesOf(message, raw, about.workspace_id);
   const timer = setTimeout(() => replyError(turn, tooLate(turn)), answerWithinMs);
-  const turn: Turn = { client, text, raw, givenType, message, about, state: 'queued', timer };
-  const names = (message?.queues ?? ['workspace']).map((name) => (name === 'order' ? name : about.workspace_id));
-  return enqueue(
-    names.filter((name) => name !== undefined),
-    turn,
-    message?.together === true,
-  );
+  const turn: Turn = { client, text, raw, givenType, message, about, queues, state: 'queued', timer };
+  count(turn, 1);
+  return enqueue(queues, turn, message?.together === true);
+}
+
+function queuesOf(message: AnyMessage | undefined, raw: Turn['raw'], workspaceId: string | undefined): string[] {
+  const given: unknown[] = Array.isArray(raw?.workspace_ids) ? raw.workspace_ids : [];
+  const names = {
+    workspace: workspaceId ? [workspaceId] : [],
+    listed: given.map((id) => validOr(objectId, id)).filter((id) => id !== undefined),
+    order: [orderQueue],
+  };
+  return [...new Set((message?.queues ?? ['workspace']).flatMap((queue) => names[queue]))];
+}
+
+function count({ client, queues }: Turn, step: 1 | -1): void {
+  client.unanswered += step;
+  if (queues.includes(orderQueue)) client.unansweredOfOrder += step;
 }
 
 /** Answers messages whose turn has come, each exactly once and in their order. */
@@ -235,7 +263,9 @@ async function handle({ raw, text, message }: Turn): Promise<Answer> {
 function settle(turn: Turn, result: PromiseSettledResult<Answer>): void {
   try {
     if (result.status === 'rejected') throw result.reason;
-    const { answer: confirm, others, all } = result.value;
+    const { answer: confirm, all, again } = result.value;
+    const wasOpen = openMessages.delete(nameOf(turn));
+    const others = result.value.others ?? (wasOpen ? again : undefined);
     if (all) push(all);
     const isInTime = reply(turn, confirm);
     // A sender that was told "unknown" learns of the change like everybody else.
@@ -255,16 +285,26 @@ function reply(turn: Turn, message: ServerMessage): boolean {
   clearTimeout(turn.timer);
   const { type, ...fields } = message;
   send(client.socket, { type, ...(about.request_id && { request_id: about.request_id }), ...fields } as ServerMessage);
-  client.unanswered--;
+  count(turn, -1);
   read(client);
   return true;
 }
 
 function replyError(turn: Turn, error: AppError): void {
   const { request_id: request, workspace_id: workspace } = turn.about;
-  if (sendAgainCodes.has(error.code) && request && workspace) leaveEditOpen(workspace, `${turn.givenType} ${request}`);
+  if (sendAgainCodes.has(error.code)) {
+    if (request) keepOpen(nameOf(turn));
+    if (workspace) turn.message?.leftOpen?.(workspace, request);
+  }
   reply(turn, { type: 'error', ...(workspace && { workspace_id: workspace }), ...error.body });
 }
+
+function keepOpen(name: string): void {
+  openMessages.add(name);
+  if (openMessages.size > openMessagesKept) openMessages.delete(openMessages.values().next().value!);
+}
+
+const nameOf = ({ givenType, about }: Turn): string => `${givenType} ${about.workspace_id} ${about.request_id}`;
 
 function tooLate({ state }: Turn): AppError {
   if (state === 'begun' || !isDatabaseConnected() || isDatabaseSlow()) {

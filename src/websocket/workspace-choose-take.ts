@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { clientMessage, objectId } from '../contract';
 import { toJson } from '../db/mongodb';
+import { statusUpdate } from '../services/attempt-store';
 import { chooseTake } from '../services/generation';
 import { defineMessage } from '../utils/define';
 
@@ -13,10 +14,12 @@ export const workspaceChooseTake = defineMessage({
   queues: ['workspace'],
   async handle({ workspace_id: workspaceId, attempt_id: attemptId, request_id: requestId }) {
     const applied = requestId && `workspace.choose_take ${requestId}`;
-    const { version, updated_at, told } = await chooseTake(workspaceId, attemptId, applied);
+    const { stored, isNew } = await chooseTake(workspaceId, attemptId, applied);
+    const { version, updated_at } = stored;
+    const told = statusUpdate(stored, true);
     return {
       answer: toJson({ type: 'workspace.sync_confirm', workspace_id: workspaceId, version, updated_at }),
-      ...(told && { all: told }),
+      ...(isNew ? { all: told } : { again: told }),
     };
   },
 });

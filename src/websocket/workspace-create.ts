@@ -14,11 +14,11 @@ const data = z.strictObject({
 
 const duplicateKey = 11000;
 
-/** Appends a workspace at the end; the same id or request_id again is answered with what is stored. */
+/** Appends a workspace at the end; the same id, or without one the same request_id, is answered with what is stored. */
 export const workspaceCreate = defineMessage({
   type: 'workspace.create',
   summary:
-    'Appends a workspace. With an id or request_id that was used before, answers with the stored one, unchanged.',
+    'Appends a workspace. With an id, or else a request_id, that was used before, answers with the stored one, unchanged.',
   input: clientMessage('workspace.create', { workspace_id: objectId.optional(), data: data.optional() }),
   answer: 'workspace.created',
   queues: ['workspace', 'order'],
@@ -30,7 +30,8 @@ export const workspaceCreate = defineMessage({
         ...toChanges(image),
         order_index: last ? last.order_index + 1 : 0,
         form_data: { ...emptyForm, ...form_data },
-        created_by: requestId,
+        // An id that the client has chosen tells a repetition by itself, and is nobody else's.
+        ...(!workspaceId && { created_by: requestId }),
       });
       const workspace = toWire(created.toObject<StoredWorkspace>());
       logger.info('workspace created', { workspace_id: workspace._id });
@@ -38,14 +39,16 @@ export const workspaceCreate = defineMessage({
       return { answer: message, others: message };
     } catch (error) {
       if (!(error instanceof mongo.MongoServerError) || error.code !== duplicateKey) throw error;
-      return { answer: { type: 'workspace.created', workspace: toWire(await findCreated(workspaceId, requestId)) } };
+      const stored = await findCreated(workspaceId, requestId);
+      const message = { type: 'workspace.created', workspace: toWire(stored) } as const;
+      return { answer: message, again: message };
     }
   },
 });
 
 async function findCreated(workspaceId: string | undefined, requestId: string | undefined): Promise<StoredWorkspace> {
-  const byRequest = requestId && (await Workspace.findOne({ created_by: requestId }).lean<StoredWorkspace>());
-  const stored = byRequest || (await Workspace.findOne({ _id: workspaceId }).lean<StoredWorkspace>());
+  const wanted = workspaceId ? { _id: workspaceId } : { created_by: requestId };
+  const stored = await Workspace.findOne(wanted).lean<StoredWorkspace>();
   if (!stored)
     throw new AppError('BUSY', 'The workspace is being created or removed right now; send the message again.');
   if (stored.deleted_at) {

@@ -22,11 +22,14 @@ export const workspaceDelete = defineMessage({
       // Remembered too, so that this message sent again does not delete what was brought back since.
       if (applied) await Workspace.updateOne({ _id: workspaceId, ...notApplied(applied) }, remember(applied));
       if (!(await Workspace.exists({ _id: workspaceId }))) throw workspaceNotFound();
-      return { answer: message };
+      return { answer: message, again: message };
     }
 
     logger.info('workspace deleted', { workspace_id: workspaceId });
-    await dropUnsentJob(workspaceId);
+    // Also dropped when its turn comes, so that a failure here is none of the delete.
+    await dropUnsentJob(workspaceId).catch((error: unknown) =>
+      logger.warn('waiting video of a deleted workspace not dropped yet', { workspace_id: workspaceId, error }),
+    );
     return { answer: message, others: message };
   },
 });

@@ -12,7 +12,8 @@ export const workspaceReorder = defineMessage({
   summary: 'Puts the workspaces into the given order; those that are not named follow in their present order.',
   input: clientMessage('workspace.reorder', { workspace_ids: z.array(z.string()) }),
   answer: 'workspace.reorder_confirm',
-  queues: ['order'],
+  // Edits wait meanwhile: each would make the transaction begin anew.
+  queues: ['listed', 'order'],
   async handle({ workspace_ids: wanted, request_id: requestId }) {
     let ids: string[] = [];
     let isNew = true;
@@ -22,9 +23,10 @@ export const workspaceReorder = defineMessage({
       ids = isNew ? newOrder(places, wanted) : live(places);
       if (isNew) await storeOrder(places, ids, session);
     });
+    const told = { type: 'workspace.reordered', workspace_ids: ids } as const;
     return {
       answer: { type: 'workspace.reorder_confirm', workspace_ids: ids },
-      ...(isNew && { others: { type: 'workspace.reordered', workspace_ids: ids } }),
+      ...(isNew ? { others: told } : { again: told }),
     };
   },
 });

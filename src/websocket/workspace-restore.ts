@@ -28,6 +28,7 @@ export const workspaceRestore = defineMessage({
     await Workspace.updateOne({ _id: workspaceId, ...notApplied(applied) }, remember(applied));
     const stored = await Workspace.findOne({ _id: workspaceId }).lean<StoredWorkspace>();
     if (!stored) throw workspaceNotFound();
-    return { answer: { type: 'workspace.created', workspace: toWire(stored) } };
+    const message = { type: 'workspace.created', workspace: toWire(stored) } as const;
+    return { answer: message, again: message };
   },
 });

@@ -137,6 +137,14 @@ describe('workspace.create', () => {
     expect(await heard(since)).toEqual([]);
   });
 
+  test('of an id chosen by the client is not mistaken for another of the same request_id', async () => {
+    const request_id = 'two-tabs-count-alike';
+    const made = [await create({ request_id }), await create({ request_id, workspace_id: id24('tab-one') })];
+    made.push(await create({ request_id, workspace_id: id24('tab-two') }));
+    expect(made.slice(1).map(({ _id }) => _id)).toEqual([id24('tab-one'), id24('tab-two')]);
+    expect(await create({ request_id })).toEqual(made[0]);
+  });
+
   test('of an id in the trash is INVALID_INPUT', async () => {
     const { _id } = await create();
     await tab.ask({ type: 'workspace.delete', workspace_id: _id });
