@@ -240,6 +240,7 @@ describe('the download of a video', () => {
   beforeEach(() => (asked = []));
   afterEach(() => nock.cleanAll());
   afterAll(() => {
+    nock.restore();
     server.closeAllConnections();
     return new Promise((resolve) => server.close(resolve));
   });
