@@ -76,8 +76,6 @@ export type Message<Input> = {
   queues: ('workspace' | 'listed' | 'order')[];
   /** Whether those that wait for one workspace are handled at once, and answered in their order. */
   together?: true;
-  /** Told of a message that was answered "send it again" and yet may be stored. */
-  leftOpen?: (workspaceId: string, requestId?: string) => void;
   handle: (input: Input) => Promise<Answer>;
 };
 

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { config } from '../config';
 import { objectId, requestId, requestIdsKept, type ServerMessage } from '../contract';
+import { leaveEditOpen } from '../db/edit';
 import { isDatabaseConnected } from '../db/mongodb';
 import { refusalOf } from '../utils/boundary';
 import type { AnyMessage, Answer } from '../utils/define';
@@ -294,7 +295,7 @@ function replyError(turn: Turn, error: AppError): void {
   const { request_id: request, workspace_id: workspace } = turn.about;
   if (sendAgainCodes.has(error.code)) {
     if (request) keepOpen(nameOf(turn));
-    if (workspace) turn.message?.leftOpen?.(workspace, request);
+    if (workspace) leaveEditOpen(workspace, request && `${turn.givenType} ${request}`);
   }
   reply(turn, { type: 'error', ...(workspace && { workspace_id: workspace }), ...error.body });
 }

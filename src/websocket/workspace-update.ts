@@ -1,5 +1,5 @@
 import { clientMessage, objectId, updates } from '../contract';
-import { applyEdit, leaveEditOpen } from '../db/edit';
+import { applyEdit } from '../db/edit';
 import { toChanges, toJson } from '../db/mongodb';
 import { defineMessage } from '../utils/define';
 import { AppError } from '../utils/errors';
@@ -12,7 +12,6 @@ export const workspaceUpdate = defineMessage({
   answer: 'workspace.sync_confirm',
   queues: ['workspace'],
   together: true,
-  leftOpen: (workspaceId, requestId) => leaveEditOpen(workspaceId, requestId && appliedName(requestId)),
   async handle({ workspace_id: workspaceId, request_id: requestId, updates: wanted }) {
     const changes = toChanges(wanted);
     if (Object.keys(changes).length === 0) {
@@ -20,7 +19,7 @@ export const workspaceUpdate = defineMessage({
       throw new AppError('INVALID_INPUT', 'The update names no field; put at least one into "updates".', { details });
     }
 
-    const applied = requestId && appliedName(requestId);
+    const applied = requestId && `workspace.update ${requestId}`;
     const { version, updated_at, told } = await applyEdit({ workspaceId, changes, applied });
     return {
       answer: toJson({ type: 'workspace.sync_confirm', workspace_id: workspaceId, version, updated_at }),
@@ -28,5 +27,3 @@ export const workspaceUpdate = defineMessage({
     };
   },
 });
-
-const appliedName = (requestId: string): string => `workspace.update ${requestId}`;
