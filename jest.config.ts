@@ -11,7 +11,8 @@ const config: Config = {
   globalTeardown: '<rootDir>/tests/helpers/global-teardown.ts',
   setupFiles: ['<rootDir>/tests/helpers/setup-env.ts'],
   testTimeout: 30_000,
-  maxWorkers: 2,
+  // Many tests wait for a clock, so that three share two cores well.
+  maxWorkers: 3,
   silent: true,
 };
 
