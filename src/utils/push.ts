@@ -11,26 +11,27 @@ export const sockets = new Set<WebSocket>();
 /** Tells every open socket, or every other one than `except`; never throws and never waits. */
 export function push(message: ServerMessage, except?: WebSocket): void {
   if (sockets.size === 0) return;
-  const text = toFrame(message);
-  for (const socket of sockets) if (socket !== except) sendText(socket, text);
+  const frame = toFrame(message);
+  for (const socket of sockets) if (socket !== except) sendFrame(socket, frame);
 }
 
 /** Tells one socket; one that does not read is ended when its unread data passes 4 MiB. */
 export function send(socket: WebSocket, message: ServerMessage): void {
-  sendText(socket, toFrame(message));
+  sendFrame(socket, toFrame(message));
 }
 
-function sendText(socket: WebSocket, text: string): void {
+function sendFrame(socket: WebSocket, frame: Buffer): void {
   if (socket.readyState !== WebSocket.OPEN) return;
-  socket.send(text);
+  socket.send(frame, { binary: false });
   if (socket.bufferedAmount <= maxUnreadBytes) return;
   logger.warn('socket ended: it does not read', { unread_bytes: socket.bufferedAmount });
   socket.terminate();
 }
 
-function toFrame(message: ServerMessage): string {
+function toFrame(message: ServerMessage): Buffer {
   const text = JSON.stringify(message);
   // Outside production every frame is held to the contract, so that every test is a contract test.
   if (!config.isProduction) serverMessages[message.type].parse(JSON.parse(text));
-  return text;
+  // Once for all sockets, where each would make its own of a text.
+  return Buffer.from(text);
 }

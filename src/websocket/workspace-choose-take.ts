@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { clientMessage, objectId } from '../contract';
-import { toJson } from '../db/mongodb';
 import { statusUpdate } from '../services/attempt-store';
 import { chooseTake } from '../services/generation';
 import { defineMessage } from '../utils/define';
@@ -18,7 +17,7 @@ export const workspaceChooseTake = defineMessage({
     const { version, updated_at } = stored;
     const told = statusUpdate(stored, true);
     return {
-      answer: toJson({ type: 'workspace.sync_confirm', workspace_id: workspaceId, version, updated_at }),
+      answer: { type: 'workspace.sync_confirm', workspace_id: workspaceId, version, updated_at },
       ...(isNew ? { all: told } : { again: told }),
     };
   },

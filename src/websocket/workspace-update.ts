@@ -1,6 +1,6 @@
 import { clientMessage, objectId, updates } from '../contract';
 import { applyEdit } from '../db/edit';
-import { toChanges, toJson } from '../db/mongodb';
+import { toChanges } from '../db/mongodb';
 import { defineMessage } from '../utils/define';
 import { AppError } from '../utils/errors';
 
@@ -22,7 +22,7 @@ export const workspaceUpdate = defineMessage({
     const applied = requestId && `workspace.update ${requestId}`;
     const { version, updated_at, told } = await applyEdit({ workspaceId, changes, applied });
     return {
-      answer: toJson({ type: 'workspace.sync_confirm', workspace_id: workspaceId, version, updated_at }),
+      answer: { type: 'workspace.sync_confirm', workspace_id: workspaceId, version, updated_at },
       ...(told && { others: { type: 'workspace.updated', workspace_id: workspaceId, version, changes: told } }),
     };
   },
