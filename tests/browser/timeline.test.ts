@@ -279,15 +279,19 @@ it('asks the assistant, applies its advice and takes it back', async () => {
 it('plays the film from clip to picture, and obeys the keys', async () => {
   const page = await visit();
   await addPictures(page, 2);
+  // The picture that landed first is chosen, which may be either.
+  await cards(page).first().getByRole('button').first().click();
   await generate(page);
   await button(page, 'Play film').click();
   await page.getByText('Shot 1 of 2').waitFor();
   await until(page, () => (document.querySelector<HTMLVideoElement>('.film video.is-shown')?.currentTime ?? 0) > 0.2);
   await page.keyboard.press('Space');
   expect(await page.locator('.film video.is-shown').evaluate((video: HTMLVideoElement) => video.paused)).toBe(true);
+  // Waited for from before it comes, as it stays for a few seconds only.
+  const picture = page.locator('.film img.is-shown').waitFor();
   await page.keyboard.press('Space');
+  await picture;
   await page.getByText('Shot 2 of 2').waitFor();
-  await page.locator('.film img.is-shown').waitFor();
   await page.keyboard.press('ArrowLeft');
   await page.getByText('Shot 1 of 2').waitFor();
   await page.keyboard.press('Escape');
