@@ -2,12 +2,13 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import WebSocket from 'ws';
+import { config } from '../src/config';
 import type { ServerMessage, ServerMessages, Workspace } from '../src/contract';
 
 // `npm run demo`: one picture becomes a clip, with what the browser would say and hear. Uses the server that runs, or starts one.
 
 const root = path.resolve(__dirname, '..');
-const runningUrl = process.env.SERVER_URL ?? 'http://127.0.0.1:3000';
+const runningUrl = process.env.SERVER_URL ?? `http://127.0.0.1:${config.SERVER_PORT}`;
 const question = 'slow push in, golden hour, 4 seconds';
 const barWidth = 30;
 
