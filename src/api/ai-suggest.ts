@@ -1,15 +1,7 @@
 import { Types } from 'mongoose';
 import { z } from 'zod';
 import { aiEntriesKept, aiEntry, objectId, requestId, suggestion, userMessage, type AiEntry } from '../contract';
-import {
-  findWorkspace,
-  toJson,
-  toSet,
-  toWire,
-  Workspace,
-  workspaceNotFound,
-  type StoredWorkspace,
-} from '../db/mongodb';
+import { findWorkspace, toJson, toSet, toWire, Workspace, workspaceNotFound } from '../db/mongodb';
 import { llmProvider, videoProvider } from '../services/providers';
 import { suggest } from '../services/suggestion';
 import { defineEndpoint } from '../utils/define';
@@ -39,32 +31,26 @@ export const aiSuggest = defineEndpoint({
     'PROVIDER_BAD_REPLY',
     'PROVIDER_TIMEOUT',
   ],
-  async handle({ body: { workspace_id: workspaceId, message, request_id: id }, signal }) {
-    const stored = await findWorkspace(workspaceId);
-    const earlier = id && stored.ai_collaboration.find((entry) => entry.request_id === id);
-    if (earlier)
-      return toAnswer(
-        workspaceId,
-        toWire(stored).ai_collaboration.find(({ _id }) => _id === String(earlier._id))!,
-      );
-    if (!id) return ask(stored, message, undefined, signal);
-
+  handle({ body: { workspace_id: workspaceId, message, request_id: id }, signal }) {
+    if (!id) return ask(workspaceId, message, undefined, signal);
     const key = `${workspaceId} ${id}`;
     // Goes on when its caller hangs up: another may wait for it, and the same request_id later gets it.
     const open = new AbortController().signal;
-    const answer = asking.get(key) ?? ask(stored, message, id, open).finally(() => asking.delete(key));
+    // Before anything is read, since whatever was read is old when the answer that was out has come.
+    const answer = asking.get(key) ?? ask(workspaceId, message, id, open).finally(() => asking.delete(key));
     asking.set(key, answer);
     return answer;
   },
 });
 
-async function ask(
-  stored: StoredWorkspace,
-  message: string,
-  id: string | undefined,
-  signal: AbortSignal,
-): Promise<Answer> {
-  const workspaceId = String(stored._id);
+async function ask(workspaceId: string, message: string, id: string | undefined, signal: AbortSignal): Promise<Answer> {
+  const stored = await findWorkspace(workspaceId);
+  const earlier = id && stored.ai_collaboration.find((entry) => entry.request_id === id);
+  if (earlier) {
+    const { request_id, ...entry } = earlier;
+    return toAnswer(workspaceId, toJson<AiEntry>(entry));
+  }
+
   const provider = llmProvider();
   const answer = await suggest({
     workspace: toWire(stored),

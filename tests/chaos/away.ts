@@ -45,7 +45,7 @@ export async function runAway(options: AwayOptions = {}): Promise<AwayResult> {
     const isHealthy = async () => (await server.get('/health')).status === 200;
     await until(isHealthy, healthWithinMs, '/health is 200 at the start');
 
-    const away = holdAway();
+    const away = await holdAway();
     const unhealthy = until(async () => !(await isHealthy()), healthWithinMs, '/health is 503');
     const startedAt = performance.now();
     for (let number = 1; performance.now() - startedAt < awayMs - answerWithinMs; number++) {
@@ -101,17 +101,21 @@ export async function runAway(options: AwayOptions = {}): Promise<AwayResult> {
     await mongod.stop();
   }
 
-  function holdAway(): { end: () => Promise<void> } {
+  /** Resolves when the database is away. */
+  async function holdAway(): Promise<{ end: () => Promise<void> }> {
+    if (how === 'freeze') {
+      await mongod.freeze();
+      return { end: () => mongod.thaw() };
+    }
     let isAway = true;
+    await mongod.kill();
     const holding = (async () => {
-      if (how === 'freeze') return mongod.freeze();
       while (isAway) await mongod.kill().then(() => delay(50));
     })();
     return {
-      end: async () => {
+      end: () => {
         isAway = false;
-        await holding;
-        if (how === 'freeze') await mongod.thaw();
+        return holding;
       },
     };
   }

@@ -5,9 +5,9 @@ import { startFaultyMongod, type FaultyMongod } from './faults';
 
 test('answers every message in time while the database is away, and goes on when it is back', async () => {
   const result = await runAway({ awayMs: 8000, print: () => undefined });
-  expect(result).toMatchObject({ ok: true, storedAfterwards: true, sameProcess: true });
-  expect(Object.keys(result.answers)).toEqual(['DATABASE_UNAVAILABLE']);
   expect(result.sent).toBeGreaterThan(5);
+  expect(result.answers).toEqual({ DATABASE_UNAVAILABLE: result.sent });
+  expect(result).toEqual(expect.objectContaining({ ok: true, storedAfterwards: true, sameProcess: true }));
 }, 60_000);
 
 describe('an edit whose fate is open', () => {

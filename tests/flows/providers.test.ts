@@ -10,7 +10,15 @@ import type { FormData, Video } from '../../src/contract';
 import type { Rule } from '../doubles/double';
 import type { StartedDouble } from '../doubles/start-double';
 import { canaryKeys, resetDoubles, startDoubles, stopDoubles, vendors, wire } from '../helpers/generating';
-import { click as clickAt, eventually, isFinal, load, newWorkspace, nextVideo } from '../helpers/generating';
+import {
+  click as clickAt,
+  eventually,
+  finalVideo,
+  isFinal,
+  load,
+  newWorkspace,
+  nextVideo,
+} from '../helpers/generating';
 import { settingsFor, toldOf, uploadPicture, type Doubles, type Vendor } from '../helpers/generating';
 import { freshDatabase, startServer, type Answer, type TestServer } from '../helpers/server';
 import { connect, type TestSocket } from '../helpers/socket';
@@ -635,9 +643,7 @@ test('a stop begins no paid request that it does not wait for, and the next star
   await kling.script([]);
   await restart({ PROVIDER_REQUEST_TIMEOUT_MS: '1000' });
   const claimed = (await Promise.all(ids.map(stored))).filter(({ video }) => video.status !== 'idle');
-  await eventually(async () =>
-    (await Promise.all(claimed.map(({ _id }) => stored(_id)))).every(({ video }) => isFinal(video)),
-  );
+  await Promise.all(claimed.map(({ _id }) => finalVideo(server, _id)));
   expect(await createsOf(kling)).toBe(claimed.length);
   await restart({ VIDEO_MAX_CONCURRENT: '2' });
 }, 60_000);
