@@ -41,8 +41,8 @@ test('no file names a machine or a registry', () => {
   for (const file of tracked) expect(read(file)).not.toMatch(/\/work\/|"resolved":|https?:\/\/registry/);
 });
 
-test('every test file that uses nock gives HTTP back, as the files after it in the same process would have its sockets', () => {
-  const files = filesOf('tests/services', /\.test\.ts$/).map((file) => `tests/services/${file}`);
+test('every file that uses nock gives HTTP back, as the files after it in the same process would have its sockets', () => {
+  const files = filesOf('tests/services', /\.(test|suite)\.ts$/).map((file) => `tests/services/${file}`);
   const users = files.filter((file) => read(file).includes("from 'nock'"));
   expect(users.length).toBeGreaterThan(5);
   expect(users.filter((file) => !/afterAll\(\(\) => (\{\s+)?nock\.restore\(\)/.test(read(file)))).toEqual([]);

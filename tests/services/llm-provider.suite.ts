@@ -40,6 +40,9 @@ export function loadProvider(name: string, variables: Record<string, string>): L
   return jest.requireActual<{ default: LlmProvider }>(`../../src/services/llm-${name}`).default;
 }
 
+// Nock takes HTTP when it is imported, so also from the files that import only a helper from here.
+afterAll(() => nock.restore());
+
 /** What a call was refused with. */
 export async function failureOf(call: Promise<unknown>) {
   const error = await call.then(
