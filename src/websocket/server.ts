@@ -33,8 +33,8 @@ export const messages: AnyMessage[] = [
 const maxFrameBytes = 256 * 1024;
 const maxSockets = 256;
 const maxUnanswered = 256;
-/** Of these, messages that change the order: they wait for each other whoever sends them, and nobody may fill that queue. */
-const maxUnansweredOfOrder = 2;
+/** Of these, messages that change the order: they wait for each other whoever sends them, so that one of each socket waits. */
+const maxUnansweredOfOrder = 1;
 /** So many messages of one socket are begun before the others have a turn. */
 const messagesPerTurn = 32;
 /** So far below the 5 s after which a client sends again that it never meets silence, on a busy machine either. */
