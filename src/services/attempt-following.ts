@@ -127,12 +127,14 @@ async function giveUpForNow(
 }
 
 export async function recheck(attempt: Followed): Promise<number | null> {
-  const acceptedAt = attempt.job.accepted_at?.getTime() ?? 0;
-  if (Date.now() - acceptedAt > recheckForMs) return end(attempt, null);
+  const isOld = Date.now() - (attempt.job.accepted_at?.getTime() ?? 0) > recheckForMs;
   const checked = await ask(attempt);
-  if (checked === null || checked === 'paused') return config.VIDEO_RECHECK_INTERVAL_MS;
-  if (checked.state === 'completed') return deliver(attempt, checked);
-  if (checked.state !== 'failed') return config.VIDEO_RECHECK_INTERVAL_MS;
+  // Its provider may not be asked now, so that it is not given up, however old it is.
+  if (checked === 'paused') return config.VIDEO_RECHECK_INTERVAL_MS;
+  if (checked?.state !== 'failed') {
+    const waitMs = checked?.state === 'completed' ? await deliver(attempt, checked) : config.VIDEO_RECHECK_INTERVAL_MS;
+    return isOld && waitMs !== null ? end(attempt, null) : waitMs;
+  }
   logger.warn('late video failed', { ...logged(attempt), code: checked.code, reason: checked.reason });
   return end(attempt, failure(checked.code, attempt.job.provider, checked.charged));
 }

@@ -3,7 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { trusted } from 'mongoose';
 import { config } from '../config';
 import { requestIdsKept, takesKept, type Video } from '../contract';
-import { notApplied, processId, toJson, toSet, Workspace, type Job, type StoredWorkspace } from '../db/mongodb';
+import {
+  notApplied,
+  processId,
+  remember,
+  toJson,
+  toSet,
+  Workspace,
+  type Job,
+  type StoredWorkspace,
+} from '../db/mongodb';
 import { toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { push } from '../utils/push';
@@ -92,6 +101,11 @@ export async function storeChoice(
     { ...set, $push: { ...$push, ...(isReplaced && { late: job }) } },
     { returnDocument: 'after' },
   ).lean<StoredWorkspace>();
+}
+
+/** Remembers a message that had nothing to change. */
+export async function rememberRequest(workspaceId: string, applied?: string): Promise<void> {
+  if (applied) await Workspace.updateOne({ _id: workspaceId, ...notApplied(applied) }, remember(applied));
 }
 
 export type Change = {
@@ -202,7 +216,11 @@ async function storeLateAcceptance(
   if (late.matchedCount > 0) return true;
   const unclear = await Workspace.updateOne(
     { _id: workspaceId, 'job.attempt_id': attemptId, 'job.task_id': null },
-    [{ $set: { late: { $concatArrays: ['$late', [{ $mergeObjects: ['$job', accepted] }]] }, job: null } }],
+    [
+      {
+        $set: { late: { $concatArrays: ['$late', [{ $mergeObjects: ['$job', { $literal: accepted }] }]] }, job: null },
+      },
+    ],
     { updatePipeline: true },
   );
   return unclear.matchedCount > 0;

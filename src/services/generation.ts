@@ -219,7 +219,11 @@ export async function chooseTake(
         'A video is being generated here; wait for it or cancel it, then choose a take.',
       );
     }
-    if (video.attempt_id === attemptId) return { stored: read, isNew: false };
+    if (video.attempt_id === attemptId) {
+      // Remembered too, so that this message sent again does not undo a later choice.
+      await store.rememberRequest(workspaceId, applied);
+      return { stored: read, isNew: false };
+    }
     const index = takes.findIndex((take) => take.attempt_id === attemptId);
     if (index < 0)
       throw new AppError('NOT_FOUND', 'This workspace has no take with this attempt_id; load the list again.');
@@ -259,7 +263,11 @@ async function takeJobs(): Promise<void> {
     const mine = await store.claimLeases();
     if (isStopping) return;
     const ids = new Set(mine.map(({ job }) => job.attempt_id));
-    for (const [id, { isLate, isSending }] of before) if (!ids.has(id) && !isLate && !isSending) forget(id);
+    for (const [id, attempt] of before) {
+      // One that has become late meanwhile is followed anew under its id.
+      const isSame = followed.get(id) === attempt;
+      if (isSame && !ids.has(id) && !attempt.isLate && !attempt.isSending) forget(id);
+    }
     // What was followed before and is not now has ended while the leases were being read.
     for (const attempt of mine) {
       const id = attempt.job.attempt_id;

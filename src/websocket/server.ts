@@ -33,8 +33,8 @@ export const messages: AnyMessage[] = [
 const maxFrameBytes = 256 * 1024;
 const maxSockets = 256;
 const maxUnanswered = 256;
-/** Of these, messages that change the order: they wait for each other whoever sends them, so that one of each socket waits. */
-const maxUnansweredOfOrder = 1;
+/** Of these, messages that change the order: they wait for each other whoever sends them, and nobody may fill that queue. */
+const maxUnansweredOfOrder = 4;
 /** So many messages of one socket are begun before the others have a turn. */
 const messagesPerTurn = 32;
 /** So far below the 5 s after which a client sends again that it never meets silence, on a busy machine either. */
@@ -220,10 +220,11 @@ function queue(client: Client, text: string): Promise<void> {
 }
 
 function queuesOf(message: AnyMessage | undefined, raw: Turn['raw'], workspaceId: string | undefined): string[] {
-  const given: unknown[] = Array.isArray(raw?.workspace_ids) ? raw.workspace_ids : [];
+  const isListing = message?.queues.includes('listed') && Array.isArray(raw?.workspace_ids);
+  const given: unknown[] = isListing ? (raw.workspace_ids as unknown[]) : [];
   const names = {
     workspace: workspaceId ? [workspaceId] : [],
-    listed: given.map((id) => validOr(objectId, id)).filter((id) => id !== undefined),
+    listed: given.filter((id): id is string => typeof id === 'string' && listedId.test(id)),
     order: [orderQueue],
   };
   return [...new Set((message?.queues ?? ['workspace']).flatMap((queue) => names[queue]))];
@@ -340,5 +341,6 @@ function toObject(text: string): Record<string, unknown> | null {
   }
 }
 
+const listedId = /^[0-9a-f]{24}$/;
 const validOr = (shape: typeof objectId, value: unknown): string | undefined => shape.safeParse(value).data;
 const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms).unref());

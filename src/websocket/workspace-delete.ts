@@ -21,8 +21,9 @@ export const workspaceDelete = defineMessage({
     if (deleted.matchedCount === 0) {
       // Remembered too, so that this message sent again does not delete what was brought back since.
       if (applied) await Workspace.updateOne({ _id: workspaceId, ...notApplied(applied) }, remember(applied));
-      if (!(await Workspace.exists({ _id: workspaceId }))) throw workspaceNotFound();
-      return { answer: message, again: message };
+      const stored = await Workspace.findOne({ _id: workspaceId }, { deleted_at: 1 }).lean();
+      if (!stored) throw workspaceNotFound();
+      return { answer: message, ...(stored.deleted_at && { again: message }) };
     }
 
     logger.info('workspace deleted', { workspace_id: workspaceId });

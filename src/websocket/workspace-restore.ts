@@ -29,6 +29,6 @@ export const workspaceRestore = defineMessage({
     const stored = await Workspace.findOne({ _id: workspaceId }).lean<StoredWorkspace>();
     if (!stored) throw workspaceNotFound();
     const message = { type: 'workspace.created', workspace: toWire(stored) } as const;
-    return { answer: message, again: message };
+    return { answer: message, ...(!stored.deleted_at && { again: message }) };
   },
 });

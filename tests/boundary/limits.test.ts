@@ -476,10 +476,10 @@ describe('a crowd', () => {
 
   test('that floods the order of the timeline leaves a bystander answered within 1 s', async () => {
     const bystander = (await tab.ask({ type: 'workspace.create' })).workspace._id as string;
-    const crowd = await Promise.all(Array.from({ length: 10 }, () => connect(server.wsUrl)));
-    let left = 10 * 60;
+    const crowd = await Promise.all(Array.from({ length: 3 }, () => connect(server.wsUrl)));
+    let left = 3 * 120;
     const created = crowd.flatMap((one) =>
-      Array.from({ length: 60 }, () => one.ask({ type: 'workspace.create' }).then(() => left--)),
+      Array.from({ length: 120 }, () => one.ask({ type: 'workspace.create' }).then(() => left--)),
     );
     let worstMs = 0;
     let answered = 0;
