@@ -389,6 +389,11 @@ export const remember = (applied: string | string[] = []) => {
   return names.length > 0 ? { $push: { applied: { $each: names, $slice: -requestIdsKept } } } : {};
 };
 
+/** Remembers a message that had nothing to change, so that the same one again does not undo what was done since. */
+export async function rememberUnchanged(workspaceId: string, applied: string | undefined): Promise<void> {
+  if (applied) await Workspace.updateOne({ _id: workspaceId, ...notApplied(applied) }, remember(applied));
+}
+
 /** Matches unless a message with this type and request_id, or one of them, was applied before. */
 export const notApplied = (applied: string | string[] = []) => {
   const names = [applied].flat();

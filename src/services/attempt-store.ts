@@ -3,16 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { trusted } from 'mongoose';
 import { config } from '../config';
 import { requestIdsKept, takesKept, type Video } from '../contract';
-import {
-  notApplied,
-  processId,
-  remember,
-  toJson,
-  toSet,
-  Workspace,
-  type Job,
-  type StoredWorkspace,
-} from '../db/mongodb';
+import { notApplied, processId, toJson, toSet, Workspace, type Job, type StoredWorkspace } from '../db/mongodb';
 import { toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { push } from '../utils/push';
@@ -101,11 +92,6 @@ export async function storeChoice(
     { ...set, $push: { ...$push, ...(isReplaced && { late: job }) } },
     { returnDocument: 'after' },
   ).lean<StoredWorkspace>();
-}
-
-/** Remembers a message that had nothing to change. */
-export async function rememberRequest(workspaceId: string, applied?: string): Promise<void> {
-  if (applied) await Workspace.updateOne({ _id: workspaceId, ...notApplied(applied) }, remember(applied));
 }
 
 export type Change = {

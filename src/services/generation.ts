@@ -3,7 +3,7 @@ import { access } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { idleVideo, type FormData, type Video } from '../contract';
-import { findWorkspace, processId, toJson } from '../db/mongodb';
+import { findWorkspace, processId, rememberUnchanged, toJson } from '../db/mongodb';
 import type { Job, StoredWorkspace } from '../db/mongodb';
 import type { VideoProvider } from '../utils/define';
 import { AppError } from '../utils/errors';
@@ -220,8 +220,7 @@ export async function chooseTake(
       );
     }
     if (video.attempt_id === attemptId) {
-      // Remembered too, so that this message sent again does not undo a later choice.
-      await store.rememberRequest(workspaceId, applied);
+      await rememberUnchanged(workspaceId, applied);
       return { stored: read, isNew: false };
     }
     const index = takes.findIndex((take) => take.attempt_id === attemptId);

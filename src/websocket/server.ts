@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { config } from '../config';
-import { objectId, requestId, requestIdsKept, type ServerMessage } from '../contract';
+import { objectId, objectIdPattern, requestId, requestIdsKept, type ServerMessage } from '../contract';
 import { leaveEditOpen } from '../db/edit';
 import { isDatabaseConnected } from '../db/mongodb';
 import { refusalOf } from '../utils/boundary';
@@ -224,7 +224,7 @@ function queuesOf(message: AnyMessage | undefined, raw: Turn['raw'], workspaceId
   const given: unknown[] = isListing ? (raw.workspace_ids as unknown[]) : [];
   const names = {
     workspace: workspaceId ? [workspaceId] : [],
-    listed: given.filter((id): id is string => typeof id === 'string' && listedId.test(id)),
+    listed: given.filter((id): id is string => typeof id === 'string' && objectIdPattern.test(id)),
     order: [orderQueue],
   };
   return [...new Set((message?.queues ?? ['workspace']).flatMap((queue) => names[queue]))];
@@ -341,6 +341,5 @@ function toObject(text: string): Record<string, unknown> | null {
   }
 }
 
-const listedId = /^[0-9a-f]{24}$/;
 const validOr = (shape: typeof objectId, value: unknown): string | undefined => shape.safeParse(value).data;
 const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms).unref());

@@ -1,5 +1,5 @@
 import { clientMessage, objectId } from '../contract';
-import { notApplied, remember, Workspace, workspaceNotFound } from '../db/mongodb';
+import { notApplied, remember, rememberUnchanged, Workspace, workspaceNotFound } from '../db/mongodb';
 import { dropUnsentJob } from '../services/attempt-sending';
 import { defineMessage } from '../utils/define';
 import { logger } from '../utils/logger';
@@ -19,8 +19,7 @@ export const workspaceDelete = defineMessage({
       { $set: { deleted_at: new Date() }, ...remember(applied) },
     );
     if (deleted.matchedCount === 0) {
-      // Remembered too, so that this message sent again does not delete what was brought back since.
-      if (applied) await Workspace.updateOne({ _id: workspaceId, ...notApplied(applied) }, remember(applied));
+      await rememberUnchanged(workspaceId, applied);
       const stored = await Workspace.findOne({ _id: workspaceId }, { deleted_at: 1 }).lean();
       if (!stored) throw workspaceNotFound();
       return { answer: message, ...(stored.deleted_at && { again: message }) };

@@ -1,6 +1,14 @@
 import { trusted } from 'mongoose';
 import { clientMessage, objectId } from '../contract';
-import { notApplied, remember, toWire, Workspace, workspaceNotFound, type StoredWorkspace } from '../db/mongodb';
+import {
+  notApplied,
+  remember,
+  rememberUnchanged,
+  toWire,
+  Workspace,
+  workspaceNotFound,
+  type StoredWorkspace,
+} from '../db/mongodb';
 import { defineMessage } from '../utils/define';
 import { logger } from '../utils/logger';
 
@@ -24,8 +32,7 @@ export const workspaceRestore = defineMessage({
       return { answer: message, others: message };
     }
 
-    // Remembered too, so that this message sent again does not bring back what was deleted since.
-    await Workspace.updateOne({ _id: workspaceId, ...notApplied(applied) }, remember(applied));
+    await rememberUnchanged(workspaceId, applied);
     const stored = await Workspace.findOne({ _id: workspaceId }).lean<StoredWorkspace>();
     if (!stored) throw workspaceNotFound();
     const message = { type: 'workspace.created', workspace: toWire(stored) } as const;
