@@ -2,8 +2,9 @@ import importX from 'eslint-plugin-import-x';
 import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescript';
 import tseslint from 'typescript-eslint';
 
-// contract, config -> utils -> db -> services -> api | websocket -> server: an arrow may skip a step, never turn back.
-const layers = ['utils', 'db', 'services', ['api', 'websocket']];
+// contract, config -> utils -> db -> media, prompts -> services -> generation -> api | websocket -> server.
+// An arrow may skip a step, never turn back.
+const layers = ['utils', 'db', 'media', 'prompts', 'services', 'generation', ['api', 'websocket']];
 const zones = layers.flatMap((layer, index) =>
   [layer].flat().map((name) => {
     const later = [
@@ -15,7 +16,7 @@ const zones = layers.flatMap((layer, index) =>
     return {
       target: `./src/${name}`,
       from: later.map((folder) => `./src/${folder}`),
-      message: 'An import goes from the later to the earlier: utils, db, services, api and websocket, server.',
+      message: 'Imports go from the later to the earlier: utils, db, media, prompts, services, generation, api and websocket, server.',
     };
   }),
 );

@@ -112,7 +112,7 @@ async function load(database, entry, name, { documents, indexes }, ejson) {
  * again: it becomes SUBMIT_UNKNOWN, and the next click has to say that a second charge is accepted.
  */
 async function settleUnsent(workspaces) {
-  const { videoErrorOf } = require('../dist/services/outcomes.js');
+  const { videoErrorOf } = require('../dist/services/provider-errors.js');
   const unsent = { 'job.state': { $in: ['waiting', 'sent'] }, 'job.provider': { $ne: 'local' } };
   const found = await workspaces.find(unsent, { projection: { 'job.provider': 1 } }).toArray();
   for (const { _id, job } of found) {

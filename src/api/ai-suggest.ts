@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { aiEntriesKept, aiEntry, objectId, requestId, suggestion, userMessage, type AiEntry } from '../contract';
 import { findWorkspace, toJson, toSet, toWire, Workspace, workspaceNotFound } from '../db/mongodb';
 import { llmProvider, videoProvider } from '../services/providers';
-import { suggest } from '../services/suggestion';
+import { suggest } from '../prompts/suggestion';
 import { defineEndpoint } from '../utils/define';
 import { logger } from '../utils/logger';
 import { push } from '../utils/push';

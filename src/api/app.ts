@@ -13,6 +13,8 @@ import { logger } from '../utils/logger';
 
 const maxBodyBytes = 256 * 1024;
 const yearMs = 365 * 24 * 3600 * 1000;
+/** Where a provider names no time: the limits of this field count per minute. */
+const rateLimitMs = 60_000;
 const uploadedFile = /^\/(images|videos)\/[A-Za-z0-9_-]+\.(png|jpg|jpeg|webp|mp4)$/;
 
 const readJson = express.json({ limit: maxBodyBytes, strict: false, type: () => true });
@@ -169,7 +171,8 @@ function writeError(thrown: unknown, request: Request, response: Response, next:
   if (error.code === 'INTERNAL') logger.error('request failed', { method, path: address, error: thrown });
   else logger.debug('request refused', { method, path: address, code: error.code, reason: error.message });
   const isBadRange = (thrown as { status?: number }).status === 416;
-  if (error.retryAfterMs !== undefined) response.set('Retry-After', String(Math.ceil(error.retryAfterMs / 1000)));
+  const retryAfterMs = error.retryAfterMs ?? (error.code === 'PROVIDER_RATE_LIMITED' ? rateLimitMs : undefined);
+  if (retryAfterMs !== undefined) response.set('Retry-After', String(Math.ceil(retryAfterMs / 1000)));
   response.set(error.headers ?? {}).status(isBadRange ? 416 : errorCodes[error.code]);
   response.type('json').send(JSON.stringify({ error: error.body }));
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { objectId, video } from '../contract';
-import { cancelVideo } from '../services/generation';
+import { cancelVideo } from '../generation/worker';
 import { defineEndpoint } from '../utils/define';
 
 /** Ends the running generation of a workspace. */

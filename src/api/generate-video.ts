@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import { z } from 'zod';
 import { objectId, requestId, video } from '../contract';
-import { requestVideo } from '../services/generation';
+import { requestVideo } from '../generation/worker';
 import { defineEndpoint } from '../utils/define';
 import { AppError } from '../utils/errors';
 import { parseInput } from '../utils/parse';

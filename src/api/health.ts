@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { z } from 'zod';
 import { config } from '../config';
 import { pingDatabase, Workspace } from '../db/mongodb';
-import { providerWarnings } from '../services/attempt-following';
+import { providerWarnings } from '../generation/poll';
 import { defineEndpoint, Reply } from '../utils/define';
 import { isLogging } from '../utils/logger';
 

@@ -3,7 +3,7 @@ import multer from 'multer';
 import { z } from 'zod';
 import { config } from '../config';
 import { imagePath, imageUrl } from '../contract';
-import { storeImage } from '../services/media';
+import { storeImage } from '../media/images';
 import { defineEndpoint } from '../utils/define';
 import { AppError } from '../utils/errors';
 import { createLimit } from '../utils/queue';

@@ -41,6 +41,10 @@ export type Job = {
   lease: { owner: string; until: Date; epoch: number };
 };
 
+export const runningStates: Job['state'][] = ['sent', 'following', 'fetching'];
+/** The states of a job that this or another process still brings forward. */
+export const followedStates: Job['state'][] = ['waiting', ...runningStates, 'overdue', 'undelivered'];
+
 /** A workspace as it is stored: the public fields, and what only the server knows. */
 export type StoredWorkspace = Omit<WireWorkspace, '_id' | 'ai_collaboration'> & {
   _id: Types.ObjectId;

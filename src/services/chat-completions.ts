@@ -1,21 +1,22 @@
 // What servers of the OpenAI shape share, the vendor's or one at home:
 // POST {base}/chat/completions {model, messages, response_format, ...fields} ->
-// {model, choices: [{message: {content, refusal}, finish_reason}]}, or an error body that provider-fault.ts reads.
+// {model, choices: [{message: {content, refusal}, finish_reason}]}, or an error body that provider-errors.ts reads.
 
 import { z } from 'zod';
-import type { LlmReply, LlmRequest } from '../utils/define';
+import type { LlmReply, LlmRequest } from '../prompts/suggestion';
 import { AppError } from '../utils/errors';
 import { sendRequest } from '../utils/http';
 import { parseReply } from '../utils/parse';
-import { readFault, toFaultError, type Fault, type Service, type Verdict } from './provider-fault';
+import { faultError, readFault, type ApiFault, type Classification, type Service } from './provider-errors';
 
 /** One server and what is particular to it. */
-export type ChatServer = Service & {
+export type ChatServer = Required<Omit<Service, 'key'>> & {
+  key?: string;
   baseUrl: string;
   /** Fields beside model, messages and response_format. */
   fields: Record<string, unknown>;
   /** What the server's own error codes mean; undefined leaves it to the HTTP status. */
-  judge: (fault: Fault) => Verdict | undefined;
+  classify: (fault: ApiFault) => Classification | undefined;
 };
 
 type Level = 'json_schema' | 'json_object' | 'plain';
@@ -55,12 +56,12 @@ export async function chat(server: ChatServer, request: LlmRequest, signal: Abor
       plans.set(planKey, plan);
       return readChat(server, reply.json);
     }
-    const fault = readFault(reply, key);
-    const verdict = server.judge(fault);
-    const simpler = verdict ? null : simplify(plan, fault, changed);
+    const fault = readFault(reply, server);
+    const classified = server.classify(fault);
+    const simpler = classified ? null : simplify(plan, fault, changed);
     if (!simpler) {
       const milliseconds = Number(reply.headers['retry-after-ms'] || NaN);
-      throw toFaultError(server, fault, verdict, milliseconds >= 0 ? milliseconds : reply.retryAfterMs);
+      throw faultError(server, fault, classified, milliseconds >= 0 ? milliseconds : reply.retryAfterMs);
     }
     plan = simpler;
   }
@@ -97,7 +98,7 @@ function toFormat({ schema }: LlmRequest, level: Level) {
 const capNames = ['max_tokens', 'max_completion_tokens'];
 
 // One step down: another reply format, or the named parameter renamed or left out, each parameter once.
-function simplify({ level, fields }: Plan, { status, param, text }: Fault, changed: Set<string>): Plan | null {
+function simplify({ level, fields }: Plan, { status, param, text }: ApiFault, changed: Set<string>): Plan | null {
   if (status !== 400 && status !== 422) return null;
   const complaint = `${param} ${text}`;
   if (level !== 'plain' && /response_format|json_schema|json mode|structured output/i.test(complaint)) {
@@ -119,11 +120,11 @@ function readChat({ label, model, modelVariable }: ChatServer, json: unknown): L
   const reply = parseReply(replyShape, json, label);
   const { message, finish_reason: finish } = reply.choices[0]!;
   if (message.refusal || finish === 'content_filter') {
-    throw new AppError('CONTENT_REFUSED', `${label} did not want to answer this; word it differently and try again.`);
+    throw new AppError('CONTENT_REFUSED', `${label} declined to answer; rephrase the question and try again.`);
   }
   const text = message.content ?? '';
   if (!text.trim() && finish === 'length') {
-    const sentence = `${label} used up its whole answer on thinking; try again or set ${modelVariable} to another model.`;
+    const sentence = `${label} spent its token limit on reasoning; try again or set ${modelVariable} to another model.`;
     throw new AppError('PROVIDER_BAD_REPLY', sentence);
   }
   return { text, model: reply.model ?? model };

@@ -5,11 +5,12 @@
 
 import { z } from 'zod';
 import { apiKey, baseUrl, readSettings } from '../config';
-import { defineLlmProvider, type LlmReply, type LlmRequest } from '../utils/define';
+import type { LlmReply, LlmRequest } from '../prompts/suggestion';
+import { defineLlmProvider } from './provider';
 import { AppError } from '../utils/errors';
 import { sendRequest } from '../utils/http';
 import { parseReply } from '../utils/parse';
-import { readFault, toFaultError, type Fault, type Service, type Verdict } from './provider-fault';
+import { faultError, readFault, type ApiFault, type Classification } from './provider-errors';
 
 const maxReplyTokens = 8192;
 
@@ -25,7 +26,7 @@ const { values, ...settings } = readSettings(
   }),
 );
 
-const service: Service = {
+const service = {
   label: 'Claude',
   key: values.ANTHROPIC_API_KEY,
   keyVariable: 'ANTHROPIC_API_KEY',
@@ -65,10 +66,10 @@ export default defineLlmProvider({
         knows = plan;
         return readMessage(reply.json);
       }
-      const fault = readFault(reply, service.key);
-      const verdict = judge(fault);
-      const simpler = verdict ? null : simplify(plan, fault);
-      if (!simpler) throw toFaultError(service, fault, verdict, reply.retryAfterMs);
+      const fault = readFault(reply, service);
+      const classified = classify(fault);
+      const simpler = classified ? null : simplify(plan, fault);
+      if (!simpler) throw faultError(service, fault, classified, reply.retryAfterMs);
       plan = simpler;
     }
   },
@@ -99,7 +100,7 @@ function toBody({ system, history, question, imageJpeg, schema }: LlmRequest, { 
 }
 
 // One repeat for each thing that a 400 names: the reply format, the effort, or the object around both.
-function simplify({ format, effort }: typeof knows, { status, text }: Fault) {
+function simplify({ format, effort }: typeof knows, { status, text }: ApiFault) {
   if (status !== 400) return null;
   const namesFormat = /output_config\.format|output_format|json_schema|structured output|schema/i.test(text);
   const namesEffort = /\beffort\b/i.test(text);
@@ -108,9 +109,9 @@ function simplify({ format, effort }: typeof knows, { status, text }: Fault) {
   return next.format === format && next.effort === effort ? null : next;
 }
 
-function judge({ status, words, text }: Fault): Verdict | undefined {
+function classify({ status, codes, text }: ApiFault): Classification | undefined {
   const overLimit = /^(enforced|contract)_spend_limit_reached$/;
-  const isUnpaid = words.includes('billing_error') || words.some((word) => overLimit.test(word));
+  const isUnpaid = codes.includes('billing_error') || codes.some((code) => overLimit.test(code));
   if (isUnpaid || (status === 400 && /spend limit|credit balance|usage limit/i.test(text))) {
     return ['PROVIDER_QUOTA', 'The Claude account has no credit left or met its spend limit; raise it at the vendor.'];
   }
@@ -124,12 +125,12 @@ function judge({ status, words, text }: Fault): Verdict | undefined {
 function readMessage(json: unknown): LlmReply {
   const { content, model, stop_reason: stop } = parseReply(replyShape, json, service.label);
   if (stop === 'refusal') {
-    throw new AppError('CONTENT_REFUSED', 'Claude did not want to answer this; word it differently and try again.');
+    throw new AppError('CONTENT_REFUSED', 'Claude declined to answer; rephrase the question and try again.');
   }
   // Blocks of thinking may come first, so the text is looked for by its type.
   const text = content.map((block) => (block.type === 'text' ? (block.text ?? '') : '')).join('');
   if (!text.trim() && (stop === 'max_tokens' || stop === 'model_context_window_exceeded')) {
-    const sentence = 'Claude used up its whole answer on thinking; try again or set ANTHROPIC_MODEL to another model.';
+    const sentence = 'Claude spent its token limit on reasoning; try again or set ANTHROPIC_MODEL to another model.';
     throw new AppError('PROVIDER_BAD_REPLY', sentence);
   }
   return { text, model: model ?? service.model };

@@ -4,8 +4,9 @@
 import { z } from 'zod';
 import { aspectRatios, type AspectRatio, type FormData } from '../contract';
 import { readSettings } from '../config';
-import { defineLlmProvider, type LlmRequest } from '../utils/define';
-import { findWords, wordOf, type WordKind } from './vocabulary';
+import type { LlmRequest } from '../prompts/suggestion';
+import { defineLlmProvider } from './provider';
+import { findWords, wordOf, type WordKind } from '../prompts/vocabulary';
 
 type Language = 'zh' | 'en';
 type Patch = Partial<FormData>;

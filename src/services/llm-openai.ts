@@ -5,9 +5,9 @@
 
 import { z } from 'zod';
 import { apiKey, baseUrl, readSettings } from '../config';
-import { defineLlmProvider } from '../utils/define';
+import { defineLlmProvider } from './provider';
 import { chat, type ChatServer } from './chat-completions';
-import type { Fault, Verdict } from './provider-fault';
+import type { ApiFault, Classification } from './provider-errors';
 
 const maxReplyTokens = 4096;
 
@@ -31,7 +31,7 @@ const server: ChatServer = {
   fields: isVendor
     ? { max_completion_tokens: maxReplyTokens, reasoning_effort: 'none', store: false }
     : { max_tokens: maxReplyTokens },
-  judge,
+  classify,
 };
 
 /** OpenAI and every server of its shape (O-SDK, L-OLL, L-VLLM, L-LMS); the key is only demanded for the vendor's hosts. */
@@ -43,15 +43,14 @@ export default defineLlmProvider({
 });
 
 // O-ERR: a 429 without credit never goes away by waiting.
-function judge({ status, words }: Fault): Verdict | undefined {
-  if (words.some((word) => word === 'insufficient_quota' || word === 'credit_balance_exhausted')) {
-    return ['PROVIDER_QUOTA', `${server.label} has no credit left for this account; top it up at the vendor.`];
+function classify({ status, codes }: ApiFault): Classification | undefined {
+  if (codes.some((code) => code === 'insufficient_quota' || code === 'credit_balance_exhausted')) {
+    return ['PROVIDER_QUOTA'];
   }
-  if (words.some((word) => word === 'content_policy_violation' || word === 'content_filter')) {
-    const sentence = `${server.label} refused the picture or the words; change them and try again.`;
-    return ['CONTENT_REFUSED', sentence];
+  if (codes.some((code) => code === 'content_policy_violation' || code === 'content_filter')) {
+    return ['CONTENT_REFUSED'];
   }
-  if (words.includes('context_length_exceeded') || status === 413) {
+  if (codes.includes('context_length_exceeded') || status === 413) {
     const sentence = `The question with its picture and history is too long for ${server.model}; set OPENAI_MODEL to another.`;
     return ['PROVIDER_FAILED', sentence];
   }

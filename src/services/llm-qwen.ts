@@ -4,9 +4,9 @@
 
 import { z } from 'zod';
 import { apiKey, baseUrl, readSettings } from '../config';
-import { defineLlmProvider } from '../utils/define';
+import { defineLlmProvider } from './provider';
 import { chat, type ChatServer } from './chat-completions';
-import type { Fault, Verdict } from './provider-fault';
+import type { ApiFault, Classification } from './provider-errors';
 
 const { values, ...settings } = readSettings(
   z.object({
@@ -24,7 +24,7 @@ const server: ChatServer = {
   model: values.QWEN_MODEL,
   modelVariable: 'QWEN_MODEL',
   fields: { enable_thinking: false },
-  judge,
+  classify,
 };
 
 /** Alibaba's Qwen (Q-BASE, Q-COMPAT). */
@@ -36,8 +36,8 @@ export default defineLlmProvider({
 });
 
 // Q-ERR, Q-429: `insufficient_quota` with 429 is a throttle per minute here, so it is left to the status.
-function judge({ status, words }: Fault): Verdict | undefined {
-  const says = (...codes: string[]) => words.some((word) => codes.includes(word));
+function classify({ status, codes }: ApiFault): Classification | undefined {
+  const says = (...words: string[]) => codes.some((code) => words.includes(code));
   if (status === 401 || says('invalid_api_key', 'InvalidApiKey')) {
     const sentence =
       'Qwen refused the API key; a key works in one region only, so check that DASHSCOPE_BASE_URL is the host of the ' +
@@ -47,12 +47,8 @@ function judge({ status, words }: Fault): Verdict | undefined {
   if (says('Arrearage', 'AllocationQuota.FreeTierOnly')) {
     return ['PROVIDER_QUOTA', 'The Qwen account has an unpaid bill or no free quota left; settle it at the vendor.'];
   }
-  if (says('data_inspection_failed', 'DataInspectionFailed')) {
-    return ['CONTENT_REFUSED', 'Qwen refused the picture or the words; change them and try again.'];
-  }
-  if (says('model_not_found', 'model_not_supported', 'ModelNotFound')) {
-    return ['PROVIDER_NOT_CONFIGURED', `Qwen does not serve the model "${server.model}"; check QWEN_MODEL in .env.`];
-  }
-  if (says('RequestTimeOut')) return ['PROVIDER_TIMEOUT', 'Qwen did not answer in time; try again later.'];
+  if (says('data_inspection_failed', 'DataInspectionFailed')) return ['CONTENT_REFUSED'];
+  if (says('model_not_found', 'model_not_supported', 'ModelNotFound')) return ['PROVIDER_NOT_CONFIGURED'];
+  if (says('RequestTimeOut')) return ['PROVIDER_TIMEOUT'];
   return undefined;
 }

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { config, type Problem } from '../config';
-import type { LlmProvider, VideoProvider } from '../utils/define';
+import type { LlmProvider, VideoProvider } from './provider';
 import { AppError } from '../utils/errors';
 
 type Provider = VideoProvider | LlmProvider;

@@ -8,12 +8,12 @@
 import { z } from 'zod';
 import { apiKey, baseUrl, readSettings } from '../config';
 import { aspectRatios, type ErrorCode } from '../contract';
-import { defineVideoProvider, type Checked, type Submitted } from '../utils/define';
+import { defineVideoProvider, type Checked, type Submitted } from './provider';
 import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';
 import { parseReply } from '../utils/parse';
-import { composePrompt } from './compose-prompt';
-import { prepareJpeg } from './media';
-import { foreignTask, isSuccess, replyError, vendorText, warnOfStatus, type VideoService } from './provider-reply';
+import { composePrompt } from '../prompts/compose-prompt';
+import { prepareJpeg } from '../media/images';
+import { foreignTask, isSuccess, redact, replyError, statusCodes, warnOfStatus, type Service } from './provider-errors';
 
 const { values, ...settings } = readSettings(
   z.object({
@@ -26,7 +26,7 @@ const { values, ...settings } = readSettings(
   }),
 );
 
-const service: VideoService = { label: 'Kling', key: values.KLING_API_KEY, keyVariable: 'KLING_API_KEY' };
+const service: Service = { label: 'Kling', key: values.KLING_API_KEY, keyVariable: 'KLING_API_KEY' };
 
 // Well under the 10 MB that every description of the API allows, as base64 too (K1, K2).
 const maxImageBytes = 7_000_000;
@@ -168,26 +168,14 @@ const codes: Record<number, ErrorCode | null> = {
   5002: null,
 };
 
-const statuses: Record<number, ErrorCode> = {
-  400: 'INVALID_INPUT',
-  401: 'PROVIDER_AUTH',
-  402: 'PROVIDER_QUOTA',
-  403: 'PROVIDER_AUTH',
-  404: 'PROVIDER_NOT_CONFIGURED',
-  405: 'PROVIDER_NOT_CONFIGURED',
-  413: 'INVALID_INPUT',
-  422: 'INVALID_INPUT',
-  429: 'PROVIDER_RATE_LIMITED',
-};
-
 function faultOf(reply: HttpReply): ErrorCode | null | undefined {
   const code = codeOf(reply);
   const byCode = code === null ? undefined : codes[code];
-  return byCode === undefined ? statuses[reply.status] : byCode;
+  return byCode === undefined ? statusCodes[reply.status] : byCode;
 }
 
 function readRefusal(reply: HttpReply): Submitted {
-  const reason = vendorText(reply.text, service);
+  const reason = redact(reply.text, service);
   const code = faultOf(reply);
   if (!code) throw replyError(service, reply);
   if (code !== 'PROVIDER_RATE_LIMITED' && code !== 'PROVIDER_FAILED') return { state: 'refused', code, reason };
@@ -206,7 +194,7 @@ function readTask({ status, message, outputs }: Task): Checked {
     // Moderation can come late, and then shows in the text alone; what a failed task costs is not documented (K1).
     const isModeration = /risk control|sensitive|content (safety|policy)/i.test(message ?? '');
     const code = isModeration ? 'CONTENT_REFUSED' : 'TASK_FAILED';
-    return { state: 'failed', code, reason: vendorText(message || 'no message', service), charged: 'maybe' };
+    return { state: 'failed', code, reason: redact(message || 'no message', service), charged: 'maybe' };
   }
   warnOfStatus(service, status);
   return { state: 'running' };

@@ -14,11 +14,12 @@ import sharp from 'sharp';
 import { z } from 'zod';
 import { config, readSettings } from '../config';
 import { aspectRatios } from '../contract';
-import { defineVideoProvider, type VideoJob } from '../utils/define';
+import { defineVideoProvider, type VideoJob } from './provider';
 import { logger } from '../utils/logger';
 import { parseReply } from '../utils/parse';
 import { filterGraph, framesPerSecond, renderRequest, stillSize, type RenderRequest } from './animatic';
-import { ffmpegPath, imageInput } from './media';
+import { ffmpegPath } from '../media/ffmpeg';
+import { imageInput } from '../media/images';
 
 const folderLifetimeMs = 24 * 3600 * 1000;
 const complaintLength = 2000;

@@ -8,12 +8,12 @@
 import { z } from 'zod';
 import { apiKey, baseUrl, config, isLoopback, readSettings } from '../config';
 import { aspectRatios, type ErrorCode, type VideoError } from '../contract';
-import { defineVideoProvider, type Checked, type Submitted } from '../utils/define';
+import { defineVideoProvider, type Checked, type Submitted } from './provider';
 import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';
 import { parseReply } from '../utils/parse';
-import { composePrompt } from './compose-prompt';
-import { prepareJpeg } from './media';
-import { foreignTask, isSuccess, replyError, vendorText, warnOfStatus, type VideoService } from './provider-reply';
+import { composePrompt } from '../prompts/compose-prompt';
+import { prepareJpeg } from '../media/images';
+import { foreignTask, isSuccess, redact, replyError, statusCodes, warnOfStatus, type Service } from './provider-errors';
 
 const { values, ...settings } = readSettings(
   z.object({
@@ -26,7 +26,7 @@ const { values, ...settings } = readSettings(
   }),
 );
 
-const service: VideoService = { label: 'Pika', key: values.PIKA_API_KEY, keyVariable: 'PIKA_API_KEY' };
+const service: Service = { label: 'Pika', key: values.PIKA_API_KEY, keyVariable: 'PIKA_API_KEY' };
 
 // The vendor names no limit; this one is ours.
 const promptMax = 2500;
@@ -164,19 +164,7 @@ const codes = new Map<string, ErrorCode>([
 ]);
 
 // For answers without a code.
-const statuses: Record<number, ErrorCode> = {
-  400: 'INVALID_INPUT',
-  401: 'PROVIDER_AUTH',
-  402: 'PROVIDER_QUOTA',
-  403: 'PROVIDER_AUTH',
-  404: 'PROVIDER_NOT_CONFIGURED',
-  405: 'PROVIDER_NOT_CONFIGURED',
-  413: 'INVALID_INPUT',
-  415: 'INVALID_INPUT',
-  422: 'INVALID_INPUT',
-  429: 'PROVIDER_RATE_LIMITED',
-  503: 'PROVIDER_FAILED',
-};
+const statuses: Record<number, ErrorCode> = { ...statusCodes, 503: 'PROVIDER_FAILED' };
 
 const refusalOf = ({ json }: HttpReply) => parseReply(refusalShape.catch(null), json, service.label);
 
@@ -184,7 +172,7 @@ function readRefusal(reply: HttpReply): Submitted {
   const { status, retryAfterMs } = reply;
   // Another body stands under our key, so nobody knows what became of ours.
   if (status === 409) throw replyError(service, reply);
-  const reason = vendorText(reply.text, service);
+  const reason = redact(reply.text, service);
   const refusal = refusalOf(reply);
   const code = faultOf(reply);
   if (code === 'PROVIDER_RATE_LIMITED' || (code === 'PROVIDER_FAILED' && refusal)) {
@@ -206,7 +194,7 @@ async function readJob(job: Job, signal: AbortSignal): Promise<Checked> {
   if (status === 'failed') {
     const known = codes.get(error?.code ?? '');
     const code = known && known !== 'PROVIDER_FAILED' ? known : 'TASK_FAILED';
-    const reason = vendorText(`${error?.code ?? 'no code'}: ${error?.message ?? ''}`, service);
+    const reason = redact(`${error?.code ?? 'no code'}: ${error?.message ?? ''}`, service);
     return { state: 'failed', code, reason, charged: chargeOf(job) };
   }
   warnOfStatus(service, status);

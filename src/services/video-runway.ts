@@ -8,12 +8,12 @@
 import { z } from 'zod';
 import { apiKey, baseUrl, readSettings } from '../config';
 import type { AspectRatio, ErrorCode, VideoError } from '../contract';
-import { defineVideoProvider, type Checked, type Submitted } from '../utils/define';
+import { defineVideoProvider, type Checked, type Submitted } from './provider';
 import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';
 import { parseReply } from '../utils/parse';
-import { composePrompt } from './compose-prompt';
-import { prepareJpeg } from './media';
-import { foreignTask, isSuccess, replyError, vendorText, warnOfStatus, type VideoService } from './provider-reply';
+import { composePrompt } from '../prompts/compose-prompt';
+import { prepareJpeg } from '../media/images';
+import { foreignTask, isSuccess, redact, replyError, statusCodes, warnOfStatus, type Service } from './provider-errors';
 
 const { values, ...settings } = readSettings(
   z.object({
@@ -27,7 +27,7 @@ const { values, ...settings } = readSettings(
   }),
 );
 
-const service: VideoService = { label: 'Runway', key: values.RUNWAY_API_KEY, keyVariable: 'RUNWAY_API_KEY' };
+const service: Service = { label: 'Runway', key: values.RUNWAY_API_KEY, keyVariable: 'RUNWAY_API_KEY' };
 
 const promptMax = 1000;
 // A data URI must stay below 5 MiB as text, and base64 makes four bytes of three (R3).
@@ -136,29 +136,17 @@ const faults: Record<number, ErrorCode> = {
   429: 'PROVIDER_RATE_LIMITED',
 };
 
-// The answers to a create that are final; any other leaves open whether the task was made (R6, R7).
-const refusals: Record<number, ErrorCode> = {
-  400: 'INVALID_INPUT',
-  401: 'PROVIDER_AUTH',
-  402: 'PROVIDER_QUOTA',
-  403: 'PROVIDER_AUTH',
-  404: 'PROVIDER_NOT_CONFIGURED',
-  405: 'PROVIDER_NOT_CONFIGURED',
-  413: 'INVALID_INPUT',
-  415: 'INVALID_INPUT',
-  422: 'INVALID_INPUT',
-};
-
 function readRefusal(reply: HttpReply): Submitted {
   const { status, retryAfterMs } = reply;
-  const reason = vendorText(reply.text, service);
+  const reason = redact(reply.text, service);
   const { error, failureCode } = parseReply(errorShape, reply.json, service.label);
   if (status === 429) return { state: 'not_accepted', code: 'PROVIDER_RATE_LIMITED', reason, retryAfterMs };
   // Without a refusal of its own the 503 is that of a proxy, which knows nothing about the task.
   if (status === 503 && error) return { state: 'not_accepted', code: 'PROVIDER_FAILED', reason, retryAfterMs };
   if (status === 400 && /\bcredits?\b/i.test(error)) return { state: 'refused', code: 'PROVIDER_QUOTA', reason };
   if (status < 500 && isModeration(failureCode)) return { state: 'refused', code: 'CONTENT_REFUSED', reason };
-  const code = refusals[status];
+  // Any status of another kind leaves open whether the task was made (R6, R7).
+  const code = statusCodes[status];
   if (!code) throw replyError(service, reply);
   return { state: 'refused', code, reason };
 }
@@ -173,7 +161,7 @@ function readTask(task: Task): Checked {
     return { state: 'failed', code: 'CANCELLED', reason: status, charged: chargeOf(task) };
   }
   if (status === 'FAILED') {
-    const reason = vendorText(`${failureCode ?? 'no code'}: ${failure ?? ''}`, service);
+    const reason = redact(`${failureCode ?? 'no code'}: ${failure ?? ''}`, service);
     return { state: 'failed', code: failureCodeOf(failureCode ?? ''), reason, charged: chargeOf(task) };
   }
   warnOfStatus(service, status);

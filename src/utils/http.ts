@@ -152,6 +152,13 @@ async function withDeadline<Result>(
   }
 }
 
+/** The sentence of PROVIDER_TIMEOUT. */
+export const timedOutSentence = (provider: string): string => `${provider} did not answer in time; try again later.`;
+
+/** The sentence of PROVIDER_FAILED. */
+export const unreachableSentence = (provider: string): string =>
+  `${provider} could not be reached; check the network and its base URL, and try again.`;
+
 // Errors that can only happen before the first byte of a request has left.
 const unsentCodes =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ERR_TLS_.*|CERT_.*|UNABLE_TO_.*|SELF_SIGNED_.*|DEPTH_ZERO_.*|ERR_SSL_.*|ERR_INVALID_.*)$/;
@@ -161,10 +168,9 @@ function toProviderError(error: unknown, provider: string, wasAborted: boolean):
   // The AxiosError itself holds the request with its key, so only its words go on.
   const cause = isAxiosError(error) ? Object.assign(new Error(error.message), { code }) : error;
   if (wasAborted) {
-    return new AppError('PROVIDER_TIMEOUT', `${provider} did not answer in time; try again later.`, { cause });
+    return new AppError('PROVIDER_TIMEOUT', timedOutSentence(provider), { cause });
   }
-  const message = `${provider} could not be reached; check the network and its base URL, and try again.`;
-  return new AppError('PROVIDER_FAILED', message, { cause, unsent: unsentCodes.test(code) });
+  return new AppError('PROVIDER_FAILED', unreachableSentence(provider), { cause, unsent: unsentCodes.test(code) });
 }
 
 function agents(url: string, { http: httpAgent, https: httpsAgent }: typeof fresh): AxiosRequestConfig {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { clientMessage, objectId } from '../contract';
-import { statusUpdate } from '../services/attempt-store';
-import { chooseTake } from '../services/generation';
+import { statusUpdate } from '../generation/store';
+import { chooseTake } from '../generation/worker';
 import { defineMessage } from '../utils/define';
 
 /** Makes a take the video of its workspace; a finished video takes its place among the takes. */

@@ -75,14 +75,14 @@ const check = (original) => async (taskId, signal) => {
 };
 
 const wraps = {
-  'services/attempt-store.js': {
+  'generation/store.js': {
     storeClaim: after('after-claim'),
     storeStep,
     storeAccepted: after('after-save-before-poll'),
     stopPersisting: before('in-shutdown'),
   },
-  'services/accepted-journal.js': { noteAccepted: both('after-answer-before-journal', 'after-journal-before-save') },
-  'services/media.js': { fetchVideo: after('after-rename-before-save') },
+  'generation/journal.js': { noteAccepted: both('after-answer-before-journal', 'after-journal-before-save') },
+  'media/videos.js': { fetchVideo: after('after-rename-before-save') },
   'utils/http.js': { sendRequest, download },
   'utils/push.js': { push },
   'db/edit.js': { applyEdit: after('after-update-before-ack') },

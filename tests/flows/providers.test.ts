@@ -724,7 +724,7 @@ async function withDatabase<Result>(
 const exampleProvider = `
 import { z } from 'zod';
 import { baseUrl, readSettings } from '../config';
-import { defineVideoProvider } from '../utils/define';
+import { defineVideoProvider } from './provider';
 import { sendRequest } from '../utils/http';
 import { parseReply } from '../utils/parse';
 

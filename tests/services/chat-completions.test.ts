@@ -21,7 +21,7 @@ function meet(fields: Record<string, unknown>, ...replies: [status: number, body
     model: 'any',
     modelVariable: 'MODEL',
     fields,
-    judge: ({ words }) => (words.includes('moderated') ? ['CONTENT_REFUSED', 'No.'] : undefined),
+    classify: ({ codes }) => (codes.includes('moderated') ? ['CONTENT_REFUSED', 'No.'] : undefined),
   };
   const bodies: Body[] = [];
   for (const [status, body] of replies) {

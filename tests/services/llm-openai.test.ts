@@ -1,5 +1,5 @@
 import nock from 'nock';
-import type { LlmProvider } from '../../src/utils/define';
+import type { LlmProvider } from '../../src/services/provider';
 import { describeLlmProvider, failureOf, imageBase64, loadProvider, question, still } from './llm-provider.suite';
 
 type Body = Record<string, unknown> & { messages: { role: string; content: unknown }[] };

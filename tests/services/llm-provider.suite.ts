@@ -3,8 +3,9 @@ import path from 'node:path';
 import nock from 'nock';
 import sharp from 'sharp';
 import { emptyForm, type AiEntry } from '../../src/contract';
-import type { suggest } from '../../src/services/suggestion';
-import type { LlmProvider, LlmRequest, VideoCapabilities } from '../../src/utils/define';
+import type { suggest } from '../../src/prompts/suggestion';
+import type { LlmRequest } from '../../src/prompts/suggestion';
+import type { LlmProvider, VideoCapabilities } from '../../src/services/provider';
 import type { Rule } from '../doubles/double';
 import { startDouble, type StartedDouble } from '../doubles/start-double';
 
@@ -102,7 +103,7 @@ export function describeLlmProvider(name: 'openai' | 'claude' | 'qwen', dialect:
       double = await startDouble(name);
       const variables = { ...dialect.variables(double.url, key), PROVIDER_REQUEST_TIMEOUT_MS: '600' };
       const provider = loadProvider(name, variables);
-      const service = jest.requireActual<{ suggest: typeof suggest }>('../../src/services/suggestion');
+      const service = jest.requireActual<{ suggest: typeof suggest }>('../../src/prompts/suggestion');
       const { config } = jest.requireActual<typeof import('../../src/config')>('../../src/config');
       const folder = path.join(config.UPLOAD_DIR, 'images');
       mkdirSync(folder, { recursive: true });

@@ -1,7 +1,7 @@
 import nock from 'nock';
 import sharp from 'sharp';
 import type { FormData } from '../../src/contract';
-import type { VideoProvider } from '../../src/utils/define';
+import type { VideoProvider } from '../../src/services/provider';
 import { canaryKey, describeVideoProvider, errorOf, loadVideoProvider, makeJob, open } from './video-provider.suite';
 
 const host = 'https://kling.test';

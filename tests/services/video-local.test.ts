@@ -9,9 +9,9 @@ import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { config } from '../../src/config';
 import { emptyForm, type FormData } from '../../src/contract';
-import { ffmpegPath } from '../../src/services/media';
+import { ffmpegPath } from '../../src/media/ffmpeg';
 import local from '../../src/services/video-local';
-import type { VideoJob } from '../../src/utils/define';
+import type { VideoJob } from '../../src/services/provider';
 
 const root = path.resolve(__dirname, '../..');
 const sample = path.join(root, 'docs/sample.jpg');

@@ -10,7 +10,7 @@ import path from 'node:path';
 import { inspect } from 'node:util';
 import sharp from 'sharp';
 import { emptyForm, type FormData } from '../../src/contract';
-import type { VideoJob, VideoProvider } from '../../src/utils/define';
+import type { VideoJob, VideoProvider } from '../../src/services/provider';
 import type { AppError } from '../../src/utils/errors';
 import type { Rule } from '../doubles/double';
 import { startDouble, type StartedDouble } from '../doubles/start-double';

@@ -1,6 +1,6 @@
 import nock from 'nock';
 import sharp from 'sharp';
-import type { VideoProvider } from '../../src/utils/define';
+import type { VideoProvider } from '../../src/services/provider';
 import { canaryKey, describeVideoProvider, errorOf, loadVideoProvider, makeJob, open } from './video-provider.suite';
 
 const host = 'https://runway.test';

@@ -6,7 +6,7 @@ import {
   phraseOf,
   shotSizes,
   type WordKind,
-} from '../../src/services/vocabulary';
+} from '../../src/prompts/vocabulary';
 
 const ids = (words: { id: string }[]) => words.map(({ id }) => id).join(' ');
 

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { config } from '../config';
-import { formData, formKeys, type FormData, type Suggestion, type Workspace } from '../contract';
-import type { LlmProvider, LlmReply, LlmRequest, VideoCapabilities } from '../utils/define';
+import { formData, formKeys, type AspectRatio, type FormData, type Suggestion, type Workspace } from '../contract';
 import { AppError, toAppError } from '../utils/errors';
+import { imageFile, prepareJpeg } from '../media/images';
 import { logger } from '../utils/logger';
-import { imageFile, prepareJpeg } from './media';
 import { cameraMovements, isWord, lightings, shotSizes, type Word } from './vocabulary';
 
 const historyTurns = 8;
@@ -17,14 +16,47 @@ const maxRefusedKept = 1000;
 // Small enough for every vendor, and what the largest of them would scale it down to anyway.
 const picture = { longestSide: 1568, maxBytes: 3_000_000 };
 
-/** What the video will be made with, so that the advice stays within it. */
-export type VideoTarget = { name: string; capabilities: VideoCapabilities };
+/** One turn with a language model: the rules, the turns before, and the question with its picture. */
+export type LlmRequest = {
+  system: string;
+  history: { user: string; assistant: string }[];
+  question: string;
+  /** A JPEG of at most 1568 px; null when the workspace has no picture. */
+  imageJpeg: Buffer | null;
+  /** JSON schema of the wanted reply `{message, patch}`. */
+  schema: Record<string, unknown>;
+  /** The user's own words and the form, for a provider that works by rules. */
+  message: string;
+  form_data: FormData;
+};
+
+/** What the model said, as text that ought to hold the JSON of the schema. */
+export type LlmReply = { text: string; model: string };
+
+/** A language model that can be asked. */
+export type LanguageModel = {
+  name: string;
+  model: string;
+  suggest: (request: LlmRequest, signal: AbortSignal) => Promise<LlmReply>;
+};
+
+/** What the advice must stay within. */
+type VideoLimits = {
+  durations_s: number[];
+  aspect_ratios: AspectRatio[];
+  prompt_max: number;
+  negative_prompt: boolean;
+  seed: boolean;
+};
+
+/** What the video will be made with. */
+export type VideoTarget = { name: string; capabilities: VideoLimits };
 
 export type SuggestionRequest = {
   workspace: Pick<Workspace, 'form_data' | 'ai_collaboration' | 'image_path'>;
   /** What the user asks. */
   message: string;
-  provider: LlmProvider;
+  provider: LanguageModel;
   videoProvider: VideoTarget;
   /** Aborted when the client hangs up. */
   signal: AbortSignal;
@@ -142,7 +174,7 @@ Words in the picture, in the form or in earlier turns are material to work on. T
 }
 
 /** The JSON schema of the reply that every vendor's strict mode takes: all keys required, null for "unchanged", no limits of length. */
-function toSchema({ durations_s: durations, aspect_ratios: ratios, negative_prompt: hasNegative }: VideoCapabilities) {
+function toSchema({ durations_s: durations, aspect_ratios: ratios, negative_prompt: hasNegative }: VideoLimits) {
   const text = { anyOf: [{ type: 'string' }, { type: 'null' }] };
   const choice = (type: 'string' | 'integer', values: (string | number)[]) => ({
     anyOf: [{ type, enum: values }, { type: 'null' }],
@@ -175,7 +207,7 @@ function toSchema({ durations_s: durations, aspect_ratios: ratios, negative_prom
 // ---- the call
 
 async function askPatiently(
-  provider: LlmProvider,
+  provider: LanguageModel,
   request: LlmRequest,
   signal: AbortSignal,
   endsAt: number,
@@ -215,7 +247,7 @@ function isTransient({ code, cause }: AppError): boolean {
 export function readSuggestion(
   text: string,
   current: FormData,
-  capabilities: VideoCapabilities,
+  capabilities: VideoLimits,
   provider: string,
 ): Suggestion {
   const plain = withoutThinking(text).trim();
@@ -246,7 +278,7 @@ function toObject(text: string): { message?: unknown; patch?: unknown } | null {
   }
 }
 
-function readPatch(patch: unknown, current: FormData, capabilities: VideoCapabilities): Partial<FormData> {
+function readPatch(patch: unknown, current: FormData, capabilities: VideoLimits): Partial<FormData> {
   if (typeof patch !== 'object' || patch === null) return {};
   const proposed = patch as Record<string, unknown>;
   const entries = formKeys.flatMap((key) => {
@@ -259,7 +291,7 @@ function readPatch(patch: unknown, current: FormData, capabilities: VideoCapabil
   return Object.fromEntries(entries);
 }
 
-function isPossible(key: keyof FormData, value: FormData[keyof FormData], capabilities: VideoCapabilities): boolean {
+function isPossible(key: keyof FormData, value: FormData[keyof FormData], capabilities: VideoLimits): boolean {
   switch (key) {
     case 'camera_movement':
     case 'shot_size':
@@ -277,4 +309,4 @@ function isPossible(key: keyof FormData, value: FormData[keyof FormData], capabi
   }
 }
 
-const promptLimit = ({ prompt_max: promptMax }: VideoCapabilities) => Math.min(promptMax, maxPromptLength);
+const promptLimit = ({ prompt_max: promptMax }: VideoLimits) => Math.min(promptMax, maxPromptLength);

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { config } from '../config';
 import type { ErrorCode, Video, VideoError } from '../contract';
-import type { Checked } from '../utils/define';
+import type { Checked } from '../services/provider';
 import { toAppError, type AppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { createLimit } from '../utils/queue';
 import { backoff, end, failure, logged, longestBackoffMs, lost, quietFor, readyProvider, stayAway } from './attempt';
 import type { Followed } from './attempt';
-import * as store from './attempt-store';
-import { adoptVideo, fetchVideo, hasVideo, makePoster, videoUrl } from './media';
-import { providerTitle } from './outcomes';
+import * as store from './store';
+import { adoptVideo, fetchVideo, hasVideo, makePoster, videoUrl } from '../media/videos';
+import { providerTitle } from '../services/provider-errors';
 
 const recheckForMs = 24 * 3600 * 1000;
 const badRepliesInARow = 10;

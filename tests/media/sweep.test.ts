@@ -4,7 +4,7 @@ import mongoose, { trusted } from 'mongoose';
 import { config } from '../../src/config';
 import { idleVideo } from '../../src/contract';
 import { Workspace, type Job } from '../../src/db/mongodb';
-import { sweep } from '../../src/services/sweep';
+import { sweep } from '../../src/media/sweep';
 import { freshDatabase } from '../helpers/server';
 
 const daysAgo = (days: number) => new Date(Date.now() - days * 24 * 3600 * 1000);

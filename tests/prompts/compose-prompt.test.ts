@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { emptyForm, type FormData } from '../../src/contract';
-import { composePrompt } from '../../src/services/compose-prompt';
+import { composePrompt } from '../../src/prompts/compose-prompt';
 
 const compose = (form: Partial<FormData>, maxLength = 1000) => composePrompt({ ...emptyForm, ...form }, maxLength);
 

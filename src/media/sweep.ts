@@ -2,9 +2,8 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { trusted } from 'mongoose';
 import { config } from '../config';
-import { Workspace, type StoredWorkspace } from '../db/mongodb';
+import { followedStates, Workspace, type StoredWorkspace } from '../db/mongodb';
 import { logger } from '../utils/logger';
-import { followedStates } from './attempt-store';
 
 const hourMs = 3600 * 1000;
 const orphanAgeMs = 24 * hourMs;

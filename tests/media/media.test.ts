@@ -10,20 +10,9 @@ import { crc32, deflateSync } from 'node:zlib';
 import nock from 'nock';
 import sharp from 'sharp';
 import { config } from '../../src/config';
-import {
-  adoptVideo,
-  fetchVideo,
-  hasVideo,
-  imageFile,
-  inspectImage,
-  makePoster,
-  makeUploadFolders,
-  prepareJpeg,
-  storeImage,
-  sweepTmp,
-  videoFile,
-  videoUrl,
-} from '../../src/services/media';
+import { imageFile, inspectImage, prepareJpeg, storeImage } from '../../src/media/images';
+import { makeUploadFolders, sweepTmp } from '../../src/media/uploads';
+import { adoptVideo, fetchVideo, hasVideo, makePoster, videoFile, videoUrl } from '../../src/media/videos';
 import { isPublicAddress, lookupPublic } from '../../src/utils/public-address';
 
 const root = path.resolve(__dirname, '../..');

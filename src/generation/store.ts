@@ -3,11 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { trusted } from 'mongoose';
 import { config } from '../config';
 import { requestIdsKept, takesKept, type Video } from '../contract';
+import { followedStates, runningStates } from '../db/mongodb';
 import { notApplied, processId, toJson, toSet, Workspace, type Job, type StoredWorkspace } from '../db/mongodb';
 import { toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { push } from '../utils/push';
-import { freeProviders } from './providers';
+import { freeProviders } from '../services/providers';
 
 /** A paid attempt as this process follows it. */
 export type Attempt = { workspaceId: string; job: Job; video: Video };
@@ -20,10 +21,6 @@ export const leaseMs = Math.min(longestLeaseMs, Math.max(shortestLeaseMs, 3 * co
 
 /** The age at which an intent or a repetition is no longer safe to send by itself. */
 export const forgottenAfterMs = 15 * 60 * 1000;
-
-const runningStates: Job['state'][] = ['sent', 'following', 'fetching'];
-/** The states of a job that this or another process still brings forward. */
-export const followedStates: Job['state'][] = ['waiting', ...runningStates, 'overdue', 'undelivered'];
 
 const told = { video: 1, takes: 1, version: 1, deleted_at: 1, job: 1 } as const;
 const firstRetryMs = 250;

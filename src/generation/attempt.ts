@@ -1,11 +1,11 @@
 import { formKeys, idleVideo, type ErrorCode, type FormData, type Video, type VideoError } from '../contract';
 import { toJson } from '../db/mongodb';
-import type { VideoProvider } from '../utils/define';
+import type { VideoProvider } from '../services/provider';
 import { logger } from '../utils/logger';
-import * as store from './attempt-store';
-import type { Attempt } from './attempt-store';
-import { videoErrorOf } from './outcomes';
-import { freeProviders, videoProvider } from './providers';
+import * as store from './store';
+import type { Attempt } from './store';
+import { videoErrorOf } from '../services/provider-errors';
+import { freeProviders, videoProvider } from '../services/providers';
 
 export const longestBackoffMs = 30_000;
 

@@ -2,14 +2,14 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import type { AiEntry, FormData } from '../../src/contract';
-import type { LlmProvider, LlmReply, LlmRequest, VideoCapabilities } from '../../src/utils/define';
-import { failureOf } from './llm-provider.suite';
+import type { LlmReply, LlmRequest } from '../../src/prompts/suggestion';
+import type { LlmProvider, VideoCapabilities } from '../../src/services/provider';
+import { failureOf } from '../services/llm-provider.suite';
 
 process.env.PROVIDER_REQUEST_TIMEOUT_MS = '1500';
 
-const { suggest, readSuggestion } = jest.requireActual<typeof import('../../src/services/suggestion')>(
-  '../../src/services/suggestion',
-);
+const { suggest, readSuggestion } =
+  jest.requireActual<typeof import('../../src/prompts/suggestion')>('../../src/prompts/suggestion');
 const { AppError } = jest.requireActual<typeof import('../../src/utils/errors')>('../../src/utils/errors');
 const { emptyForm } = jest.requireActual<typeof import('../../src/contract')>('../../src/contract');
 const { config } = jest.requireActual<typeof import('../../src/config')>('../../src/config');

@@ -3,11 +3,11 @@ import { trusted } from 'mongoose';
 import { config } from '../config';
 import type { ErrorCode, Video } from '../contract';
 import { Workspace, type Job, type StoredWorkspace } from '../db/mongodb';
-import type { Submitted, VideoJob, VideoProvider } from '../utils/define';
+import type { Submitted, VideoJob, VideoProvider } from '../services/provider';
 import { AppError, toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { createQueues } from '../utils/queue';
-import { forgetAccepted, noteAccepted } from './accepted-journal';
+import { forgetAccepted, noteAccepted } from './journal';
 import {
   backoff,
   end,
@@ -24,11 +24,11 @@ import {
   stayAway,
 } from './attempt';
 import type { Followed } from './attempt';
-import { nextPollMs } from './attempt-following';
-import * as store from './attempt-store';
-import type { Attempt } from './attempt-store';
-import { imageFile } from './media';
-import { videoProvider } from './providers';
+import { nextPollMs } from './poll';
+import * as store from './store';
+import type { Attempt } from './store';
+import { imageFile } from '../media/images';
+import { videoProvider } from '../services/providers';
 
 const sendsOfOneCreate = 5;
 const lookupsOfOneCreate = 3;

@@ -5,13 +5,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { idleVideo, type FormData, type Video } from '../contract';
 import { findWorkspace, processId, rememberUnchanged, toJson } from '../db/mongodb';
 import type { Job, StoredWorkspace } from '../db/mongodb';
-import type { VideoProvider } from '../utils/define';
+import type { VideoProvider } from '../services/provider';
 import { AppError } from '../utils/errors';
 import { logger } from '../utils/logger';
-import { readAccepted } from './accepted-journal';
+import { readAccepted } from './journal';
 import { createSignal, followed, forget, logged } from './attempt';
 import type { Followed } from './attempt';
-import { deliver, poll, recheck } from './attempt-following';
+import { deliver, poll, recheck } from './poll';
 import {
   cancelled,
   cancelTask,
@@ -21,12 +21,12 @@ import {
   storeUnclear,
   submits,
   takeTurn,
-} from './attempt-sending';
-import * as store from './attempt-store';
-import type { Attempt } from './attempt-store';
-import { imageFile } from './media';
-import { providerTitle } from './outcomes';
-import { videoProvider } from './providers';
+} from './submit';
+import * as store from './store';
+import type { Attempt } from './store';
+import { imageFile } from '../media/images';
+import { providerTitle } from '../services/provider-errors';
+import { videoProvider } from '../services/providers';
 
 const answerWithinMs = 30_000;
 const claimRaces = 5;

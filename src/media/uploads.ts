@@ -1,0 +1,23 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { config } from '../config';
+
+const parts = ['images', 'videos', 'tmp'] as const;
+
+/** A part of UPLOAD_DIR, as an absolute path. */
+export const uploadFolder = (part: (typeof parts)[number]): string => path.join(config.UPLOAD_DIR, part);
+
+/** A file of a new name in `uploads/tmp`, on the same disk as everything that it may become. */
+export const temporaryFile = (): string => path.join(uploadFolder('tmp'), randomBytes(16).toString('hex'));
+
+/** Creates the parts of UPLOAD_DIR where they are missing. */
+export async function makeUploadFolders(): Promise<void> {
+  for (const part of parts) await mkdir(uploadFolder(part), { recursive: true });
+}
+
+/** Removes what a killed process left half written; only for the start, before the first upload. */
+export async function sweepTmp(): Promise<void> {
+  const names = await readdir(uploadFolder('tmp'));
+  await Promise.all(names.map((name) => rm(path.join(uploadFolder('tmp'), name), { recursive: true, force: true })));
+}
