@@ -267,7 +267,10 @@ export async function pingDatabase(): Promise<void> {
 function connected(): NonNullable<typeof mongoose.connection.db> {
   const { db } = mongoose.connection;
   if (db && isDatabaseConnected()) return db;
-  throw new AppError('DATABASE_UNAVAILABLE', 'The database is away and nothing was stored; try again in a moment.');
+  throw new AppError(
+    'DATABASE_UNAVAILABLE',
+    'The database is unavailable and nothing was stored; try again in a moment.',
+  );
 }
 
 /** When the database last wrote anything, as its replica set counts it; null where it is none. */
