@@ -108,6 +108,63 @@ describe('the download of a video', () => {
     await expectRefusal(`${origin}/clip`);
   });
 
+  /** The vendor that announces nothing: the end of the body is the end of the connection, wherever that comes. */
+  const sendUnannounced =
+    (bytes: Buffer): http.RequestListener =>
+    (_, { socket }) =>
+      socket!.end(
+        Buffer.concat([Buffer.from('HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nConnection: close\r\n\r\n'), bytes]),
+      );
+
+  // ftyp at 0, moov at 32, free at 995, mdat at 1003, 7358 bytes in all.
+  test.each([4, 8, 20, 32, 36, 500, 995, 999, 1003, 1007, 1011, 4000, 7357])(
+    'is DOWNLOAD_FAILED when the connection ends after %i bytes of a body of unknown length, and leaves nothing behind',
+    async (length) => {
+      answer = sendUnannounced(clip.subarray(0, length));
+      await expectRefusal(`${origin}/clip`);
+    },
+  );
+
+  test('takes a whole video of a body of unknown length', async () => {
+    answer = sendUnannounced(clip);
+    expect(readFileSync(videoFile(await fetchFrom(`${origin}/clip`)))).toEqual(clip);
+  });
+
+  test('takes a last box "to the end" only from a body whose end is known', async () => {
+    const toTheEnd = Buffer.from(clip);
+    toTheEnd.writeUInt32BE(0, 1003);
+    answer = sendUnannounced(toTheEnd);
+    await expectRefusal(`${origin}/clip`);
+    answer = send(toTheEnd);
+    expect(hasVideo(await fetchFrom(`${origin}/chunked`))).toBe(true);
+    answer = send(toTheEnd, { 'content-length': toTheEnd.length });
+    expect(hasVideo(await fetchFrom(`${origin}/announced`))).toBe(true);
+  });
+
+  test('refuses half a video that the vendor announced as a whole one', async () => {
+    answer = send(cut(clip), { 'content-type': 'video/mp4', 'content-length': cut(clip).length });
+    await expectRefusal(`${origin}/clip`);
+  });
+
+  test.each([403, 404, 410, 500])('tells the status %i that the file host answered with', async (status) => {
+    answer = send('gone', {}, status);
+    await expect(fetchFrom(`${origin}/clip`)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED', cause: { status } });
+  });
+
+  test('tells no status when the file host did not answer, or with a file that is not whole', async () => {
+    for (const broken of [
+      () => sendUnannounced(cut(clip)),
+      () =>
+        (_: unknown, { socket }: http.ServerResponse) =>
+          socket!.destroy(),
+    ]) {
+      answer = broken();
+      const failure = await fetchFrom(`${origin}/clip`).catch((thrown: Error) => thrown);
+      expect(failure).toMatchObject({ code: 'DOWNLOAD_FAILED' });
+      expect((failure as Error).cause).not.toHaveProperty('status');
+    }
+  });
+
   test('stops at the largest size', async () => {
     answer = send(clip, { 'content-type': 'video/mp4' });
     await expectRefusal(`${origin}/clip`, clip.length - 1);
@@ -161,9 +218,12 @@ describe('a video that was made on this machine', () => {
     expect(existsSync(file)).toBe(false);
   });
 
-  test('is refused when it is no mp4', async () => {
+  test.each([
+    ['no mp4', Buffer.from('not a video')],
+    ['only half of one', cut(clip)],
+  ])('is refused when it is %s', async (_, bytes) => {
     const file = path.join(os.tmpdir(), `wrong-${process.pid}.mp4`);
-    await writeFile(file, 'not a video');
+    await writeFile(file, bytes);
     await expect(adoptVideo({ file, attemptId: 'wrong' })).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED' });
     expect(hasVideo('wrong')).toBe(false);
   });
