@@ -5,7 +5,7 @@ import type { ErrorBody, ErrorCode, ErrorDetail } from '../contract';
 type Extra = {
   details?: ErrorDetail[];
   cause?: unknown;
-  /** Response headers that belong to the error, such as `Allow` or `Retry-After`. */
+  /** Response headers that belong to the error, such as `Allow`; `Retry-After` is made of `retryAfterMs`. */
   headers?: Record<string, string>;
   /** True when no byte of a request to a provider left this machine, so that sending it again cannot pay twice. */
   unsent?: boolean;
