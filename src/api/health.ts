@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { config } from '../config';
 import { pingDatabase, Workspace } from '../db/mongodb';
 import { providerWarnings } from '../generation/poll';
+import { ownerWarnings } from '../media/owner';
 import { defineEndpoint, Reply } from '../utils/define';
 import { isLogging } from '../utils/logger';
 
@@ -39,7 +40,11 @@ export const health = defineEndpoint({
     const body = {
       status: problems.length === 0 ? 'ok' : 'degraded',
       problems,
-      warnings: [...providerWarnings(), ...(isLogging() ? [] : ['the log files cannot be written'])],
+      warnings: [
+        ...providerWarnings(),
+        ...ownerWarnings(),
+        ...(isLogging() ? [] : ['the log files cannot be written']),
+      ],
       mongodb: isDatabaseThere ? 'connected' : 'disconnected',
       websocket: isDoorOpen() ? 'listening' : 'closed',
       jobs,
