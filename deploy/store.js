@@ -17,7 +17,7 @@ const entryName = /^video-maker-\d{4}-\d\d-\d\dT[\d-]+Z$/;
 const fileInEntry = /^(database\/[\w.%-]+\.ejson|uploads\/(images|videos)\/[\w-][\w.-]*|accepted\/[\w-]+\.json)$/;
 
 /** Part of every entry, even where the database has none of them yet. */
-const ownCollections = ['workspaces', 'timelines'];
+const ownCollections = ['workspaces', 'timelines', 'droppedclips'];
 
 const databaseName = 'video-maker';
 const selectionTimeoutMs = 10_000;

@@ -166,11 +166,11 @@ mongoose.set('strictQuery', 'throw');
 /** The one model. */
 export const Workspace = model<StoredWorkspace>('Workspace', workspaceSchema as unknown as Schema<StoredWorkspace>);
 
-/** One document that remembers the last reorders, as a workspace remembers its edits. */
-export const Timeline = model<{ _id: string; applied: string[] }>(
+/** One document that remembers the last reorders, as a workspace remembers its edits, and which UPLOAD_DIR is its own. */
+export const Timeline = model<{ _id: string; applied: string[]; uploads_id?: string; sweeps?: number }>(
   'Timeline',
   new Schema(
-    { _id: String, applied: [String] },
+    { _id: String, applied: [String], uploads_id: String, sweeps: Number },
     { strict: 'throw', strictQuery: 'throw', versionKey: false, autoIndex: false, bufferCommands: false },
   ),
 );

@@ -437,6 +437,16 @@ describe('a stored file', () => {
     }
   });
 
+  test('is neither the mark of the folder nor what lies in the trash', async () => {
+    const uploads = path.join(server.folder, 'uploads');
+    expect(JSON.parse(await readFile(path.join(uploads, '.owner'), 'utf8'))).toMatchObject({ id: expect.any(String) });
+    await writeFile(path.join(uploads, 'trash', 'old.png'), picture);
+    for (const address of ['.owner', 'trash/old.png', 'images/../trash/old.png', 'images/%2e%2e/trash/old.png']) {
+      const answer = await http('GET', `/uploads/${address}`);
+      expect([address, answer]).toEqual([address, expect.objectContaining({ status: 404, code: 'NOT_FOUND' })]);
+    }
+  });
+
   test.each([
     '',
     '/',

@@ -1,10 +1,11 @@
-// npm run chaos -- money|edits|ambiguous|model|away|restarts [--generations 300] [--kills 100] [--updates 20000] [--rounds 20] [--seed 1] ...
+// npm run chaos -- money|edits|ambiguous|model|away|restarts|files [--generations 300] [--kills 100] [--updates 20000] [--rounds 20] [--seed 1] ...
 // Prints its seed, lines of progress and, last, the result as one line of JSON; ends with 1 when anything was lost or paid twice.
 
 import { startTestMongod } from '../helpers/mongod';
 import { runAmbiguous } from './ambiguous';
 import { runAway } from './away';
 import { runEdits } from './edits';
+import { runFiles } from './files';
 import { runModel } from './model';
 import { runMoney } from './money';
 import { runRestarts } from './restarts';
@@ -18,6 +19,7 @@ const campaigns: Record<string, Campaign> = {
   model: runModel,
   away: runAway,
   restarts: runRestarts,
+  files: () => runFiles(),
 };
 
 void run(process.argv.slice(2));
