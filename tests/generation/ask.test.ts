@@ -1,0 +1,140 @@
+import mongoose from 'mongoose';
+import { ask, isGone, providerWarnings } from '../../src/generation/ask';
+import { activate, coolDown, cooldownLeftMs, usableProvider, type ActiveAttempt } from '../../src/generation/attempt';
+import type { Checked } from '../../src/services/provider';
+import { AppError } from '../../src/utils/errors';
+import { fakeProvider, newJob, rejectionOf, videoOf, type FakeProvider } from '../helpers/attempts';
+
+const runs: Checked = { state: 'running', progress: 0.5 };
+const notFound: Checked = { state: 'not_found', reason: '404' };
+
+/** An attempt in memory: to ask, nothing is read from the database. */
+function attemptAt({ name }: FakeProvider): ActiveAttempt {
+  const job = newJob({ provider: name, state: 'polling' });
+  return activate({
+    workspaceId: String(new mongoose.Types.ObjectId()),
+    job,
+    video: videoOf(job),
+    isSuperseded: false,
+  });
+}
+
+test('gives what the provider says about the task of the attempt', async () => {
+  const asked: string[] = [];
+  const provider = fakeProvider();
+  provider.check = async (taskId) => (asked.push(taskId), runs);
+  const attempt = attemptAt(provider);
+  expect(await ask(attempt, provider)).toEqual(runs);
+  expect(asked).toEqual([attempt.job.task_id]);
+});
+
+test('asks nobody without a provider', async () => {
+  expect(await ask(attemptAt(fakeProvider()), null)).toBeNull();
+});
+
+test('asks nobody while the gate for polls is closed, unless it must', async () => {
+  const provider = fakeProvider({ check: runs });
+  const attempt = attemptAt(provider);
+  coolDown(provider.name, 'polls', 60_000);
+  expect(await ask(attempt, provider)).toBeNull();
+  expect(provider.calls.check).toBe(0);
+  expect(await ask(attempt, provider, { evenInCooldown: true })).toEqual(runs);
+});
+
+test('asks while the gate for creates is closed', async () => {
+  const provider = fakeProvider({ check: runs });
+  coolDown(provider.name, 'creates', 60_000);
+  expect(await ask(attemptAt(provider), provider)).toEqual(runs);
+});
+
+test.each([
+  ['a limit closes both gates for as long as the provider says', 'PROVIDER_RATE_LIMITED', 5000, 4000, 5000],
+  ['a limit closes both gates for a pause of ours where it does not say', 'PROVIDER_RATE_LIMITED', undefined, 1, 60],
+  ['a refused key closes both gates for six intervals', 'PROVIDER_AUTH', undefined, 61, 300],
+  ['a provider that is away keeps both gates open', 'PROVIDER_FAILED', undefined, 0, 0],
+  ['a reply that nobody can read keeps both gates open', 'PROVIDER_BAD_REPLY', undefined, 0, 0],
+] as const)('%s', async (_, code, retryAfterMs, from, to) => {
+  const provider = fakeProvider({ check: new AppError(code, '?', { retryAfterMs }) });
+  expect(await ask(attemptAt(provider), provider)).toBeNull();
+  for (const gate of ['polls', 'creates'] as const) {
+    expect(cooldownLeftMs(provider.name, gate)).toBeGreaterThanOrEqual(from);
+    expect(cooldownLeftMs(provider.name, gate)).toBeLessThanOrEqual(to);
+  }
+});
+
+test('counts what fails in a row, and forgets it at the next answer', async () => {
+  const bad = new AppError('PROVIDER_BAD_REPLY', '?');
+  const provider = fakeProvider({ check: [bad, bad, new AppError('PROVIDER_FAILED', '?'), bad, runs] });
+  const attempt = attemptAt(provider);
+  const seen = [];
+  for (let turn = 0; turn < 5; turn++) {
+    await ask(attempt, provider);
+    seen.push([attempt.failedPolls, attempt.badReplies]);
+  }
+  expect(seen).toEqual([
+    [1, 1],
+    [2, 2],
+    [3, 0],
+    [4, 1],
+    [0, 0],
+  ]);
+});
+
+test.each([
+  ['three times in a row', [notFound, notFound, notFound], true],
+  [
+    'three times, with a failed poll between',
+    [notFound, notFound, new AppError('PROVIDER_FAILED', '?'), notFound],
+    true,
+  ],
+  ['twice', [notFound, notFound], false],
+  ['three times, but not in a row', [notFound, notFound, runs, notFound], false],
+] as [string, (Checked | Error)[], boolean][])('a task that is not found %s: gone %s', async (_, check, expected) => {
+  const provider = fakeProvider({ check });
+  const attempt = attemptAt(provider);
+  for (let turn = 0; turn < check.length; turn++) await ask(attempt, provider);
+  expect(isGone(attempt)).toBe(expected);
+});
+
+test('a stop ends the question', async () => {
+  const provider = fakeProvider();
+  const attempt = attemptAt(provider);
+  const stopped = new Error('stopped');
+  provider.check = (_, signal) =>
+    new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(stopped)));
+  const asking = ask(attempt, provider);
+  attempt.stop.abort();
+  expect(await rejectionOf(asking)).toBe(stopped);
+  expect(attempt.failedPolls).toBe(0);
+});
+
+test('at most 20 questions are out at once', async () => {
+  const provider = fakeProvider();
+  const answers: (() => void)[] = [];
+  provider.check = () => new Promise((resolve) => answers.push(() => resolve(runs)));
+  const asking = Array.from({ length: 21 }, () => ask(attemptAt(provider), provider));
+  await new Promise(setImmediate);
+  expect(answers).toHaveLength(20);
+  answers[0]!();
+  await asking[0];
+  await new Promise(setImmediate);
+  expect(answers).toHaveLength(21);
+  for (const answer of answers) answer();
+  expect(await Promise.all(asking)).toEqual(Array.from({ length: 21 }, () => runs));
+});
+
+test('a provider that refuses the key is named until it accepts it again', async () => {
+  const provider = fakeProvider({ check: [new AppError('PROVIDER_AUTH', '401'), runs] });
+  const attempt = attemptAt(provider);
+  const warnings = () => providerWarnings().filter((warning) => warning.startsWith(`${provider.name} `));
+  await ask(attempt, provider);
+  expect(warnings()).toEqual([expect.stringContaining('refuses the API key')]);
+  await ask(attempt, provider, { evenInCooldown: true });
+  expect(warnings()).toEqual([]);
+});
+
+test('a provider that cannot be used any more is named', () => {
+  const attempt = attemptAt(fakeProvider({ name: 'gone-by-now' }));
+  expect(usableProvider(attempt)).toBeNull();
+  expect(providerWarnings()).toContainEqual(expect.stringMatching(/^gone-by-now cannot be used/));
+});
