@@ -2,7 +2,7 @@ import { copyFile, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { WebSocket } from 'ws';
 import { config } from '../../src/config';
-import { emptyForm, idleVideo, type ErrorCode, type Video } from '../../src/contract';
+import { emptyForm, idleVideo, type ErrorCode, type ServerMessages, type Video } from '../../src/contract';
 import type { Job, JobState } from '../../src/db/job';
 import { findWorkspace, processId, Workspace, type StoredWorkspace } from '../../src/db/mongodb';
 import { activate, type ActiveAttempt } from '../../src/generation/attempt';
@@ -253,8 +253,8 @@ export const rejectionOf = (promise: Promise<unknown>): Promise<AppError> =>
 export function listen({ workspaceId }: Attempted): string[] {
   const told: string[] = [];
   const send = (frame: Buffer) => {
-    const { workspace_id, video } = JSON.parse(String(frame)) as { workspace_id: string; video: Video };
-    if (workspace_id === workspaceId) told.push(inWords(video));
+    const { workspace_id, video, takes } = JSON.parse(String(frame)) as ServerMessages['video.status_update'];
+    if (workspace_id === workspaceId) told.push(inWords(video) + (takes ? ', and the takes' : ''));
   };
   sockets.add({ readyState: WebSocket.OPEN, bufferedAmount: 0, send } as unknown as WebSocket);
   return told;

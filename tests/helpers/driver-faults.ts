@@ -7,11 +7,17 @@ type Fits = (set: Record<string, unknown>) => boolean;
 /** Does something once between the next write that fits and its answer. */
 export const afterWrite = (fits: Fits, then: () => unknown): void => onWrites(1, fits, async () => void (await then()));
 
-/** Loses the answers of the next writes that fit: each is stored, and the driver says that the connection is gone. */
-export function loseAnswers(times: number, fits: Fits): void {
+/** Loses the answers of the next writes that fit, after something was done meanwhile: each is stored, and the driver throws. */
+export const loseAnswers = (times: number, fits: Fits, meanwhile: () => unknown = () => undefined): void =>
   onWrites(times, fits, async () => {
+    await meanwhile();
     throw new mongo.MongoNetworkError('the connection was closed');
   });
+
+/** Refuses the next writes: nothing is stored, and the driver throws. */
+export function refuseWrites(times: number, error: Error): void {
+  const spy = jest.spyOn(Workspace.collection, 'findOneAndUpdate');
+  for (let refused = 0; refused < times; refused++) spy.mockRejectedValueOnce(error);
 }
 
 function onWrites(times: number, fits: Fits, then: () => Promise<void>): void {
