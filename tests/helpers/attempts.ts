@@ -10,6 +10,7 @@ import { storeClaim } from '../../src/generation/clicks';
 import { attemptIn } from '../../src/generation/store';
 import type { Checked, Submitted, VideoProvider } from '../../src/services/provider';
 import { videoErrorOf } from '../../src/services/provider-errors';
+import { allVideoProviders } from '../../src/services/providers';
 import type { AppError } from '../../src/utils/errors';
 import { sockets } from '../../src/utils/push';
 
@@ -229,6 +230,14 @@ export function fakeProvider({ deduplication = 'none', submit, check, cancel, lo
     if (next instanceof Error) throw next;
     return typeof next === 'function' ? (next as () => Value | Promise<Value>)() : next;
   }
+}
+
+/** Puts a third party in the place of a real one, for code that finds its provider by name. */
+export function plugIn(name: string, fake: FakeProvider): FakeProvider {
+  const real = allVideoProviders().find((provider) => provider.name === name)!;
+  const none = { picture: undefined, prepare: undefined, cancel: undefined, lookup: undefined };
+  Object.assign(real, none, fake, { name });
+  return fake;
 }
 
 /** A finished task of a provider on this machine, whose file is there. */
