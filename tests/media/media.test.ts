@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, utimes, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
@@ -423,9 +423,13 @@ describe('ffmpeg', () => {
   });
 });
 
-test('what a killed process left in tmp is gone after the sweep', async () => {
-  await mkdir(path.join(config.UPLOAD_DIR, 'tmp/folder'), { recursive: true });
-  await copyFile(sample, path.join(config.UPLOAD_DIR, 'tmp/half'));
+test('what a killed process left in tmp is gone after the sweep, and the work of another one stays', async () => {
+  const inTmp = (name: string) => path.join(config.UPLOAD_DIR, 'tmp', name);
+  await mkdir(inTmp('old-folder'), { recursive: true });
+  for (const name of ['old-file', 'young-file']) await copyFile(sample, inTmp(name));
+  const ago = (minutes: number) => new Date(Date.now() - minutes * 60_000);
+  for (const name of ['old-folder', 'old-file']) await utimes(inTmp(name), ago(61), ago(61));
+  await utimes(inTmp('young-file'), ago(59), ago(59));
   await sweepTmp();
-  expect(filesIn('tmp')).toEqual([]);
+  expect(filesIn('tmp')).toEqual(['young-file']);
 });
