@@ -196,8 +196,8 @@ export function writesTo({ findAndModify, update, query, updates }: Document, wo
   return workspaceId === undefined || filters.some((filter) => String(filter?._id) === workspaceId);
 }
 
-/** Whether a command sets `key` to one of these values, wherever it stands: in $set, in a list, in a whole object, in a pipeline. */
-export function sets(command: Document, key: string, values: readonly unknown[]): boolean {
+/** Whether a command sets `key`, to one of these values if any are named, wherever it stands: a list, a whole object, a pipeline. */
+export function sets(command: Document, key: string, values?: readonly unknown[]): boolean {
   return changesOf(command).some((change) => holds(change, key, values));
 }
 
@@ -209,12 +209,13 @@ const changesOf = ({ findAndModify, update, updates }: Document): unknown[] => {
   return ((updates as Document[] | undefined) ?? []).map(({ u }) => u as unknown);
 };
 
-function holds(value: unknown, key: string, values: readonly unknown[]): boolean {
+function holds(value: unknown, key: string, values?: readonly unknown[]): boolean {
   if (Array.isArray(value)) return value.some((item) => holds(item, key, values));
   if (typeof value !== 'object' || value === null) return false;
   return Object.entries(value).some(
     ([name, inner]) =>
-      (name.split('.').pop() === key && isOneOf(inner, values)) || (!isFilter(name) && holds(inner, key, values)),
+      (name.split('.').pop() === key && (!values || isOneOf(inner, values))) ||
+      (!isFilter(name) && holds(inner, key, values)),
   );
 }
 

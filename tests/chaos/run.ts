@@ -1,4 +1,4 @@
-// npm run chaos -- money|edits|ambiguous|model|away|restarts [--generations 300] [--kills 100] [--updates 20000] [--rounds 20] [--seed 1] ...
+// npm run chaos -- money|edits|ambiguous|model|away|restarts|steps [--generations 300] [--kills 100] [--updates 20000] [--rounds 20] [--seed 1] ...
 // Prints its seed, lines of progress and, last, the result as one line of JSON; ends with 1 when anything was lost or paid twice.
 
 import { startTestMongod } from '../helpers/mongod';
@@ -8,6 +8,7 @@ import { runEdits } from './edits';
 import { runModel } from './model';
 import { runMoney } from './money';
 import { runRestarts } from './restarts';
+import { runSteps } from './steps';
 
 type Campaign = (options: Record<string, number>) => Promise<{ ok: boolean }>;
 
@@ -18,6 +19,7 @@ const campaigns: Record<string, Campaign> = {
   model: runModel,
   away: runAway,
   restarts: runRestarts,
+  steps: async () => (await runSteps()).result,
 };
 
 void run(process.argv.slice(2));
