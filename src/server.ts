@@ -10,6 +10,7 @@ import { health, watchDoor } from './api/health';
 import { hotReloadPath, timeline } from './api/timeline';
 import { uploadImage } from './api/upload-image';
 import { config, configurationExitCode, serverProblems } from './config';
+import { migrate } from './db/migrations';
 import { closeDatabase, connectDatabase } from './db/mongodb';
 import { startEngine, stopEngine } from './generation/worker';
 import { makeUploadFolders, sweepTmp } from './media/uploads';
@@ -57,6 +58,7 @@ async function start(): Promise<void> {
   watchDoor(() => socketHttp.listening);
 
   const isReady = await connectDatabase(async () => {
+    await migrate();
     await startEngine();
     stopSweeping = startSweeping();
   });

@@ -1,15 +1,15 @@
 import { z } from 'zod';
 import { objectId, video } from '../contract';
-import { cancelVideo } from '../generation/worker';
+import { cancelVideo } from '../generation/cancel';
 import { defineEndpoint } from '../utils/define';
 
 /** Ends the running generation of a workspace. */
 export const generateCancel = defineEndpoint({
   method: 'post',
   path: '/api/generate/cancel',
-  summary: 'Cancels the running generation; the provider is told where its API can cancel.',
-  body: z.strictObject({ workspace_id: objectId }),
+  summary: 'Cancels the running generation; the provider is asked to cancel until it confirms, where its API can.',
+  body: z.strictObject({ workspace_id: objectId, attempt_id: z.string().min(1).max(100).optional() }),
   reply: z.strictObject({ workspace_id: objectId, video }),
   errors: ['WORKSPACE_NOT_FOUND', 'NOT_GENERATING'],
-  handle: ({ body }) => cancelVideo(body.workspace_id),
+  handle: ({ body }) => cancelVideo(body.workspace_id, body.attempt_id),
 });

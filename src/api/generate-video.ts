@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import { z } from 'zod';
-import { objectId, requestId, video } from '../contract';
-import { requestVideo } from '../generation/worker';
+import { formData, imagePath, objectId, requestId, video } from '../contract';
+import { requestVideo } from '../generation/request';
 import { defineEndpoint } from '../utils/define';
 import { AppError } from '../utils/errors';
 import { parseInput } from '../utils/parse';
@@ -16,14 +16,17 @@ export const generateVideo = defineEndpoint({
     provider: z.string().min(1).max(50).optional(),
     request_id: requestId.optional(),
     accept_second_charge: z.boolean().optional(),
+    expects: z.strictObject({ form_data: formData, image_path: imagePath.nullable() }).optional(),
   }),
   reply: z.strictObject({ workspace_id: objectId, task_id: z.string().nullable(), video }),
   status: 202,
   errors: [
     'WORKSPACE_NOT_FOUND',
+    'NOT_FOUND',
     'VIDEO_IN_PROGRESS',
     'IMAGE_MISSING',
     'SECOND_CHARGE_POSSIBLE',
+    'FORM_CHANGED',
     'CONTENT_REFUSED',
     'PROVIDER_NOT_CONFIGURED',
     'PROVIDER_AUTH',
@@ -38,6 +41,7 @@ export const generateVideo = defineEndpoint({
       provider: body.provider,
       requestId: onlyKey(body.request_id, readKey(request)),
       acceptSecondCharge: body.accept_second_charge ?? false,
+      expects: body.expects,
     }),
 });
 

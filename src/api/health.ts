@@ -1,8 +1,9 @@
 import { statfs } from 'node:fs/promises';
+import { trusted } from 'mongoose';
 import { z } from 'zod';
 import { config } from '../config';
 import { pingDatabase, Workspace } from '../db/mongodb';
-import { providerWarnings } from '../generation/poll';
+import { providerWarnings } from '../generation/ask';
 import { defineEndpoint, Reply } from '../utils/define';
 import { isLogging } from '../utils/logger';
 
@@ -50,6 +51,9 @@ export const health = defineEndpoint({
   },
 });
 
+/** Not those whose second charge a user has accepted. */
+const inDoubt = trusted({ $elemMatch: { state: 'in_doubt', risk_accepted: false } });
+
 let isDoorOpen = () => false;
 
 /** Tells this endpoint how to see whether the socket port is open. */
@@ -62,7 +66,7 @@ async function countJobs(): Promise<boolean> {
     await pingDatabase();
     const [generating, unclear] = await Promise.all([
       Workspace.countDocuments({ 'video.status': 'generating' }),
-      Workspace.countDocuments({ 'job.state': 'unclear' }),
+      Workspace.countDocuments({ $or: [{ 'job.state': 'in_doubt' }, { superseded: inDoubt }] }),
     ]);
     jobs = { generating, unclear };
     return true;

@@ -17,33 +17,7 @@ import {
 import { AppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { startEmbedded } from './embedded';
-
-/** What the server keeps of one paid attempt beside the public `video`; `services/generation.ts` alone writes it. */
-export type Job = {
-  attempt_id: string;
-  provider: string;
-  model: string;
-  form_data: FormData;
-  image_path: string;
-  /**
-   * waiting: not sent · sent: the answer is out · following: accepted, being asked for · fetching: made, being downloaded.
-   * overdue, undelivered: failed for the user, still asked for now and then · unclear: nobody knows whether it was accepted.
-   */
-  state: 'waiting' | 'sent' | 'following' | 'fetching' | 'overdue' | 'undelivered' | 'unclear';
-  task_id: string | null;
-  /** JSON of what the provider prepared, so that a repetition sends the same. */
-  prepared: string | null;
-  /** Creates sent for this attempt; more than one only where the provider recognises a repetition. */
-  sends: number;
-  intent_at: Date;
-  sent_at: Date | null;
-  accepted_at: Date | null;
-  lease: { owner: string; until: Date; epoch: number };
-};
-
-export const runningStates: Job['state'][] = ['sent', 'following', 'fetching'];
-/** The states of a job that this or another process still brings forward. */
-export const followedStates: Job['state'][] = ['waiting', ...runningStates, 'overdue', 'undelivered'];
+import type { Job } from './job';
 
 /** A workspace as it is stored: the public fields, and what only the server knows. */
 export type StoredWorkspace = Omit<WireWorkspace, '_id' | 'ai_collaboration'> & {
@@ -57,10 +31,10 @@ export type StoredWorkspace = Omit<WireWorkspace, '_id' | 'ai_collaboration'> & 
   /** What an edit must meet; see `edit.ts`. */
   fence: number;
   job: Job | null;
-  /** Paid attempts that a newer click has replaced, and whose late result becomes a take. */
-  late: Job[];
-  /** Which click made which attempt. */
-  clicks: { request_id: string; attempt_id: string }[];
+  /** Attempts that a newer click has replaced, and whose late result becomes a take. */
+  superseded: Job[];
+  /** Which click made which attempt, and what became of it once that is neither the video nor a take any more. */
+  clicks: { request_id: string; attempt_id: string; outcome?: Video | null }[];
 };
 
 const nested = { _id: false, strict: 'throw' } as const;
@@ -117,10 +91,13 @@ const jobSchema = new Schema(
     state: String,
     task_id: text,
     prepared: text,
-    sends: { type: Number, default: 0 },
+    submit_attempts: { type: Number, default: 0 },
     intent_at: Date,
     sent_at: date,
     accepted_at: date,
+    cancelled_at: date,
+    risk_accepted: { type: Boolean, default: false },
+    step: String,
     lease: new Schema({ owner: String, until: Date, epoch: Number }, nested),
   } satisfies Record<keyof Job, unknown>,
   nested,
@@ -158,8 +135,13 @@ const workspaceSchema = new Schema(
     applied: { type: [String], default: [] },
     fence: { type: Number, default: 0 },
     job: { type: jobSchema, default: null },
-    late: { type: [jobSchema], default: [] },
-    clicks: { type: [new Schema({ request_id: String, attempt_id: String }, nested)], default: [] },
+    superseded: { type: [jobSchema], default: [] },
+    clicks: {
+      type: [
+        new Schema({ request_id: String, attempt_id: String, outcome: { type: videoSchema, default: null } }, nested),
+      ],
+      default: [],
+    },
   } satisfies Record<Exclude<keyof StoredWorkspace, '_id'>, unknown>,
   {
     strict: 'throw',
@@ -175,6 +157,7 @@ workspaceSchema.index({ deleted_at: 1, order_index: 1 });
 workspaceSchema.index({ order_index: 1 });
 workspaceSchema.index({ 'video.status': 1 });
 workspaceSchema.index({ 'job.state': 1, 'job.lease.until': 1 });
+workspaceSchema.index({ 'superseded.state': 1 });
 workspaceSchema.index({ created_by: 1 }, { unique: true, sparse: true });
 
 mongoose.set('sanitizeFilter', true);
@@ -199,7 +182,7 @@ const publicFields = {
   applied: 0,
   fence: 0,
   job: 0,
-  late: 0,
+  superseded: 0,
   clicks: 0,
   'ai_collaboration.request_id': 0,
 } as const;
@@ -343,7 +326,7 @@ export const workspaceNotFound = (): AppError =>
 
 /** The public part of a stored workspace, as it goes over the wire. */
 export function toWire(stored: StoredWorkspace): WireWorkspace {
-  const { deleted_at, created_by, applied, fence, job, late, clicks, ...rest } = stored;
+  const { deleted_at, created_by, applied, fence, job, superseded, clicks, ...rest } = stored;
   return toJson({
     ...rest,
     ai_collaboration: rest.ai_collaboration.map(({ request_id, ...entry }) => entry),

@@ -1,52 +1,96 @@
+import { config } from '../config';
 import { formKeys, idleVideo, type ErrorCode, type FormData, type Video, type VideoError } from '../contract';
+import type { Job } from '../db/job';
 import { toJson } from '../db/mongodb';
-import type { VideoProvider } from '../services/provider';
-import { logger } from '../utils/logger';
-import * as store from './store';
-import type { Attempt } from './store';
+import type { Checked, VideoProvider } from '../services/provider';
 import { videoErrorOf } from '../services/provider-errors';
-import { freeProviders, videoProvider } from '../services/providers';
+import { noChargeProviders, videoProvider } from '../services/providers';
+import { backoffMs } from '../utils/backoff';
+import { logger } from '../utils/logger';
 
 export const longestBackoffMs = 30_000;
 
-/** How the sending of an attempt ended, for the click that waits for it. */
-export type Sending = 'accepted' | 'waiting' | 'ended';
-
-/** An attempt of this process, with what need not be stored. */
-export type Followed = Attempt & {
-  isLate: boolean;
-  stop: AbortController;
-  /** Ends the pause before the next step. */
-  alarm: AbortController;
-  /** Told once, when the first sending has an outcome. */
-  sending: { promise: Promise<Sending>; tell: (outcome: Sending) => void };
-  isSending: boolean;
-  refusals: number;
-  lookups: number;
-  badReplies: number;
-  failedPolls: number;
+/** One click that may cost: its job as last stored, and the video of its workspace, which may be another attempt's by now. */
+export type Attempt = {
+  workspaceId: string;
+  job: Job;
+  video: Video;
+  /** Whether a newer click has taken the place of the job. */
+  isSuperseded: boolean;
 };
 
-/** The attempts that this process follows, by attempt_id. */
-export const followed = new Map<string, Followed>();
+/** How the sending of an attempt ended, for the click that waits for it. */
+export type Outcome = 'accepted' | 'waiting' | 'ended';
 
-/** Until when a provider asked us to stay away, for all its tasks. */
-const quietUntil = new Map<string, number>();
-const unusableProviders = new Set<string>();
+/** An attempt that this process brings forward, with what need not be stored. */
+export type ActiveAttempt = Attempt & {
+  stop: AbortController;
+  /** Ends the pause before the next step. */
+  wake: AbortController;
+  firstOutcome: Deferred<Outcome>;
+  /** Resolved when the provider was asked to cancel for the first time, and when the attempt is let go. */
+  cancelTried: Deferred<void>;
+  hasSlot: boolean;
+  /** Whether its paid request is out. */
+  isSending: boolean;
+  isRepetitionDue: boolean;
+  /** What the provider last said about a finished task. */
+  result: Extract<Checked, { state: 'completed' }> | null;
+  refusals: number;
+  lookups: number;
+  failedPolls: number;
+  badReplies: number;
+  /** How often in a row the provider said that it has no such task. */
+  notFound: number;
+  failedCancels: number;
+};
 
-/** The last step: stored, told, and a place is free for the next. null leaves the video as it is. */
-export async function end(attempt: Followed, video: Partial<Video> | null): Promise<null> {
-  if (attempt.isLate) {
-    const take = video?.status === 'completed' ? lateTake(attempt, video) : null;
-    await store.storeLate(attempt, take);
-    return null;
-  }
-  if (!(await store.storeStep(attempt, { ...(video && { video }), job: null }))) return lost(attempt);
-  attempt.sending.tell('ended');
-  return null;
-}
+export type Deferred<Value> = { promise: Promise<Value>; resolve: (value: Value) => void };
 
-const lateTake = ({ job }: Followed, video: Partial<Video>): Video => ({
+/** The attempt is another process's by now, or has ended: thrown by a step of the store, caught by the loop. */
+export class LeaseLost extends Error {}
+
+/** The attempts that this process brings forward, by attempt_id. */
+export const active = new Map<string, ActiveAttempt>();
+
+/** An attempt as the loop takes it up. */
+export const activate = (attempt: Attempt): ActiveAttempt => ({
+  ...attempt,
+  stop: new AbortController(),
+  wake: new AbortController(),
+  firstOutcome: createDeferred(),
+  cancelTried: createDeferred(),
+  hasSlot: false,
+  isSending: false,
+  isRepetitionDue: false,
+  result: null,
+  refusals: 0,
+  lookups: 0,
+  failedPolls: 0,
+  badReplies: 0,
+  notFound: 0,
+  failedCancels: 0,
+});
+
+/** Whether the video of the workspace is this attempt's, and still says how it goes on. */
+export const ownsVideo = ({ job, video }: Attempt): boolean =>
+  video.attempt_id === job.attempt_id && job.cancelled_at === null;
+
+/** A video that failed, in our own sentence. */
+export const failure = (code: ErrorCode, provider: string, charged: VideoError['charged']): Partial<Video> =>
+  failedWith(videoErrorOf(code, provider, isNoCharge(provider) ? 'no' : charged));
+
+/** A video that failed with this error. */
+export const failedWith = (error: VideoError): Partial<Video> => ({
+  status: 'failed',
+  phase: null,
+  progress: null,
+  error,
+  completed_at: new Date().toISOString(),
+});
+
+/** The finished video of an attempt that no longer owns the video of its workspace. */
+export const takeOf = ({ job }: Attempt, completed: Partial<Video>): Video => ({
   ...idleVideo,
   task_id: job.task_id,
   provider: job.provider,
@@ -54,80 +98,65 @@ const lateTake = ({ job }: Followed, video: Partial<Video>): Video => ({
   attempt_id: job.attempt_id,
   form_data: toJson<FormData>(pickForm(job.form_data)),
   started_at: job.intent_at.toISOString(),
-  ...video,
+  ...completed,
 });
 
 const pickForm = (form: FormData) => Object.fromEntries(formKeys.map((key) => [key, form[key]]));
 
-export function lost(attempt: Followed): null {
-  logger.info('job is no longer ours', logged(attempt));
-  attempt.sending.tell('ended');
-  return null;
-}
+const unusableProviders = new Set<string>();
 
-export const failure = (code: ErrorCode, provider: string, charged: VideoError['charged']): Partial<Video> => ({
-  status: 'failed',
-  phase: null,
-  progress: null,
-  error: videoErrorOf(code, provider, isFree(provider) ? 'no' : charged),
-  completed_at: new Date().toISOString(),
-});
-
-export function readyProvider(attempt: Followed): VideoProvider | null {
+/** The provider of an attempt; null, with a line in the log, where its file or its key is gone. */
+export function usableProvider(attempt: Attempt): VideoProvider | null {
   const { provider } = attempt.job;
   try {
     return videoProvider(provider);
   } catch (error) {
     if (!unusableProviders.has(provider))
-      logger.error('provider of a running job is not usable', { ...logged(attempt), error });
+      logger.error('provider of an attempt is not usable', { ...logFields(attempt), error });
     unusableProviders.add(provider);
     return null;
   }
 }
 
-export const quietFor = (provider: string): number => Math.max(0, (quietUntil.get(provider) ?? 0) - Date.now());
+/** Providers that attempts wait for and that have no file or no key. */
+export const unusableProviderNames = (): string[] => [...unusableProviders];
 
-export function stayAway(provider: string, ms: number): void {
-  quietUntil.set(provider, Math.max(quietUntil.get(provider) ?? 0, Date.now() + ms));
+/** A provider limits creates and polls apart: a full queue for creates says nothing about the tasks that run. */
+export type Gate = 'creates' | 'polls';
+
+const cooldownUntil = new Map<string, number>();
+
+/** Keeps every attempt away from one gate of a provider for that long. */
+export function coolDown(provider: string, gate: Gate, ms: number): void {
+  const key = `${provider} ${gate}`;
+  cooldownUntil.set(key, Math.max(cooldownUntil.get(key) ?? 0, performance.now() + ms));
 }
 
-export const backoff = (failures: number, firstMs: number): number =>
-  Math.min(longestBackoffMs, firstMs * 2 ** Math.max(0, failures)) * (1 + Math.random() * 0.2);
+/** How long that gate is still closed; 0 when it is open. */
+export const cooldownLeftMs = (provider: string, gate: Gate): number =>
+  Math.max(0, (cooldownUntil.get(`${provider} ${gate}`) ?? 0) - performance.now());
 
-export const logged = ({ workspaceId, job }: Attempt) => ({
+/** The pause after that many failures in a row at a provider. */
+export const pauseMs = (failures: number): number =>
+  backoffMs(failures, config.VIDEO_POLL_INTERVAL_MS, longestBackoffMs);
+
+/** The polling rhythm, with a jitter that keeps many tasks from being asked for at one moment. */
+export const nextPollMs = (provider: VideoProvider | null): number =>
+  Math.min(provider?.checkEveryMs ?? Infinity, config.VIDEO_POLL_INTERVAL_MS) * (1 + Math.random() * 0.2);
+
+/** What every line of the log about an attempt carries. */
+export const logFields = ({ workspaceId, job }: Attempt) => ({
   workspace_id: workspaceId,
   attempt_id: job.attempt_id,
   provider: job.provider,
   task_id: job.task_id,
 });
 
-export function createSignal(): Followed['sending'] {
-  let tell: (outcome: Sending) => void = () => undefined;
-  const promise = new Promise<Sending>((resolve) => (tell = resolve));
-  return { promise, tell };
-}
-
-/** Stops following an attempt in this process; what is stored of it stays as it is, and its place is for the next. */
-export function forget(attemptId: string): void {
-  const attempt = followed.get(attemptId);
-  if (!attempt) return;
-  followed.delete(attemptId);
-  attempt.stop.abort();
-  attempt.sending.tell('ended');
-  firstWaiting(attempt.job.provider)?.alarm.abort();
-}
-
-/** The oldest attempt that waits for its turn and may have it; the free ones and the paid ones have queues of their own. */
-export function firstWaiting(provider: string): Followed | undefined {
-  const isFreeQueue = isFree(provider);
-  let first: Followed | undefined;
-  for (const attempt of followed.values()) {
-    const { job, isSending } = attempt;
-    if (job.state !== 'waiting' || isSending || (first && first.job.intent_at <= job.intent_at)) continue;
-    if (isFree(job.provider) === isFreeQueue && quietFor(job.provider) === 0) first = attempt;
-  }
-  return first;
-}
-
 /** Whether tasks of this provider cost nothing. */
-export const isFree = (provider: string): boolean => freeProviders.includes(provider);
+export const isNoCharge = (provider: string): boolean => noChargeProviders.includes(provider);
+
+function createDeferred<Value>(): Deferred<Value> {
+  let resolve: (value: Value) => void = () => undefined;
+  const promise = new Promise<Value>((settle) => (resolve = settle));
+  return { promise, resolve };
+}

@@ -1,86 +1,61 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { trusted } from 'mongoose';
-import { config } from '../config';
-import type { ErrorCode, Video } from '../contract';
-import { Workspace, type Job, type StoredWorkspace } from '../db/mongodb';
+import type { ErrorCode } from '../contract';
+import { imageFile } from '../media/images';
 import type { Submitted, VideoJob, VideoProvider } from '../services/provider';
 import { AppError, toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
-import { createQueues } from '../utils/queue';
-import { forgetAccepted, noteAccepted } from './journal';
 import {
-  backoff,
-  end,
+  active,
+  coolDown,
   failure,
-  firstWaiting,
-  followed,
-  forget,
-  isFree,
-  logged,
-  longestBackoffMs,
-  lost,
-  quietFor,
-  readyProvider,
-  stayAway,
+  LeaseLost,
+  logFields,
+  nextPollMs,
+  pauseMs,
+  type ActiveAttempt,
+  type Attempt,
 } from './attempt';
-import type { Followed } from './attempt';
-import { nextPollMs } from './poll';
+import { endAsFailed } from './ends';
+import { forgetAccepted, noteAccepted, type AcceptedTask } from './journal';
 import * as store from './store';
-import type { Attempt } from './store';
-import { imageFile } from '../media/images';
-import { videoProvider } from '../services/providers';
 
-const sendsOfOneCreate = 5;
-const lookupsOfOneCreate = 3;
 const refusalsInARow = 5;
-const lookupWaitMs = Math.min(20_000, 4 * config.VIDEO_POLL_INTERVAL_MS);
-const turnCheckMs = Math.min(config.VIDEO_POLL_INTERVAL_MS, 1000);
 
-/** Submits that are out right now; a stop waits for them, since they are paid. */
+/** Paid requests that are out right now, each until its outcome is stored; a stop waits for them. */
 export const submits = new Set<Promise<unknown>>();
 
-const inOrder = createQueues();
+type Refusal = Exclude<Submitted, { state: 'accepted' }>;
+type Answer = Submitted | { state: 'unknown' };
+type Prepared = { job: VideoJob; refusal?: undefined } | { job?: undefined; refusal: Refusal };
 
-/** Whether one more task may run; the free ones and the paid ones are counted apart. */
-export const isTurnFree = async (provider: string): Promise<boolean> =>
-  (await countTaken(provider)) < config.VIDEO_MAX_CONCURRENT;
+const notConfigured: Refusal = {
+  state: 'refused',
+  code: 'PROVIDER_NOT_CONFIGURED',
+  reason: 'the settings changed while it waited',
+};
+const passingCodes: ErrorCode[] = [
+  'PROVIDER_RATE_LIMITED',
+  'PROVIDER_FAILED',
+  'PROVIDER_TIMEOUT',
+  'PROVIDER_BAD_REPLY',
+];
 
-/** Running tasks, and those of this process that are on their way out. */
-async function countTaken(provider: string): Promise<number> {
-  const leaving = [...followed.values()].filter(
-    ({ isSending, job }) => isSending && job.state === 'waiting' && isFree(job.provider) === isFree(provider),
-  ).length;
-  return leaving + (await store.countRunning(isFree(provider)));
+/** Sends an attempt that has a slot: everything that is free first, then the intent, then one paid request. */
+export async function submit(attempt: ActiveAttempt, provider: VideoProvider | null): Promise<number | null> {
+  try {
+    return provider ? await send(attempt, provider) : await endAsFailed(attempt, notConfigured);
+  } finally {
+    attempt.hasSlot = false;
+  }
 }
 
-/** Sends the attempt when it is the oldest that waits and a place is free. */
-export async function takeTurn(attempt: Followed): Promise<number | null> {
-  const { provider } = attempt.job;
-  const isMine = await inOrder(['turn'], async () => {
-    if (firstWaiting(provider) !== attempt || !(await isTurnFree(provider))) return false;
-    attempt.isSending = true;
-    return true;
-  });
-  const next = firstWaiting(provider);
-  // Only the first looks again and again whether another process has left a place; it wakes the next.
-  if (next === attempt) return wait(attempt, turnCheckMs);
-  next?.alarm.abort();
-  return isMine ? send(attempt) : wait(attempt, quietFor(provider) || longestBackoffMs);
-}
-
-/** Not its turn: told to the browsers once, and to the click that waits for it. */
-async function wait(attempt: Followed, waitMs: number): Promise<number | null> {
-  const isTold = attempt.video.phase === 'queued';
-  if (!isTold && !(await store.storeStep(attempt, { video: { phase: 'queued' } }))) return lost(attempt);
-  attempt.sending.tell('waiting');
-  return waitMs;
-}
-
-/** Runs one submit that a stop waits for; begins none after that. */
-async function send(attempt: Followed): Promise<number | null> {
+/** Sends the paid request; a repetition sends what was stored before. */
+export async function send(attempt: ActiveAttempt, provider: VideoProvider): Promise<number | null> {
+  const isFirst = attempt.job.state === 'queued';
+  const { job, refusal } = await prepare(attempt, provider);
   if (attempt.stop.signal.aborted) return null;
-  attempt.isSending = true;
-  const sending = submit(attempt);
+  if (refusal) return isFirst ? notAccepted(attempt, refusal) : repetitionRefused(attempt, refusal);
+
+  const sending = sendPrepared(attempt, provider, job, isFirst);
   submits.add(sending);
   try {
     return await sending;
@@ -90,45 +65,43 @@ async function send(attempt: Followed): Promise<number | null> {
   }
 }
 
-async function submit(attempt: Followed): Promise<number | null> {
-  const { state, sends } = attempt.job;
-  const isFirst = state === 'waiting';
-  const provider = readyProvider(attempt);
-  if (!provider) return isFirst ? refused(attempt, notConfigured) : longestBackoffMs;
-  const signal = new AbortController().signal;
-
-  const job = await prepare(attempt, provider, signal);
-  if ('state' in job) {
-    if (!isFirst) return repetitionRefused(attempt, job);
-    return job.state === 'refused' ? refused(attempt, job) : notAccepted(attempt, job);
-  }
-
-  if (attempt.stop.signal.aborted) return null;
-  const isStored = await store.storeStep(attempt, {
+async function sendPrepared(
+  attempt: ActiveAttempt,
+  provider: VideoProvider,
+  job: VideoJob,
+  isFirst: boolean,
+): Promise<number | null> {
+  attempt.isSending = true;
+  const { submit_attempts: before } = attempt.job;
+  await store.storeStep(attempt, {
     ...(attempt.video.phase !== 'submitting' && { video: { phase: 'submitting' } }),
-    job: { state: 'sent', sent_at: new Date(), sends: sends + 1, prepared: JSON.stringify(job.prepared ?? null) },
-    only: { 'job.state': state, ...(isFirst && { deleted_at: null }) },
+    job: {
+      state: 'submitting',
+      sent_at: new Date(),
+      submit_attempts: before + 1,
+      prepared: JSON.stringify(job.prepared ?? null),
+    },
   });
-  if (!isStored) {
-    if (isFirst) await dropUnsentJob(attempt.workspaceId);
-    return lost(attempt);
-  }
+  // The intent may have been stored long before its answer came: what is not wanted any more by now is not sent.
+  if (isFirst && !(await store.isWanted(attempt)))
+    return endAsFailed(attempt, { code: 'CANCELLED', reason: 'not wanted any more' });
+  if (attempt.stop.signal.aborted) return putBack(attempt, before);
 
-  const answer = await askToSubmit(attempt, provider, job, signal);
+  const answer = await ask(attempt, provider, job);
   switch (answer.state) {
     case 'accepted':
-      return accepted(attempt, answer.taskId);
+      return accepted(attempt, provider, answer.taskId);
     case 'refused':
-      return isFirst || isAboutRequest(answer) ? refused(attempt, answer) : repetitionRefused(attempt, answer);
+      return isFirst || isAboutRequest(answer) ? endAsFailed(attempt, answer) : repetitionRefused(attempt, answer);
     case 'not_accepted':
       return isFirst ? notAccepted(attempt, answer) : repetitionRefused(attempt, answer);
     case 'unknown':
-      return reconcile(attempt);
+      return 0;
   }
 }
 
-/** Everything that costs nothing: the picture in the provider's shape, an upload. A fault here is known to be unpaid. */
-async function prepare(attempt: Followed, provider: VideoProvider, signal: AbortSignal): Promise<VideoJob | Refusal> {
+/** Everything that costs nothing: the image in the provider's shape, an upload. A stop ends it; a fault here is unpaid. */
+async function prepare(attempt: ActiveAttempt, provider: VideoProvider): Promise<Prepared> {
   const { attempt_id, model, form_data, image_path, prepared } = attempt.job;
   const job: VideoJob = {
     attempt_id,
@@ -138,220 +111,107 @@ async function prepare(attempt: Followed, provider: VideoProvider, signal: Abort
     picture: Buffer.alloc(0),
     prepared: prepared === null ? undefined : JSON.parse(prepared),
   };
-  // A repetition sends what was stored, so that it needs no picture, nor a second upload.
-  if (prepared !== null && provider.prepare) return job;
+  // A repetition sends what was stored, so that it needs no image, nor a second upload.
+  if (prepared !== null && provider.prepare) return { job };
   try {
     const withPicture = { ...job, picture: (await provider.picture?.(job)) ?? job.picture };
-    return { ...withPicture, prepared: await provider.prepare?.(withPicture, signal) };
+    return { job: { ...withPicture, prepared: await provider.prepare?.(withPicture, attempt.stop.signal) } };
   } catch (thrown) {
     const error =
       thrown instanceof AppError
         ? thrown
-        : new AppError('IMAGE_UNREADABLE', 'The picture cannot be read.', { cause: thrown });
-    logger.warn('attempt not prepared', { ...logged(attempt), error });
-    const isPassing = passingCodes.includes(error.code);
-    return {
-      state: isPassing ? 'not_accepted' : 'refused',
-      code: error.code,
-      reason: error.message,
-      retryAfterMs: error.retryAfterMs,
-    };
+        : new AppError('IMAGE_UNREADABLE', 'The image cannot be read.', { cause: thrown });
+    if (!attempt.stop.signal.aborted) logger.warn('attempt not prepared', { ...logFields(attempt), error });
+    const { code, message: reason, retryAfterMs } = error;
+    const state = passingCodes.includes(code) ? 'not_accepted' : 'refused';
+    return { refusal: { state, code, reason, retryAfterMs } };
   }
 }
 
-type Refusal = Exclude<Submitted, { state: 'accepted' }>;
-const notConfigured = {
-  state: 'refused',
-  code: 'PROVIDER_NOT_CONFIGURED',
-  reason: 'the settings changed while it waited',
-} as const;
-// The same request has the same answer each time, so that the first one was not taken either.
-const isAboutRequest = ({ code }: Refusal) => code === 'INVALID_INPUT' || code === 'CONTENT_REFUSED';
-const passingCodes: ErrorCode[] = [
-  'PROVIDER_RATE_LIMITED',
-  'PROVIDER_FAILED',
-  'PROVIDER_TIMEOUT',
-  'PROVIDER_BAD_REPLY',
-];
-
-/** One request. Whatever is thrown after a byte has left means that nobody knows. */
-async function askToSubmit(attempt: Followed, provider: VideoProvider, job: VideoJob, signal: AbortSignal) {
+/** One request, which nothing cuts off: it is paid. Whatever is thrown after a byte has left means that nobody knows. */
+async function ask(attempt: ActiveAttempt, provider: VideoProvider, job: VideoJob): Promise<Answer> {
+  const neverAborted = new AbortController().signal;
   try {
-    return await provider.submit(job, signal);
+    return await provider.submit(job, neverAborted);
   } catch (thrown) {
     const error = toAppError(thrown);
-    logger.warn('submit without an answer', { ...logged(attempt), unsent: error.unsent, error: thrown });
-    if (error.unsent) return { state: 'not_accepted', code: 'PROVIDER_FAILED', reason: error.message } as const;
-    return { state: 'unknown' } as const;
+    logger.warn('submit without an answer', { ...logFields(attempt), unsent: error.unsent, error: thrown });
+    if (error.unsent) return { state: 'not_accepted', code: 'PROVIDER_FAILED', reason: error.message };
+    return { state: 'unknown' };
   }
 }
 
-async function accepted(attempt: Followed, taskId: string): Promise<number | null> {
+/** Stores the task of an accepted attempt: in the journal first, since the database may be away. */
+export async function accepted(attempt: ActiveAttempt, provider: VideoProvider, taskId: string): Promise<number> {
   const { workspaceId, job } = attempt;
-  try {
-    await noteAccepted({ workspace_id: workspaceId, attempt_id: job.attempt_id, task_id: taskId });
-  } catch (error) {
-    logger.error('accepted task not written to the journal', { ...logged(attempt), task_id: taskId, error });
-  }
-  const stored = await settleAccepted(workspaceId, job.attempt_id, taskId, attempt);
-  attempt.sending.tell(stored ? 'accepted' : 'ended');
-  return stored ? nextPollMs(attempt) : null;
+  const task = { workspace_id: workspaceId, attempt_id: job.attempt_id, task_id: taskId, provider: job.provider };
+  await noteAccepted(task).catch((error: unknown) =>
+    logger.error('accepted task not written to the journal', { ...logFields(attempt), task_id: taskId, error }),
+  );
+  const stored = await settleAccepted(task);
+  if (!stored) throw new LeaseLost();
+  Object.assign(attempt, stored);
+  attempt.firstOutcome.resolve('accepted');
+  return attempt.job.cancelled_at ? 0 : nextPollMs(provider);
 }
 
-/** Stores an accepted task; one that nobody wants any more is cancelled at the provider. */
-export async function settleAccepted(
-  workspaceId: string,
-  attemptId: string,
-  taskId: string,
-  attempt?: Followed,
-): Promise<boolean> {
-  const stored = await store.storeAccepted(workspaceId, attemptId, taskId);
-  await forgetAccepted(attemptId);
-  if (stored === 'late') {
-    if (attempt)
-      Object.assign(attempt, {
-        isLate: true,
-        job: { ...attempt.job, state: 'overdue', task_id: taskId, accepted_at: new Date() },
-      });
-    return true;
+/** Brings an accepted task into the database, then forgets its note; null where it is followed or has ended elsewhere. */
+export async function settleAccepted(task: AcceptedTask): Promise<Attempt | null> {
+  const stored = await store.storeAccepted(task);
+  if (stored === 'unknown') {
+    // Perhaps it is another database that knows it, so that the note stays and nothing is cancelled.
+    logger.error('orphaned task: this database has no such attempt', task);
+    return null;
   }
-  if (stored === 'taken') return false;
-  if (stored) {
-    if (attempt) Object.assign(attempt, stored);
-    logger.info('video accepted', logged(stored));
-    return true;
-  }
-  logger.warn('accepted task is not wanted any more', {
-    workspace_id: workspaceId,
-    attempt_id: attemptId,
-    task_id: taskId,
-  });
-  if (attempt) await cancelTask(attempt.job.provider, taskId);
-  return false;
-}
-
-async function refused(attempt: Followed, { code, reason, ...rest }: Refusal): Promise<null> {
-  logger.warn('video refused', { ...logged(attempt), code, reason });
-  const charged = ('charged' in rest && rest.charged) || 'no';
-  return end(attempt, failure(code, attempt.job.provider, charged));
+  await forgetAccepted(task.attempt_id);
+  if (stored === 'taken') return null;
+  logger.info('video accepted', logFields(stored));
+  return stored;
 }
 
 /** Certainly not taken: back into the queue, unless the provider goes on refusing while nothing of ours runs there. */
-async function notAccepted(attempt: Followed, refusal: Refusal): Promise<number | null> {
+async function notAccepted(attempt: ActiveAttempt, refusal: Refusal): Promise<number | null> {
   const { provider } = attempt.job;
-  const backoffMs = backoff(attempt.refusals, config.VIDEO_POLL_INTERVAL_MS);
-  const waitMs = ('retryAfterMs' in refusal && refusal.retryAfterMs) || backoffMs;
-  const isOthersTurn = [...followed.values()].some(
-    (other) => other.job.provider === provider && other.job.state === 'following',
-  );
-  if (!isOthersTurn) attempt.refusals++;
-  if (attempt.refusals >= refusalsInARow) return refused(attempt, refusal);
+  if (refusal.state === 'refused') return endAsFailed(attempt, refusal);
+  const waitMs = refusal.retryAfterMs ?? pauseMs(attempt.refusals);
+  const isBusyWithOurs = [...active.values()].some(({ job }) => job.provider === provider && job.state === 'polling');
+  if (!isBusyWithOurs) attempt.refusals++;
+  if (attempt.refusals >= refusalsInARow) return endAsFailed(attempt, refusal);
 
-  logger.info('video not accepted yet', {
-    ...logged(attempt),
-    code: refusal.code,
-    reason: refusal.reason,
-    wait_ms: waitMs,
-  });
-  const isStored = await store.storeStep(attempt, {
-    ...(attempt.video.phase !== 'queued' && { video: { phase: 'queued' } }),
-    job: { state: 'waiting', sent_at: null, sends: 0 },
-  });
-  if (!isStored) return lost(attempt);
-  stayAway(provider, waitMs);
-  attempt.sending.tell('waiting');
-  return waitMs;
+  const { code, reason } = refusal;
+  logger.info('video not accepted yet', { ...logFields(attempt), code, reason, wait_ms: waitMs });
+  await putBack(attempt, 0);
+  coolDown(provider, 'creates', waitMs);
+  attempt.firstOutcome.resolve('waiting');
+  return attempt.job.cancelled_at ? 0 : waitMs;
 }
+
+async function putBack(attempt: ActiveAttempt, submitAttempts: number): Promise<null> {
+  await store.storeStep(attempt, {
+    ...(attempt.video.phase !== 'queued' && { video: { phase: 'queued' } }),
+    job: { state: 'queued', sent_at: null, submit_attempts: submitAttempts },
+  });
+  return null;
+}
+
+// The same request has the same answer each time, so that the first one was not taken either.
+const isAboutRequest = ({ code }: Refusal) => code === 'INVALID_INPUT' || code === 'CONTENT_REFUSED';
 
 /** A limit or a fault of the account says nothing about the create before: asked again a few times, then nobody knows. */
-async function repetitionRefused(attempt: Followed, refusal: Refusal): Promise<number | null> {
-  const { provider, sends } = attempt.job;
-  logger.warn('repeated create refused', { ...logged(attempt), code: refusal.code, reason: refusal.reason });
-  if (refusal.state === 'refused' || ++attempt.refusals >= refusalsInARow) return unclear(attempt);
-  if (!(await store.storeStep(attempt, { job: { sends: Math.max(1, sends - 1) } }))) return lost(attempt);
-  const waitMs = refusal.retryAfterMs ?? backoff(attempt.refusals, config.VIDEO_POLL_INTERVAL_MS);
-  stayAway(provider, waitMs);
+async function repetitionRefused(attempt: ActiveAttempt, refusal: Refusal): Promise<number | null> {
+  const { provider, submit_attempts: submitAttempts } = attempt.job;
+  logger.warn('repeated create refused', { ...logFields(attempt), code: refusal.code, reason: refusal.reason });
+  if (refusal.state === 'refused' || ++attempt.refusals >= refusalsInARow) return inDoubt(attempt);
+  await store.storeStep(attempt, { job: { submit_attempts: Math.max(1, submitAttempts - 1) } });
+  const waitMs = refusal.retryAfterMs ?? pauseMs(attempt.refusals);
+  coolDown(provider, 'creates', waitMs);
   return waitMs;
-}
-
-/** The answer to a paid request was lost: ask for it, repeat it where a repetition is recognised, or say that nobody knows. */
-export async function reconcile(attempt: Followed): Promise<number | null> {
-  const provider = readyProvider(attempt);
-  if (!provider) return longestBackoffMs;
-  const { deduplication } = provider.capabilities;
-  const { sends, sent_at: sentAt } = attempt.job;
-  // A provider remembers a key for a while only, and a job from a backup may be of any age.
-  const isRepeatable = sends < sendsOfOneCreate && Date.now() - (sentAt?.getTime() ?? 0) < store.forgottenAfterMs;
-
-  if (deduplication === 'key' && isRepeatable) {
-    await sleep(backoff(sends - 1, config.VIDEO_POLL_INTERVAL_MS), undefined, { signal: attempt.stop.signal });
-    return send(attempt);
-  }
-  if (deduplication === 'lookup' && provider.lookup) {
-    const taskId = await lookUp(attempt, provider);
-    if (taskId) return accepted(attempt, taskId);
-    if (attempt.lookups < lookupsOfOneCreate) return lookupWaitMs;
-    // The provider has never heard of it and refuses a second create of the same id, so this one cannot pay twice.
-    attempt.lookups = 0;
-    if (isRepeatable) return send(attempt);
-  }
-  return unclear(attempt);
-}
-
-async function unclear(attempt: Followed): Promise<null> {
-  const isStored = await storeUnclear(attempt);
-  attempt.sending.tell('ended');
-  return isStored ? null : lost(attempt);
 }
 
 /** Says that nobody knows whether this attempt was accepted; it is never sent again by itself. */
-export function storeUnclear(attempt: Attempt): Promise<boolean> {
-  logger.error('nobody knows whether this video was accepted', logged(attempt));
+export async function inDoubt(attempt: Attempt): Promise<null> {
+  logger.error('submit outcome unknown', logFields(attempt));
   const video = failure('SUBMIT_UNKNOWN', attempt.job.provider, 'maybe');
-  return store.storeStep(attempt, { video, job: { state: 'unclear' } });
-}
-
-async function lookUp(attempt: Followed, provider: VideoProvider): Promise<string | null> {
-  try {
-    const taskId = await provider.lookup!(attempt.job.attempt_id, attempt.stop.signal);
-    if (!taskId) attempt.lookups++;
-    return taskId;
-  } catch (error) {
-    if (attempt.stop.signal.aborted) throw error;
-    // Not an answer: asked again, until the time of a generation is over.
-    const sinceMs = Date.now() - (attempt.job.sent_at?.getTime() ?? 0);
-    if (sinceMs > config.VIDEO_TIMEOUT_MS) attempt.lookups = lookupsOfOneCreate;
-    logger.warn('lost task not looked up', { ...logged(attempt), error });
-    return null;
-  }
-}
-
-/** Tells the provider that a task is not wanted any more, where its API can cancel; never throws. */
-export async function cancelTask(providerName: string, taskId: string): Promise<void> {
-  try {
-    const provider = videoProvider(providerName);
-    await provider.cancel?.(taskId, AbortSignal.timeout(config.PROVIDER_REQUEST_TIMEOUT_MS));
-  } catch (error) {
-    logger.warn('provider did not take the cancellation', { provider: providerName, task_id: taskId, error });
-  }
-}
-
-/** What the video of a cancelled attempt says, and whether it costs. */
-export function cancelled(job: Job): Partial<Video> {
-  const charged = job.state === 'waiting' ? 'no' : job.state === 'fetching' ? 'yes' : 'maybe';
-  return failure('CANCELLED', job.provider, charged);
-}
-
-/** Ends a generation that was not sent, of a workspace that went to the trash; a paid one is followed to its end there. */
-export async function dropUnsentJob(workspaceId: string): Promise<void> {
-  const inTrash = { _id: workspaceId, deleted_at: trusted({ $ne: null }), 'job.state': 'waiting' } as const;
-  const stored = await Workspace.findOne(inTrash).lean<StoredWorkspace>();
-  if (!stored?.job) return;
-  const attempt = { workspaceId, video: stored.video, job: stored.job };
-  const isDropped = await store.storeStep(attempt, {
-    video: cancelled(stored.job),
-    job: null,
-    only: { 'job.state': 'waiting' },
-  });
-  if (isDropped) forget(stored.job.attempt_id);
+  await store.storeStep(attempt, { video, job: { state: 'in_doubt' } });
+  return null;
 }

@@ -2,7 +2,8 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { trusted } from 'mongoose';
 import { config } from '../config';
-import { followedStates, Workspace, type StoredWorkspace } from '../db/mongodb';
+import { activeStates } from '../db/job';
+import { Workspace, type StoredWorkspace } from '../db/mongodb';
 import { logger } from '../utils/logger';
 
 const hourMs = 3600 * 1000;
@@ -24,8 +25,8 @@ export function startSweeping(): () => void {
 export async function sweep(): Promise<void> {
   const purged = await Workspace.deleteMany({
     deleted_at: trusted({ $lt: new Date(Date.now() - trashAgeMs) }),
-    'job.state': trusted({ $nin: followedStates }),
-    'late.state': trusted({ $nin: followedStates }),
+    'job.state': trusted({ $nin: activeStates }),
+    'superseded.state': trusted({ $nin: activeStates }),
   });
   const [images, videos] = await Promise.all([oldFiles('images'), oldFiles('videos')]);
   const used = images.length + videos.length > 0 ? await usedNames() : new Set<string>();
@@ -52,16 +53,16 @@ const changedAt = (file: string): Promise<number> =>
 
 /** The names, without extension, of every picture and video that is referred to: a video's is its attempt_id. */
 async function usedNames(): Promise<Set<string>> {
-  const fields = { image_path: 1, 'video.attempt_id': 1, 'takes.attempt_id': 1, job: 1, late: 1 };
+  const fields = { image_path: 1, 'video.attempt_id': 1, 'takes.attempt_id': 1, job: 1, superseded: 1 };
   const used = new Set<string>();
   const add = (name: string | null | undefined) => name && used.add(path.parse(name).name);
-  for await (const { image_path: image, video, takes, job, late } of Workspace.find({}, fields).lean<
+  for await (const { image_path: image, video, takes, job, superseded } of Workspace.find({}, fields).lean<
     StoredWorkspace[]
   >()) {
     add(image);
     add(video?.attempt_id);
     for (const take of takes ?? []) add(take.attempt_id);
-    for (const { attempt_id: attemptId, image_path: picture } of [...(job ? [job] : []), ...(late ?? [])]) {
+    for (const { attempt_id: attemptId, image_path: picture } of [...(job ? [job] : []), ...(superseded ?? [])]) {
       add(attemptId);
       add(picture);
     }

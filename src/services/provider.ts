@@ -43,7 +43,9 @@ export type Checked =
   | { state: 'completed'; url: string }
   /** For a provider on this machine: an mp4 that the engine moves away. */
   | { state: 'completed'; file: string }
-  | { state: 'failed'; code: ErrorCode; reason: string; charged: VideoError['charged'] };
+  | { state: 'failed'; code: ErrorCode; reason: string; charged: VideoError['charged'] }
+  /** The provider has no such task: deleted, expired, or made with the key of another account. */
+  | { state: 'not_found'; reason: string };
 
 /** One video provider. `reason` goes to the log; people read our own sentence for the code. */
 export type VideoProvider = {
@@ -52,7 +54,7 @@ export type VideoProvider = {
   model: string;
   capabilities: VideoCapabilities;
   /** True where a task costs nothing: its jobs queue apart from the paid ones, and none of them is ever charged. */
-  isFree?: boolean;
+  isNoCharge?: boolean;
   /** Milliseconds between two checks, where that may be less than VIDEO_POLL_INTERVAL_MS. */
   checkEveryMs?: number;
   /** The picture in the shape that the provider takes; made before the paid request, so that a bad file costs nothing. */

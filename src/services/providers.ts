@@ -13,7 +13,7 @@ const llmProviders = loadProviders<LlmProvider>('llm');
 export const allVideoProviders = (): VideoProvider[] => [...videoProviders.values()];
 
 /** The names of the video providers whose tasks cost nothing. */
-export const freeProviders = allVideoProviders().flatMap(({ name, isFree }) => (isFree ? [name] : []));
+export const noChargeProviders = allVideoProviders().flatMap(({ name, isNoCharge }) => (isNoCharge ? [name] : []));
 
 /** Every LLM provider that has a file, in the order of their names. */
 export const allLlmProviders = (): LlmProvider[] => [...llmProviders.values()];

@@ -44,7 +44,7 @@ export default defineVideoProvider({
   name: 'local',
   settings: readSettings(z.object({})),
   model: 'animatic',
-  isFree: true,
+  isNoCharge: true,
   checkEveryMs,
   capabilities: {
     durations_s: [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],

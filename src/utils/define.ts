@@ -88,6 +88,8 @@ export type Answer = {
   all?: ServerMessage;
   /** What a message that was applied before tells the others in case it was answered "send it again" then. */
   again?: ServerMessage;
+  /** The same, for what all of them are told, the sender too. */
+  againAll?: ServerMessage;
 };
 
 /** Puts the strict check of the input before the handler of a message file. */

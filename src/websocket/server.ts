@@ -265,9 +265,10 @@ async function handle({ raw, text, message }: Turn): Promise<Answer> {
 function settle(turn: Turn, result: PromiseSettledResult<Answer>): void {
   try {
     if (result.status === 'rejected') throw result.reason;
-    const { answer: confirm, all, again } = result.value;
+    const { answer: confirm, again, againAll } = result.value;
     const wasOpen = openMessages.delete(nameOf(turn));
     const others = result.value.others ?? (wasOpen ? again : undefined);
+    const all = result.value.all ?? (wasOpen ? againAll : undefined);
     if (all) push(all);
     const isInTime = reply(turn, confirm);
     // A sender that was told "unknown" learns of the change like everybody else.

@@ -1,8 +1,12 @@
 import { z } from 'zod';
 import { clientMessage, objectId } from '../contract';
+import { findWorkspace, rememberUnchanged, type StoredWorkspace } from '../db/mongodb';
+import { storeChoice } from '../generation/clicks';
 import { statusUpdate } from '../generation/store';
-import { chooseTake } from '../generation/worker';
 import { defineMessage } from '../utils/define';
+import { AppError } from '../utils/errors';
+
+const choiceRaces = 5;
 
 /** Makes a take the video of its workspace; a finished video takes its place among the takes. */
 export const workspaceChooseTake = defineMessage({
@@ -12,13 +16,42 @@ export const workspaceChooseTake = defineMessage({
   answer: 'workspace.sync_confirm',
   queues: ['workspace'],
   async handle({ workspace_id: workspaceId, attempt_id: attemptId, request_id: requestId }) {
-    const applied = requestId && `workspace.choose_take ${requestId}`;
-    const { stored, isNew } = await chooseTake(workspaceId, attemptId, applied);
+    const key = requestId && `workspace.choose_take ${requestId}`;
+    const { stored, isNew } = await chooseTake(workspaceId, attemptId, key);
     const { version, updated_at } = stored;
     const told = statusUpdate(stored, true);
     return {
       answer: { type: 'workspace.sync_confirm', workspace_id: workspaceId, version, updated_at },
-      ...(isNew ? { all: told } : { again: told }),
+      ...(isNew ? { all: told } : { againAll: told }),
     };
   },
 });
+
+/** Once for each request; not `isNew` when it was done before, or nothing had to change. */
+async function chooseTake(
+  workspaceId: string,
+  attemptId: string,
+  key?: string,
+): Promise<{ stored: StoredWorkspace; isNew: boolean }> {
+  for (let race = 0; race < choiceRaces; race++) {
+    const read = await findWorkspace(workspaceId);
+    const { video, takes } = read;
+    if (key && read.applied.includes(key)) return { stored: read, isNew: false };
+    if (video.status === 'generating') {
+      const message = 'A video is being generated here; wait for it or cancel it, then choose a take.';
+      throw new AppError('VIDEO_IN_PROGRESS', message);
+    }
+    // The clip of a cancelled attempt is a take, while the video still says that it was cancelled.
+    const index = takes.findIndex((take) => take.attempt_id === attemptId);
+    if (index < 0 && video.attempt_id === attemptId) {
+      await rememberUnchanged(workspaceId, key);
+      return { stored: read, isNew: false };
+    }
+    if (index < 0)
+      throw new AppError('NOT_FOUND', 'This workspace has no take with this attempt_id; load the list again.');
+
+    const stored = await storeChoice(read, index, key);
+    if (stored) return { stored, isNew: true };
+  }
+  throw new AppError('BUSY', 'The generation was changed at the same time; try again.');
+}

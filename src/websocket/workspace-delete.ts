@@ -1,6 +1,6 @@
 import { clientMessage, objectId } from '../contract';
 import { notApplied, remember, rememberUnchanged, Workspace, workspaceNotFound } from '../db/mongodb';
-import { dropUnsentJob } from '../generation/submit';
+import { dropUnsentJob } from '../generation/cancel';
 import { defineMessage } from '../utils/define';
 import { logger } from '../utils/logger';
 

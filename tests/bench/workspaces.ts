@@ -69,7 +69,7 @@ function shot(index: number, more: Partial<StoredWorkspace>): StoredWorkspace {
     applied: [],
     fence: 0,
     job: null,
-    late: [],
+    superseded: [],
     clicks: [],
     ...more,
   };

@@ -42,10 +42,10 @@ const both = (pointBefore, pointAfter) => (original) => before(pointBefore)(afte
 
 const storeStep = (original) => async (attempt, change) => {
   const state = change.job?.state;
-  if (state === 'sent') crash('before-sent-saved');
+  if (state === 'submitting') crash('before-sent-saved');
   const isStored = await original(attempt, change);
-  if (state === 'sent') crash('after-sent-before-request');
-  if (state === 'fetching') crash('after-fetching-saved');
+  if (state === 'submitting') crash('after-sent-before-request');
+  if (state === 'downloading') crash('after-fetching-saved');
   return isStored;
 };
 
@@ -75,8 +75,8 @@ const check = (original) => async (taskId, signal) => {
 };
 
 const wraps = {
+  'generation/clicks.js': { storeClaim: after('after-claim') },
   'generation/store.js': {
-    storeClaim: after('after-claim'),
     storeStep,
     storeAccepted: after('after-save-before-poll'),
     stopPersisting: before('in-shutdown'),

@@ -40,7 +40,7 @@ export type MoneyResult = {
   seconds: number;
 };
 
-type StoredJob = { _id: mongoose.mongo.BSON.ObjectId; video: Video; clicks: unknown[]; late: unknown[] };
+type StoredJob = { _id: mongoose.mongo.BSON.ObjectId; video: Video; clicks: unknown[]; superseded: unknown[] };
 
 const workersPerVendor = 3;
 const answerDelayMs = 200;
@@ -147,7 +147,7 @@ export async function runMoney(options: MoneyOptions = {}): Promise<MoneyResult>
       else await delay(random() * breatherMs);
       await server.kill();
       tally.kills++;
-      if ((await workspaces.countDocuments({ 'job.state': 'sent' })) > 0) tally.killsInSubmit++;
+      if ((await workspaces.countDocuments({ 'job.state': 'submitting' })) > 0) tally.killsInSubmit++;
       server = await server.restart();
     }
   }
@@ -179,7 +179,9 @@ export async function runMoney(options: MoneyOptions = {}): Promise<MoneyResult>
       ends[end] = (ends[end] ?? 0) + 1;
     }
     const extraCreates = accepted.length - new Set(accepted.map(attemptOf)).size;
-    const extraAttempts = stored.filter(({ clicks, late }) => clicks.length !== 1 || late.length > 0).length;
+    const extraAttempts = stored.filter(
+      ({ clicks, superseded }) => clicks.length !== 1 || superseded.length > 0,
+    ).length;
     const figures = {
       generations: stored.length,
       ...tally,

@@ -3,7 +3,8 @@ import path from 'node:path';
 import mongoose, { trusted } from 'mongoose';
 import { config } from '../../src/config';
 import { idleVideo } from '../../src/contract';
-import { Workspace, type Job } from '../../src/db/mongodb';
+import type { Job } from '../../src/db/job';
+import { Workspace } from '../../src/db/mongodb';
 import { sweep } from '../../src/media/sweep';
 import { freshDatabase } from '../helpers/server';
 
@@ -58,12 +59,12 @@ test('empties the trash of what was never cleared up, and not of what is still a
     const place = { order_index: 0, deleted_at: daysAgo(31) };
     const made = await Workspace.create([
       { ...place, job },
-      { ...place, late: [job] },
+      { ...place, superseded: [job] },
     ]);
     return made.map(({ _id }) => _id);
   };
-  const unclear = await trashed('unclear');
-  const overdue = await trashed('overdue');
+  const unclear = await trashed('in_doubt');
+  const overdue = await trashed('timed_out');
   await sweep();
   expect(await Workspace.countDocuments({ _id: trusted({ $in: unclear }) })).toBe(0);
   expect(await Workspace.countDocuments({ _id: trusted({ $in: overdue }) })).toBe(2);

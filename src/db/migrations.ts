@@ -1,0 +1,48 @@
+import { Workspace } from './mongodb';
+
+const renamedStates = {
+  waiting: 'queued',
+  sent: 'submitting',
+  following: 'polling',
+  fetching: 'downloading',
+  overdue: 'timed_out',
+  undelivered: 'download_failed',
+  unclear: 'in_doubt',
+};
+
+/** Brings documents of version 1.0.0 to the present shape; changes nothing else, and may be repeated or killed at any point. */
+export async function migrate(): Promise<void> {
+  // By the driver: the old fields are not in the schema.
+  const { collection } = Workspace;
+  const isOld = { $or: [{ late: { $exists: true } }, { 'job.sends': { $exists: true } }] };
+  await collection.updateMany(isOld, [
+    {
+      $set: {
+        job: { $cond: [{ $ifNull: ['$job', false] }, newJob('$job'), null] },
+        superseded: { $map: { input: { $ifNull: ['$late', []] }, in: newJob('$$this') } },
+      },
+    },
+    { $unset: ['late', 'job.sends', 'superseded.sends'] },
+  ]);
+}
+
+const newJob = (job: string) => ({
+  $mergeObjects: [
+    job,
+    {
+      state: {
+        $switch: {
+          branches: Object.entries(renamedStates).map(([before, now]) => ({
+            case: { $eq: [`${job}.state`, before] },
+            then: now,
+          })),
+          default: `${job}.state`,
+        },
+      },
+      submit_attempts: { $ifNull: [`${job}.sends`, 0] },
+      cancelled_at: null,
+      risk_accepted: false,
+      step: 'migrated',
+    },
+  ],
+});

@@ -1,0 +1,113 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { trusted } from 'mongoose';
+import { config } from '../config';
+import type { Video } from '../contract';
+import type { Job } from '../db/job';
+import { findWorkspace, toJson, Workspace, type StoredWorkspace } from '../db/mongodb';
+import type { VideoProvider } from '../services/provider';
+import { AppError } from '../utils/errors';
+import { logger } from '../utils/logger';
+import { ask, isGone } from './ask';
+import { active, failure, logFields, pauseMs, type ActiveAttempt, type Attempt } from './attempt';
+import { storeCancellation } from './clicks';
+import { endAsFailed } from './ends';
+import { poll, startDownload } from './poll';
+import { release } from './queue';
+import { storeStep } from './store';
+
+const cancelRaces = 5;
+const cancelWaitMs = 3000;
+const cancelForMs = 24 * 3600 * 1000;
+
+/**
+ * Ends the running generation as CANCELLED for the user; what may be paid is followed until its fate is known. Throws
+ * NOT_GENERATING when none runs, or another than `attemptId`.
+ */
+export async function cancelVideo(
+  workspaceId: string,
+  attemptId?: string,
+): Promise<{ workspace_id: string; video: Video }> {
+  for (let race = 0; race < cancelRaces; race++) {
+    const read = await findWorkspace(workspaceId);
+    const { video, job } = read;
+    const isOther = attemptId !== undefined && attemptId !== video.attempt_id;
+    if (video.status !== 'generating' || job?.attempt_id !== video.attempt_id || isOther) {
+      const message = `This workspace is not generating ${isOther ? 'this' : 'a'} video, so there is nothing to cancel.`;
+      throw new AppError('NOT_GENERATING', message);
+    }
+    const cancelled = await storeCancellation(read, cancelledVideo(job));
+    if (!cancelled) continue;
+    logger.info('video cancelled', logFields(cancelled));
+    await tellFollower(cancelled);
+    return toJson({ workspace_id: workspaceId, video: cancelled.video });
+  }
+  throw new AppError('BUSY', 'The generation was changed at the same time; try again.');
+}
+
+/** What the video of a cancelled attempt says, and whether it costs. */
+const cancelledVideo = (job: Job): Partial<Video> =>
+  failure('CANCELLED', job.provider, job.state === 'queued' ? 'no' : job.state === 'downloading' ? 'yes' : 'maybe');
+
+/** Lets the loop of the attempt go on at once, and waits a moment for the provider where it is asked to cancel. */
+async function tellFollower({ job, video }: Attempt): Promise<void> {
+  const attempt = active.get(job.attempt_id);
+  if (!attempt) return;
+  if (job.state === 'queued') return release(attempt);
+  Object.assign(attempt, { job, video });
+  attempt.firstOutcome.resolve('ended');
+  attempt.wake.abort();
+  if (job.state === 'polling')
+    await Promise.race([attempt.cancelTried.promise, sleep(cancelWaitMs, undefined, { ref: false })]);
+}
+
+/**
+ * Cancels a task at its provider, again and again until that is confirmed. What is made by then is paid, so that nothing is
+ * deleted and its clip arrives as a take; so does that of a provider that cannot cancel.
+ */
+export async function cancelAtProvider(attempt: ActiveAttempt, provider: VideoProvider | null): Promise<number | null> {
+  if (attempt.job.state === 'queued') return endCancelled(attempt);
+  if (!provider?.cancel) {
+    attempt.cancelTried.resolve();
+    return poll(attempt, provider);
+  }
+  const checked = await ask(attempt, provider, { evenInCooldown: true });
+  if (checked?.state === 'completed') return startDownload(attempt, checked);
+  if (checked?.state === 'failed') return endAsFailed(attempt, checked);
+  // A task that is not there any more once it was asked to go is the best confirmation.
+  const hasGone = checked?.state === 'not_found' && (attempt.failedCancels > 0 || isGone(attempt));
+  const isConfirmed = hasGone || (isRunning(checked) && (await tryToCancel(attempt, provider)));
+  attempt.cancelTried.resolve();
+  const isOld = Date.now() - (attempt.job.accepted_at?.getTime() ?? 0) > cancelForMs;
+  if (!isConfirmed && !isOld) return pauseMs(attempt.failedCancels++);
+  logger.info('cancellation confirmed or given up', { ...logFields(attempt), confirmed: isConfirmed });
+  await storeStep(attempt, { job: null });
+  return null;
+}
+
+const isRunning = (checked: { state: string } | null): boolean =>
+  checked?.state === 'queued' || checked?.state === 'running';
+
+async function tryToCancel(attempt: ActiveAttempt, provider: VideoProvider): Promise<boolean> {
+  try {
+    const deadline = AbortSignal.timeout(config.PROVIDER_REQUEST_TIMEOUT_MS);
+    await provider.cancel!(attempt.job.task_id!, AbortSignal.any([attempt.stop.signal, deadline]));
+    return true;
+  } catch (error) {
+    logger.warn('provider did not cancel, asking again', { ...logFields(attempt), error });
+    return false;
+  }
+}
+
+async function endCancelled(attempt: ActiveAttempt): Promise<null> {
+  await storeStep(attempt, { video: failure('CANCELLED', attempt.job.provider, 'no'), job: null });
+  return null;
+}
+
+/** Ends a generation that was not sent, of a workspace that went to the trash; a paid one is followed to its end there. */
+export async function dropUnsentJob(workspaceId: string): Promise<void> {
+  const inTrash = { _id: workspaceId, deleted_at: trusted({ $ne: null }), 'job.state': 'queued' } as const;
+  const read = await Workspace.findOne(inTrash).lean<StoredWorkspace>();
+  if (!read?.job) return;
+  const dropped = await storeCancellation(read, cancelledVideo(read.job));
+  if (dropped) await tellFollower(dropped);
+}

@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto';
+import { trusted } from 'mongoose';
+import { requestIdsKept, takesKept, type Video } from '../contract';
+import { recordDropped } from '../db/dropped-clips';
+import { notApplied, toSet, Workspace, type StoredWorkspace } from '../db/mongodb';
+import type { Attempt } from './attempt';
+import { attemptIn, broadcast, dotted, readFields } from './store';
+
+/** Matches while everything about the generation is as it was read; the form may be edited meanwhile. */
+const asRead = ({ _id, video, takes, job, superseded }: StoredWorkspace) => ({
+  _id,
+  deleted_at: null,
+  'video.attempt_id': video.attempt_id,
+  'video.status': video.status,
+  takes: trusted({ $size: takes.length }),
+  ...(takes[0] && { 'takes.0.attempt_id': takes[0].attempt_id }),
+  'job.attempt_id': job?.attempt_id ?? null,
+  'job.step': job?.step ?? null,
+  'job.lease.epoch': job?.lease.epoch ?? null,
+  superseded: trusted({ $size: superseded.length }),
+  ...Object.fromEntries(superseded.map(({ step }, index) => [`superseded.${index}.step`, step])),
+  ...Object.fromEntries(superseded.map(({ lease }, index) => [`superseded.${index}.lease.epoch`, lease.epoch])),
+});
+
+/**
+ * Claim and intent in one write: `video` starts anew, a finished one becomes the first take, the job before is superseded.
+ * Null when anything of the generation changed since it was read.
+ */
+export async function storeClaim(
+  read: StoredWorkspace,
+  { job, video }: Attempt,
+  { requestId, acceptSecondCharge }: { requestId?: string; acceptSecondCharge: boolean },
+): Promise<Attempt | null> {
+  const before = [...read.superseded, ...(read.job ? [read.job] : [])].filter(
+    (other) => other.attempt_id !== job.attempt_id,
+  );
+  // A click that only fetches a file accepts nothing.
+  const isRiskAccepted = acceptSecondCharge && job.state === 'queued';
+  const superseded = isRiskAccepted ? before.map((other) => ({ ...other, risk_accepted: true })) : before;
+  const takes = read.video.status === 'completed' ? [read.video, ...read.takes] : read.takes;
+  await recordDropped(takes.slice(takesKept).map((take) => take.attempt_id!));
+  const kept = takes.slice(0, takesKept);
+  const click = requestId ? [{ request_id: requestId, attempt_id: job.attempt_id }] : [];
+  const clicks = [...withOutcomes(read, [video, ...kept]), ...click].slice(-requestIdsKept);
+  const stored = await Workspace.findOneAndUpdate(
+    asRead(read),
+    toSet({ video, takes: kept, job, superseded, clicks }),
+    { returnDocument: 'after', projection: readFields },
+  ).lean<StoredWorkspace>();
+  if (!stored) return null;
+  broadcast(stored, takes !== read.takes);
+  return attemptIn(stored, job.attempt_id);
+}
+
+/**
+ * Makes one of the takes the video, in whose place a finished video goes; the job stays, and what it brings becomes a take.
+ * Null when anything of the generation changed since it was read.
+ */
+export function storeChoice(read: StoredWorkspace, index: number, key?: string): Promise<StoredWorkspace | null> {
+  const { video } = read;
+  const takes = read.takes.toSpliced(index, 1, ...(video.status === 'completed' ? [video] : []));
+  const chosen = read.takes[index]!;
+  return Workspace.findOneAndUpdate(
+    { ...asRead(read), ...notApplied(key) },
+    toSet({ video: chosen, takes, clicks: withOutcomes(read, [chosen, ...takes]) }, key),
+    { returnDocument: 'after' },
+  ).lean<StoredWorkspace>();
+}
+
+/** The clicks, with what became of those whose video is neither the video nor a take any more. */
+function withOutcomes({ clicks, video, takes }: StoredWorkspace, kept: Video[]): StoredWorkspace['clicks'] {
+  const gone = [video, ...takes].filter((old) => !kept.some((other) => other.attempt_id === old.attempt_id));
+  return clicks.map((click) => {
+    const old = gone.find((other) => other.attempt_id === click.attempt_id);
+    return old ? { ...click, outcome: { ...old, form_data: null } } : click;
+  });
+}
+
+/** Stores that the user wishes the running attempt away; null when anything of it changed since it was read. */
+export async function storeCancellation(
+  { _id, job: known, video: shown }: StoredWorkspace,
+  video: Partial<Video>,
+): Promise<Attempt | null> {
+  const { attempt_id: attemptId, step, state } = known!;
+  const wish = { 'job.cancelled_at': new Date(), 'job.step': randomUUID() };
+  const stored = await Workspace.findOneAndUpdate(
+    {
+      _id,
+      'video.attempt_id': shown.attempt_id,
+      'video.status': 'generating',
+      ...dotted('job', { attempt_id: attemptId, step }),
+    },
+    // What was not sent has come to its end; anything else is kept until its fate is known.
+    toSet({ ...dotted('video', video), ...(state === 'queued' ? { job: null } : wish) }),
+    { returnDocument: 'after', projection: readFields },
+  ).lean<StoredWorkspace>();
+  if (!stored) return null;
+  broadcast(stored);
+  return { workspaceId: String(_id), job: stored.job ?? known!, video: stored.video, isSuperseded: false };
+}

@@ -1,0 +1,65 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { adoptVideo, fetchVideo, hasVideo } from '../media/videos';
+import type { Checked, VideoProvider } from '../services/provider';
+import { providerTitle } from '../services/provider-errors';
+import { logger } from '../utils/logger';
+import { ask, isGone } from './ask';
+import { logFields, pauseMs, type ActiveAttempt } from './attempt';
+import { complete, endAsGone, failForNow } from './ends';
+
+const downloadTries = 3;
+const goneStatuses = [404, 410];
+/** A provider keeps a file for a day at least; after that a link that leads nowhere means that the file is gone. */
+const fileKeptMs = 24 * 3600 * 1000;
+
+type Made = Extract<Checked, { state: 'completed' }>;
+
+/** Downloads the clip of a task that is made: the file is ours before the word is "completed". */
+export async function deliver(attempt: ActiveAttempt, provider: VideoProvider | null): Promise<number | null> {
+  const made = attempt.result;
+  attempt.result = null;
+  switch (await fetchClip(attempt, provider, made)) {
+    case 'fetched':
+      return complete(attempt);
+    case 'gone':
+      return endAsGone(attempt);
+    case 'not_fetched':
+      return failForNow(attempt, 'DOWNLOAD_FAILED');
+  }
+}
+
+/** Brings the clip to its place on our disk, with a fresh link for each further try; 'gone' when the provider has it no more. */
+export async function fetchClip(
+  attempt: ActiveAttempt,
+  provider: VideoProvider | null,
+  made: Made | null,
+): Promise<'fetched' | 'not_fetched' | 'gone'> {
+  const { attempt_id: attemptId, accepted_at: acceptedAt } = attempt.job;
+  const isOld = Date.now() - (acceptedAt?.getTime() ?? Date.now()) > fileKeptMs;
+  let deadLinks = 0;
+  for (let tries = 0; tries < downloadTries; tries++) {
+    // Moved into place before a crash: the address may be dead by now, the file is not.
+    if (hasVideo(attemptId)) return 'fetched';
+    try {
+      await fetchOnce(attempt, made ?? (await ask(attempt, provider, { evenInCooldown: true })));
+      return 'fetched';
+    } catch (error) {
+      if (attempt.stop.signal.aborted) throw error;
+      if (isGone(attempt)) return 'gone';
+      if (goneStatuses.includes(statusOf(error))) deadLinks++;
+      logger.warn('video not fetched', { ...logFields(attempt), error });
+      made = null;
+      await sleep(pauseMs(tries), undefined, { signal: attempt.stop.signal });
+    }
+  }
+  return isOld && deadLinks === downloadTries ? 'gone' : 'not_fetched';
+}
+
+async function fetchOnce({ job, stop }: ActiveAttempt, made: Checked | null): Promise<void> {
+  const { attempt_id: attemptId, provider } = job;
+  if (made?.state !== 'completed') throw new Error(`the task has no result now (${made?.state ?? 'not asked'})`);
+  if ('file' in made) return adoptVideo({ file: made.file, attemptId });
+  await fetchVideo({ provider: providerTitle(provider), url: made.url, attemptId, signal: stop.signal });
+}
+
+const statusOf = (error: unknown): number => Number((error as { cause?: { status?: number } }).cause?.status);

@@ -1,0 +1,55 @@
+import { config } from '../config';
+import type { ErrorCode, VideoError } from '../contract';
+import { makePoster, videoUrl } from '../media/videos';
+import { goneErrorOf } from '../services/provider-errors';
+import { logger } from '../utils/logger';
+import { failedWith, failure, logFields, type ActiveAttempt } from './attempt';
+import { storeStep } from './store';
+
+/** Ends an attempt whose file is ours: its video is completed, or a take where the video is no longer the attempt's. */
+export async function complete(attempt: ActiveAttempt): Promise<null> {
+  const { attempt_id: attemptId } = attempt.job;
+  const video = {
+    status: 'completed',
+    url: videoUrl(attemptId),
+    poster_url: await makePoster(attemptId),
+    error: null,
+    phase: null,
+    progress: null,
+    completed_at: new Date().toISOString(),
+  } as const;
+  await storeStep(attempt, { video, job: null });
+  logger.info('video completed', logFields(attempt));
+  return null;
+}
+
+/** Ends an attempt that failed, with what it costs. */
+export async function endAsFailed(
+  attempt: ActiveAttempt,
+  { code, reason, charged = 'no' }: { code: ErrorCode; reason: string; charged?: VideoError['charged'] },
+): Promise<null> {
+  logger.warn('video failed', { ...logFields(attempt), code, reason, charged });
+  await storeStep(attempt, { video: failure(code, attempt.job.provider, charged), job: null });
+  return null;
+}
+
+/** Ends an attempt whose task its provider no longer has: paid and lost. Said even of a cancelled one, whose clip was to come. */
+export async function endAsGone(attempt: ActiveAttempt): Promise<null> {
+  logger.error('task is gone at the provider', logFields(attempt));
+  await storeStep(attempt, { video: failedWith(goneErrorOf(attempt.job.provider)), job: null, isLastWord: true });
+  return null;
+}
+
+/** Failed for the user, and still asked for now and then: what is paid and late is not thrown away. */
+export async function failForNow(
+  attempt: ActiveAttempt,
+  code: 'TIMEOUT' | 'PROVIDER_BAD_REPLY' | 'DOWNLOAD_FAILED',
+): Promise<number> {
+  const isMade = code === 'DOWNLOAD_FAILED';
+  logger.warn('generation timed out or not delivered, rechecking', { ...logFields(attempt), code });
+  await storeStep(attempt, {
+    video: failure(code, attempt.job.provider, isMade ? 'yes' : 'maybe'),
+    job: { state: isMade ? 'download_failed' : 'timed_out' },
+  });
+  return config.VIDEO_RECHECK_INTERVAL_MS;
+}
