@@ -24,8 +24,8 @@ export type Rule = {
   count: () => number;
   /** Resolves when at least so many have met it. */
   met: (times?: number) => Promise<void>;
-  /** Ends the rule, and lets go the replies that it keeps. */
-  lift: () => void;
+  /** Ends the rule, and lets go the replies that it keeps; or cuts their connections. */
+  lift: (options?: { cut?: boolean }) => void;
 };
 
 export type MessageProxy = {
@@ -38,7 +38,7 @@ export type MessageProxy = {
   close: () => void;
 };
 
-type Active = Fate & { left: number; count: number; kept: (() => void)[]; events: EventEmitter };
+type Active = Fate & { left: number; count: number; kept: ((cut: boolean) => void)[]; events: EventEmitter };
 
 const headerLength = 16;
 const opMsg = 2013;
@@ -65,8 +65,10 @@ export async function startMessageProxy(target: string): Promise<MessageProxy> {
       const rule = fates.get(message.readInt32LE(8));
       fates.delete(message.readInt32LE(8));
       if (!rule) return void inside.write(message);
-      if (rule.act === 'lose') inside.destroy();
-      else keep(rule, () => inside.writable && inside.write(message));
+      const letGo = (cut: boolean) => void (cut ? inside.destroy() : inside.writable && inside.write(message));
+      if (rule.act === 'lose') letGo(true);
+      else if (rule.act === 'delay') setTimeout(letGo, rule.ms, false);
+      else rule.kept.push(letGo);
       meet(rule);
     });
   });
@@ -82,10 +84,10 @@ export async function startMessageProxy(target: string): Promise<MessageProxy> {
     return undefined;
   }
 
-  function lift(rule: Active): void {
+  function lift(rule: Active, cut = false): void {
     rules.delete(rule);
     rule.left = 0;
-    for (const letGo of rule.kept.splice(0)) letGo();
+    for (const letGo of rule.kept.splice(0)) letGo(cut);
   }
 
   proxy.listen(0, '127.0.0.1');
@@ -100,12 +102,12 @@ export async function startMessageProxy(target: string): Promise<MessageProxy> {
         met: async (times = 1) => {
           while (rule.count < times) await once(rule.events, 'met');
         },
-        lift: () => lift(rule),
+        lift: ({ cut } = {}) => lift(rule, cut),
       };
     },
-    clear: () => [...rules].forEach(lift),
+    clear: () => [...rules].forEach((rule) => lift(rule)),
     close: () => {
-      [...rules].forEach(lift);
+      [...rules].forEach((rule) => lift(rule));
       proxy.close();
     },
   };
@@ -114,11 +116,6 @@ export async function startMessageProxy(target: string): Promise<MessageProxy> {
 function meet(rule: Active): void {
   rule.count++;
   rule.events.emit('met');
-}
-
-function keep(rule: Active, letGo: () => void): void {
-  if (rule.act === 'delay') setTimeout(letGo, rule.ms);
-  else rule.kept.push(letGo);
 }
 
 function joinEnds(...sockets: Socket[]): void {

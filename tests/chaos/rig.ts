@@ -50,7 +50,7 @@ export type Shot = {
 };
 
 const laterCodes = ['DATABASE_UNAVAILABLE', 'BUSY'];
-const triesOfOneRequest = 20;
+const triesOfOneRequest = 100;
 const betweenTriesMs = 50;
 const lookEveryMs = 20;
 
@@ -208,10 +208,11 @@ export const brief = ({ status, phase, error, attempt_id, task_id }: Video): str
     .join(' ');
 
 async function untilAnswered(ask: () => Promise<Answer>): Promise<Answer> {
-  // A server that was killed answers nobody.
+  // A server that was killed answers nobody until it is there again.
   const answerOf = () => ask().catch((): Answer => ({ status: 0, headers: new Headers(), body: {} }));
+  const isOut = ({ status, body }: Answer) => status === 0 || isLater(body?.error?.code);
   let answer = await answerOf();
-  for (let tries = 1; tries < triesOfOneRequest && isLater(answer.body?.error?.code); tries++) {
+  for (let tries = 1; tries < triesOfOneRequest && isOut(answer); tries++) {
     await delay(betweenTriesMs);
     answer = await answerOf();
   }

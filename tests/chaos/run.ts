@@ -1,9 +1,10 @@
-// npm run chaos -- money|edits|ambiguous|model|away|restarts|steps [--generations 300] [--kills 100] [--updates 20000] [--rounds 20] [--seed 1] ...
+// npm run chaos -- money|edits|ambiguous|model|away|restarts|steps|cancelling [--generations 300] [--kills 100] [--updates 20000] [--rounds 20] [--seed 1] ...
 // Prints its seed, lines of progress and, last, the result as one line of JSON; ends with 1 when anything was lost or paid twice.
 
 import { startTestMongod } from '../helpers/mongod';
 import { runAmbiguous } from './ambiguous';
 import { runAway } from './away';
+import { runCancelling } from './cancelling';
 import { runEdits } from './edits';
 import { runModel } from './model';
 import { runMoney } from './money';
@@ -20,6 +21,7 @@ const campaigns: Record<string, Campaign> = {
   away: runAway,
   restarts: runRestarts,
   steps: async () => (await runSteps()).result,
+  cancelling: async () => (await runCancelling()).result,
 };
 
 void run(process.argv.slice(2));

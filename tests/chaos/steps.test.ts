@@ -202,13 +202,11 @@ test('a choice that is repeated does not overwrite one that was acknowledged mea
     }));
     const [video, ...takes] = clips;
     await changeStored(rig.database, shot.id, { video, takes });
-    const { version } = await shot.load();
     const choice = (index: number, request_id: string) => ({
       type: 'workspace.choose_take',
       workspace_id: shot.id,
       attempt_id: clips[index]!.attempt_id,
       request_id,
-      base_version: version,
     });
     const refusing = write(rig, shot, {
       matches: (command) => sets(command, 'takes'),
