@@ -1,4 +1,4 @@
-// npm run chaos -- money|edits|ambiguous|model|away|restarts|steps|cancelling [--generations 300] [--kills 100] [--updates 20000] [--rounds 20] [--seed 1] ...
+// npm run chaos -- money|edits|ambiguous|model|away|restarts|steps|cancelling|undelivered [--generations 300] [--kills 100] [--updates 20000] [--rounds 20] [--seed 1] ...
 // Prints its seed, lines of progress and, last, the result as one line of JSON; ends with 1 when anything was lost or paid twice.
 
 import { startTestMongod } from '../helpers/mongod';
@@ -10,6 +10,7 @@ import { runModel } from './model';
 import { runMoney } from './money';
 import { runRestarts } from './restarts';
 import { runSteps } from './steps';
+import { runUndelivered } from './undelivered';
 
 type Campaign = (options: Record<string, number>) => Promise<{ ok: boolean }>;
 
@@ -22,6 +23,7 @@ const campaigns: Record<string, Campaign> = {
   restarts: runRestarts,
   steps: async () => (await runSteps()).result,
   cancelling: async () => (await runCancelling()).result,
+  undelivered: async () => (await runUndelivered()).result,
 };
 
 void run(process.argv.slice(2));
