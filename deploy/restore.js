@@ -1,3 +1,4 @@
+const { randomBytes } = require('node:crypto');
 const { createReadStream } = require('node:fs');
 const { lstat, mkdir, readFile, rename, rm } = require('node:fs/promises');
 const path = require('node:path');
@@ -17,6 +18,9 @@ const {
 const documentsInABatch = 100;
 const namespaceMissing = 26;
 
+/** Not known to be accepted; the last two by their names in the version before. */
+const unsentStates = ['queued', 'submitting', 'waiting', 'sent'];
+
 runCommand('restore.sh ENTRY', restore);
 
 async function restore(folder) {
@@ -30,13 +34,14 @@ async function restore(folder) {
     for (const name of names) await load(database, entry, name, manifest.collections[name], ejson);
     const settled = await settleUnsent(database.collection(loading('workspaces')));
     for (const file of manifest.files) await bringBack(entry, file.path, file, config);
+    const mark = await disownUploads(config);
     // Until here the database is as it was.
     for (const name of names) await database.renameCollection(loading(name), name, { dropTarget: true });
-    tell(manifest, settled);
+    tell(manifest, settled, mark);
   });
 }
 
-function tell({ collections, files, created_at: createdAt }, settled) {
+function tell({ collections, files, created_at: createdAt }, settled, mark) {
   const uploads = files.filter(({ path: name }) => name.startsWith('uploads/')).length;
   const lines = [
     `Restored ${collections.workspaces.documents} workspaces and ${uploads} files as of ${createdAt}.`,
@@ -44,6 +49,8 @@ function tell({ collections, files, created_at: createdAt }, settled) {
       ? [`Generations that were not known to be accepted: ${settled}. They are not sent again, and say so.`]
       : []),
     'Restart the server if it was running, so that open browsers load the list again.',
+    'Images and clips that came after the backup are still there. The server removes no file from now on, and /health warns of it.',
+    `When nothing is missing, delete ${mark} and restart: it sweeps again, and keeps the clips that it does not know.`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
 }
@@ -113,12 +120,12 @@ async function load(database, entry, name, { documents, indexes }, ejson) {
  */
 async function settleUnsent(workspaces) {
   const { videoErrorOf } = require('../dist/services/provider-errors.js');
-  const unsent = { 'job.state': { $in: ['waiting', 'sent'] }, 'job.provider': { $ne: 'local' } };
+  const unsent = { 'job.state': { $in: unsentStates }, 'job.provider': { $ne: 'local' } };
   const found = await workspaces.find(unsent, { projection: { 'job.provider': 1 } }).toArray();
   for (const { _id, job } of found) {
     const now = new Date();
     const set = {
-      'job.state': 'unclear',
+      'job.state': 'in_doubt',
       'video.status': 'failed',
       'video.phase': null,
       'video.progress': null,
@@ -132,6 +139,18 @@ async function settleUnsent(workspaces) {
 }
 
 // ---- the files
+
+/**
+ * Marks the uploads as those of no database: what came after the backup looks like rubbish to the restored one. A running server
+ * sees it before its next sweep; an operator ends it by removing the file that is returned.
+ */
+async function disownUploads({ UPLOAD_DIR: uploads }) {
+  const { writeDurably } = require('../dist/utils/durable-file.js');
+  const file = path.join(uploads, '.owner');
+  await mkdir(uploads, { recursive: true });
+  await writeDurably(file, JSON.stringify({ id: randomBytes(16).toString('hex'), sweeps: 0 }));
+  return file;
+}
 
 /** Puts a file back at its place. Files that came after the backup stay: their names are never used again, and some are paid. */
 async function bringBack(entry, name, { size, sha256 }, { UPLOAD_DIR: uploads, DATA_DIR: data }) {

@@ -17,7 +17,7 @@ const entryName = /^video-maker-\d{4}-\d\d-\d\dT[\d-]+Z$/;
 const fileInEntry = /^(database\/[\w.%-]+\.ejson|uploads\/(images|videos)\/[\w-][\w.-]*|accepted\/[\w-]+\.json)$/;
 
 /** Part of every entry, even where the database has none of them yet. */
-const ownCollections = ['workspaces', 'timelines'];
+const ownCollections = ['workspaces', 'timelines', 'droppedclips'];
 
 const databaseName = 'video-maker';
 const selectionTimeoutMs = 10_000;
@@ -42,7 +42,7 @@ function readConfig() {
   const problems = serverProblems();
   if (problems.length === 0) return config;
   const lines = problems.map(({ variable, message }) => `  ${variable} ${message}`);
-  throw new Refusal(`Mend these settings in .env or the environment:\n${lines.join('\n')}`, exitCodes.configuration);
+  throw new Refusal(`Fix these settings in .env or the environment:\n${lines.join('\n')}`, exitCodes.configuration);
 }
 
 /** Runs `work` with the database of the server: MONGODB_URI, the embedded one of a running server, or one started for it. */

@@ -18,9 +18,10 @@ import { providerProblems } from './services/providers';
 import { startSweeping } from './media/sweep';
 import { addOwnPort } from './utils/boundary';
 import { AppError } from './utils/errors';
-import { flushLogs, logger } from './utils/logger';
+import { flushLogs, logFolder, logger, logToFiles } from './utils/logger';
 import { refuse } from './utils/refuse';
 import { asyncApi, openApi } from './utils/specs';
+import { makeUsable } from './utils/usable-folder';
 import { closeSockets, messages, openDoor, startHeartbeat } from './websocket/server';
 
 /** Every REST endpoint; each line is one file. */
@@ -47,25 +48,21 @@ let stopHeartbeat = () => undefined as void;
 let stopSweeping = () => undefined as void;
 let isStopping = false;
 
+/** Touches nothing that a running server needs before both ports are ours, and works only once the database is there. */
 async function start(): Promise<void> {
   endOnWrongSettings();
-  await makeUploadFolders();
-  await sweepTmp();
+  await makeFolders();
   http.on('request', createApp(endpoints, specs, await timeline(http)));
   openDoor(http, '/ws', hotReloadPath);
   openDoor(socketHttp);
   stopHeartbeat = startHeartbeat();
   watchDoor(() => socketHttp.listening);
 
-  const isReady = await connectDatabase(async () => {
-    await migrate();
-    await startEngine();
-    stopSweeping = startSweeping();
-  });
   const port = await listen(http, config.SERVER_PORT, 'SERVER_PORT');
   const socketPort = await listen(socketHttp, config.WS_PORT, 'WS_PORT');
-  addOwnPort(port);
-  addOwnPort(socketPort);
+  await sweepTmp();
+  const isReady = await connectDatabase(startWork, (error) => void endStart(error));
+  if (isStopping) return;
   const host = config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST;
   logger.info('server listening', {
     http: `http://${host}:${port}`,
@@ -83,9 +80,42 @@ function endOnWrongSettings(): void {
   if (problems.length === 0) return;
   const lines = problems.map(({ variable, message }) => `  ${variable} ${message}`);
   process.stderr.write(
-    `The server cannot start. Mend these settings in .env or the environment:\n${[...new Set(lines)].join('\n')}\n`,
+    `The server cannot start. Fix these settings in .env or the environment:\n${[...new Set(lines)].join('\n')}\n`,
   );
   process.exit(configurationExitCode);
+}
+
+async function makeFolders(): Promise<void> {
+  await makeUsable(config.LOG_DIR, 'LOG_DIR');
+  await makeUsable(config.DATA_DIR, 'DATA_DIR');
+  await makeUploadFolders();
+}
+
+/** What needs the database; begun again where the database went away meanwhile. */
+async function startWork(): Promise<void> {
+  if (isStopping) return;
+  await migrate();
+  await startEngine();
+  stopSweeping();
+  stopSweeping = startSweeping();
+}
+
+/** Ends a start that cannot succeed: one sentence on the console, the stack in the log. */
+async function endStart(error: unknown): Promise<void> {
+  if (isStopping) return;
+  const { exitCode = 1, message } = toStartError(error);
+  process.stderr.write(`${message}\n`);
+  logToFiles('error', 'server could not start', { error });
+  await closeDatabase().catch(() => undefined);
+  await flushLogs();
+  process.exit(exitCode);
+}
+
+function toStartError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  const reason = (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ');
+  const message = `The server could not start, for a reason that it does not know (${reason}); see ${logFolder}/error.log.`;
+  return new AppError('INTERNAL', message, { cause: error });
 }
 
 function listen(server: Server, port: number, variable: string): Promise<number> {
@@ -99,14 +129,24 @@ function listen(server: Server, port: number, variable: string): Promise<number>
   // An expectation that nobody knows is no reason not to answer.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const message =
-        cause.code === 'EADDRINUSE'
-          ? `Port ${port} is taken by another program; stop it or set ${variable}.`
-          : `Port ${port} of ${config.HOST} cannot be opened; check HOST and ${variable}.`;
-      reject(new AppError('INTERNAL', message, { cause }));
+    server.once('error', (cause: NodeJS.ErrnoException) => reject(portError(port, variable, cause)));
+    server.listen(port, config.HOST, () => {
+      const opened = (server.address() as AddressInfo).port;
+      addOwnPort(opened);
+      resolve(opened);
     });
-    server.listen(port, config.HOST, () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+function portError(port: number, variable: string, cause: NodeJS.ErrnoException): AppError {
+  if (cause.code === 'EADDRINUSE') {
+    return new AppError('INTERNAL', `Port ${port} is taken by another program; stop it or set ${variable}.`, { cause });
+  }
+  const message = `Port ${port} of ${config.HOST} cannot be opened (${cause.code}); check HOST and ${variable}.`;
+  // An address can come with its network, a right to a low port does not come by itself.
+  return new AppError('INTERNAL', message, {
+    cause,
+    exitCode: cause.code === 'EACCES' ? configurationExitCode : undefined,
   });
 }
 
@@ -145,4 +185,4 @@ process.on('SIGTERM', () => void stop('SIGTERM'));
 process.on('uncaughtException', (error) => void crash('uncaught exception', error));
 process.on('unhandledRejection', (error) => void crash('unhandled rejection', error));
 
-start().catch((error: unknown) => crash('server could not start', error));
+start().catch(endStart);

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { config } from '../config';
 import { pingDatabase, Workspace } from '../db/mongodb';
 import { providerWarnings } from '../generation/ask';
+import { ownerWarnings } from '../media/owner';
 import { defineEndpoint, Reply } from '../utils/define';
 import { isLogging } from '../utils/logger';
 
@@ -40,7 +41,11 @@ export const health = defineEndpoint({
     const body = {
       status: problems.length === 0 ? 'ok' : 'degraded',
       problems,
-      warnings: [...providerWarnings(), ...(isLogging() ? [] : ['the log files cannot be written'])],
+      warnings: [
+        ...providerWarnings(),
+        ...ownerWarnings(),
+        ...(isLogging() ? [] : ['the log files cannot be written']),
+      ],
       mongodb: isDatabaseThere ? 'connected' : 'disconnected',
       websocket: isDoorOpen() ? 'listening' : 'closed',
       jobs,

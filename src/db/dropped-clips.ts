@@ -1,2 +1,25 @@
-/** Records that these attempts' clips are no longer kept, before they are dropped. */
-export async function recordDropped(_attemptIds: string[]): Promise<void> {}
+import { model, Schema } from 'mongoose';
+
+/** A clip that the user let go, one way or another; only such a clip may be removed, since clips are paid. */
+export const DroppedClip = model<{ _id: string; dropped_at: Date }>(
+  'DroppedClip',
+  new Schema(
+    { _id: String, dropped_at: Date },
+    { strict: 'throw', strictQuery: 'throw', versionKey: false, autoIndex: false, bufferCommands: false },
+  ),
+);
+
+/**
+ * Records that the clips of these attempts may be removed once no workspace refers to them; may be repeated. Called before the
+ * write that drops them: a clip that is dropped without a record stays for ever.
+ */
+export async function recordDropped(attemptIds: string[]): Promise<void> {
+  if (attemptIds.length === 0) return;
+  const dropped_at = new Date();
+  await DroppedClip.bulkWrite(
+    attemptIds.map((_id) => ({
+      updateOne: { filter: { _id }, update: { $setOnInsert: { dropped_at } }, upsert: true },
+    })),
+    { ordered: false },
+  );
+}

@@ -1,30 +1,31 @@
 import { Types } from 'mongoose';
 import type { Changes } from '../contract';
+import { BoundedMap } from '../utils/bounded-map';
 import { AppError } from '../utils/errors';
 import { notApplied, toSet, Workspace, workspaceNotFound, type StoredWorkspace } from './mongodb';
+
+const openEditsKept = 20_000;
+const changedFieldsKept = 100_000;
+const workspacesKept = 10_000;
+const maxFenceRaces = 5;
 
 /**
  * The number that an edit of a workspace must meet in the document. This process takes a new one before its first edit of
  * the workspace and after every edit whose fate is open, so that a write still on its way to a frozen database
  * can no longer land on top of an edit that was acknowledged after it.
  */
-const fences = new Map<string, number>();
+const fences = new BoundedMap<string, number>(workspacesKept);
 
 /**
  * The edits that were not acknowledged and will come again, each with its place in the order of arrival. It keeps that
  * place, so that it changes no field that an edit from after it has changed.
  */
-const openEdits = new Map<string, number>();
+const openEdits = new BoundedMap<string, number>(openEditsKept);
 
 /** The place of the last edit that changed a field; known while there are open edits. */
-const changedBy = new Map<string, number>();
+const changedBy = new BoundedMap<string, number>(changedFieldsKept);
 
 let places = 0;
-
-const openEditsKept = 20_000;
-const changedFieldsKept = 100_000;
-const workspacesKept = 10_000;
-const maxFenceRaces = 5;
 
 export type Edit = { workspaceId: string; changes: Changes; applied: string | undefined };
 export type EditResult = Pick<StoredWorkspace, 'version' | 'updated_at'> & {
@@ -124,7 +125,6 @@ export function leaveEditOpen(workspaceId: string, applied?: string): void {
   const name = nameOf(workspaceId, applied);
   if (openEdits.has(name)) return;
   openEdits.set(name, ++places);
-  if (openEdits.size > openEditsKept) openEdits.delete(oldest(openEdits));
 }
 
 async function takeFence(workspaceId: string): Promise<number> {
@@ -134,7 +134,6 @@ async function takeFence(workspaceId: string): Promise<number> {
     { returnDocument: 'after', projection: { fence: 1 } },
   ).lean<StoredWorkspace>();
   if (!taken) throw workspaceNotFound();
-  if (fences.size >= workspacesKept) fences.delete(oldest(fences));
   fences.set(workspaceId, taken.fence);
   return taken.fence;
 }
@@ -144,7 +143,6 @@ function settleEdit({ workspaceId, changes, applied }: Edit, place: number): voi
   if (applied) openEdits.delete(nameOf(workspaceId, applied));
   for (const field of Object.keys(changes)) changedBy.set(nameOf(workspaceId, field), place);
   if (openEdits.size === 0) changedBy.clear();
-  while (changedBy.size > changedFieldsKept) changedBy.delete(oldest(changedBy));
 }
 
 const leaveOutOvertaken = (workspaceId: string, changes: Changes, place: number): Changes =>
@@ -153,5 +151,3 @@ const leaveOutOvertaken = (workspaceId: string, changes: Changes, place: number)
   );
 
 const nameOf = (workspaceId: string, what: string): string => `${workspaceId} ${what}`;
-
-const oldest = <Key>(map: Map<Key, unknown>): Key => map.keys().next().value as Key;

@@ -1,10 +1,15 @@
-import { readdir, rm, stat } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { lstat, readdir, rename, rm, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { trusted } from 'mongoose';
-import { config } from '../config';
+import { DroppedClip, recordDropped } from '../db/dropped-clips';
 import { activeStates } from '../db/job';
 import { Workspace, type StoredWorkspace } from '../db/mongodb';
 import { logger } from '../utils/logger';
+import { countSweep, ownsUploads } from './owner';
+import { attemptFields, attemptIdsOf, referredNames } from './references';
+import { uploadFolder } from './uploads';
 
 const hourMs = 3600 * 1000;
 const orphanAgeMs = 24 * hourMs;
@@ -19,53 +24,88 @@ export function startSweeping(): () => void {
 }
 
 /**
- * Removes workspaces that lie in the trash for 30 days and whose tasks are no longer asked for, and files older than
- * 24 hours that no workspace, trash included, refers to.
+ * Does nothing while UPLOAD_DIR belongs to another database. Else removes workspaces that lie in the trash for 30 days and whose
+ * tasks are no longer asked for, puts what no workspace refers to into `uploads/trash`, and empties that after 30 days: images
+ * that are older than 24 hours, and clips only where this database recorded that they were dropped.
  */
 export async function sweep(): Promise<void> {
-  const purged = await Workspace.deleteMany({
+  if (!(await ownsUploads())) return;
+  // First, as a full disk has no room to count.
+  const removed = await emptyTrash();
+  if (!(await countSweep())) return;
+  const workspaces = await purgeWorkspaces();
+  const trashed = await trashOrphans();
+  await forgetRemoved();
+  if (workspaces + trashed + removed > 0) logger.info('swept', { workspaces, trashed, removed });
+}
+
+async function emptyTrash(): Promise<number> {
+  const files = await oldFiles('trash', trashAgeMs);
+  await Promise.all(files.map((file) => rm(file, { force: true })));
+  return files.length;
+}
+
+async function purgeWorkspaces(): Promise<number> {
+  const expired = {
     deleted_at: trusted({ $lt: new Date(Date.now() - trashAgeMs) }),
     'job.state': trusted({ $nin: activeStates }),
     'superseded.state': trusted({ $nin: activeStates }),
+  };
+  const found = await Workspace.find(expired, attemptFields).lean<StoredWorkspace[]>();
+  await recordDropped(found.flatMap(attemptIdsOf));
+  const ids = found.map(({ _id }) => _id);
+  return (await Workspace.deleteMany({ ...expired, _id: trusted({ $in: ids }) })).deletedCount;
+}
+
+/** Images that no workspace refers to, and clips that were dropped; any other clip may have been paid, and stays. */
+async function trashOrphans(): Promise<number> {
+  const images = await oldFiles('images', orphanAgeMs);
+  const clips = await oldFiles('videos', orphanAgeMs);
+  if (images.length + clips.length === 0) return 0;
+  const referred = await referredNames();
+  const isUnreferred = (file: string) => !referred.has(nameOf(file));
+  const loose = clips.filter(isUnreferred);
+  const dropped = new Set(await DroppedClip.distinct('_id', { _id: trusted({ $in: loose.map(nameOf) }) }));
+  const orphans = [...images.filter(isUnreferred), ...loose.filter((file) => dropped.has(nameOf(file)))];
+  const failures: unknown[] = [];
+  for (const file of orphans) await moveToTrash(file).catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) {
+    logger.warn('files not moved to the trash', { count: failures.length, error: failures[0] });
+  }
+  return orphans.length - failures.length;
+}
+
+async function moveToTrash(file: string): Promise<void> {
+  const { base, name, ext } = path.parse(file);
+  const target = path.join(uploadFolder('trash'), base);
+  const freeTarget = existsSync(target) ? path.join(uploadFolder('trash'), `${name}-${randomUUID()}${ext}`) : target;
+  const now = new Date();
+  // Before the move: with its old date it would be removed from the trash at once.
+  await utimes(file, now, now);
+  await rename(file, freeTarget);
+}
+
+/** A record has done its work when its clip is gone. */
+async function forgetRemoved(): Promise<void> {
+  const records = await DroppedClip.distinct('_id', {
+    dropped_at: trusted({ $lt: new Date(Date.now() - trashAgeMs) }),
   });
-  const [images, videos] = await Promise.all([oldFiles('images'), oldFiles('videos')]);
-  const used = images.length + videos.length > 0 ? await usedNames() : new Set<string>();
-  const orphans = [...images, ...videos].filter((file) => !used.has(path.parse(file).name));
-  await Promise.all(orphans.map((file) => rm(file, { force: true })));
-  if (purged.deletedCount + orphans.length > 0) {
-    logger.info('swept', { workspaces: purged.deletedCount, files: orphans.length });
-  }
+  const present = new Set((await readdir(uploadFolder('videos'))).map(nameOf));
+  const ids = records.filter((id) => !present.has(id));
+  if (ids.length > 0) await DroppedClip.deleteMany({ _id: trusted({ $in: ids }) });
 }
 
-async function oldFiles(kind: 'images' | 'videos'): Promise<string[]> {
-  const folder = path.join(config.UPLOAD_DIR, kind);
-  const files = (await readdir(folder)).map((name) => path.join(folder, name));
-  const facts = await Promise.all(files.map(async (file) => ({ file, changed: await changedAt(file) })));
-  return facts.filter(({ changed }) => Date.now() - changed > orphanAgeMs).map(({ file }) => file);
+const nameOf = (file: string): string => path.parse(file).name;
+
+async function oldFiles(part: 'images' | 'videos' | 'trash', ageMs: number): Promise<string[]> {
+  const files = (await readdir(uploadFolder(part))).map((name) => path.join(uploadFolder(part), name));
+  const isOld = await Promise.all(files.map((file) => isOlder(file, ageMs)));
+  return files.filter((_file, index) => isOld[index]);
 }
 
-const changedAt = (file: string): Promise<number> =>
-  stat(file).then(
-    ({ mtimeMs }) => mtimeMs,
-    // Gone in the meantime, so not old.
-    () => Date.now(),
+const isOlder = (file: string, ageMs: number): Promise<boolean> =>
+  lstat(file).then(
+    (facts) => facts.isFile() && Date.now() - facts.mtimeMs > ageMs,
+    // Gone in the meantime.
+    () => false,
   );
-
-/** The names, without extension, of every picture and video that is referred to: a video's is its attempt_id. */
-async function usedNames(): Promise<Set<string>> {
-  const fields = { image_path: 1, 'video.attempt_id': 1, 'takes.attempt_id': 1, job: 1, superseded: 1 };
-  const used = new Set<string>();
-  const add = (name: string | null | undefined) => name && used.add(path.parse(name).name);
-  for await (const { image_path: image, video, takes, job, superseded } of Workspace.find({}, fields).lean<
-    StoredWorkspace[]
-  >()) {
-    add(image);
-    add(video?.attempt_id);
-    for (const take of takes ?? []) add(take.attempt_id);
-    for (const { attempt_id: attemptId, image_path: picture } of [...(job ? [job] : []), ...(superseded ?? [])]) {
-      add(attemptId);
-      add(picture);
-    }
-  }
-  return used;
-}

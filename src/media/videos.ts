@@ -11,6 +11,7 @@ import { logger } from '../utils/logger';
 import { lookupFor } from '../utils/public-address';
 import { ffmpegPath } from './ffmpeg';
 import { imageInput } from './images';
+import { checkBoxes } from './mp4';
 import { temporaryFile, uploadFolder } from './uploads';
 
 const maxVideoBytes = 512 * 1024 * 1024;
@@ -39,7 +40,8 @@ export type VideoSource = {
 };
 
 /**
- * Brings a finished video from its provider to `videoFile(attemptId)`, or throws DOWNLOAD_FAILED and leaves nothing.
+ * Brings a finished video from its provider to `videoFile(attemptId)`, whole, or throws DOWNLOAD_FAILED and leaves nothing;
+ * its `cause.status` is the HTTP status where the file host answered with one other than 200.
  * Goes to public https addresses only; outside production also to loopback, if the provider's own link leads there.
  */
 export async function fetchVideo({ provider, url, attemptId, signal, maxBytes = maxVideoBytes }: VideoSource) {
@@ -54,9 +56,9 @@ export async function fetchVideo({ provider, url, attemptId, signal, maxBytes = 
         address = new URL(reply.location, address).href;
         continue;
       }
-      if (reply.status !== 200) throw new Error(`the download was answered with status ${reply.status}`);
+      if (reply.status !== 200) throw refusedBy(reply.status);
       if (!isVideoType(reply.contentType)) throw new Error(`the download is of type ${reply.contentType}`);
-      await moveVideo(file, attemptId);
+      await moveVideo(file, attemptId, reply.isEndKnown);
       return;
     }
     throw new Error(`the download was redirected more than ${maxRedirects} times`);
@@ -69,7 +71,7 @@ export async function fetchVideo({ provider, url, attemptId, signal, maxBytes = 
 /** Takes over the finished file of a provider that works on this machine, or throws DOWNLOAD_FAILED. */
 export async function adoptVideo({ file, attemptId }: { file: string; attemptId: string }): Promise<void> {
   try {
-    await moveVideo(file, attemptId);
+    await moveVideo(file, attemptId, true);
   } catch (error) {
     throw downloadFailed('The local renderer', error);
   }
@@ -98,6 +100,9 @@ export async function makePoster(attemptId: string): Promise<string | null> {
   }
 }
 
+const refusedBy = (status: number): Error =>
+  Object.assign(new Error(`the download was answered with status ${status}`), { status });
+
 function downloadFailed(provider: string, cause: unknown): AppError {
   const reason = cause instanceof AppError && cause.cause ? cause.cause : cause;
   const translated = toAppError(reason);
@@ -115,36 +120,34 @@ function isVideoType(contentType = ''): boolean {
   );
 }
 
-async function moveVideo(file: string, attemptId: string): Promise<void> {
-  await checkAndFlush(file);
+// Checked before the rename, so that whatever is at its place is whole.
+async function moveVideo(file: string, attemptId: string, isEndKnown: boolean): Promise<void> {
+  await checkAndFlush(file, isEndKnown);
   const target = videoFile(attemptId);
   try {
     await rename(file, target);
   } catch (error) {
     if ((error as { code?: string }).code !== 'EXDEV') throw error;
-    await copyOver(file, target);
+    await copyOver(file, target, isEndKnown);
   }
   await syncFolder(path.dirname(target));
 }
 
-// An mp4 begins with the length of its first box and the name of it, "ftyp".
-async function checkAndFlush(file: string): Promise<void> {
+async function checkAndFlush(file: string, isEndKnown: boolean): Promise<void> {
   const handle = await open(file, 'r+');
   try {
-    const head = Buffer.alloc(8);
-    await handle.read(head, 0, head.length, 0);
-    if (head.toString('latin1', 4) !== 'ftyp') throw new Error('the file is not an mp4');
+    await checkBoxes(handle, isEndKnown);
     await handle.sync();
   } finally {
     await handle.close();
   }
 }
 
-async function copyOver(file: string, target: string): Promise<void> {
+async function copyOver(file: string, target: string, isEndKnown: boolean): Promise<void> {
   const copy = temporaryFile();
   try {
     await copyFile(file, copy);
-    await checkAndFlush(copy);
+    await checkAndFlush(copy, isEndKnown);
     await rename(copy, target);
   } catch (error) {
     await rm(copy, { force: true });

@@ -5,12 +5,14 @@ import type { ErrorBody, ErrorCode, ErrorDetail } from '../contract';
 type Extra = {
   details?: ErrorDetail[];
   cause?: unknown;
-  /** Response headers that belong to the error, such as `Allow` or `Retry-After`. */
+  /** Response headers that belong to the error, such as `Allow`; `Retry-After` is made of `retryAfterMs`. */
   headers?: Record<string, string>;
   /** True when no byte of a request to a provider left this machine, so that sending it again cannot pay twice. */
   unsent?: boolean;
   /** How long the provider asks us to stay away. */
   retryAfterMs?: number;
+  /** What a start that meets this error ends with: 78 where only a person can help. */
+  exitCode?: number;
 };
 
 /** The one error of this project: a stable code, and one English sentence that says what happened and what to do. */
@@ -20,8 +22,10 @@ export class AppError extends Error {
   readonly headers?: Record<string, string>;
   readonly unsent: boolean;
   readonly retryAfterMs?: number;
+  readonly exitCode?: number;
 
-  constructor(code: ErrorCode, message: string, { details, cause, headers, unsent = false, retryAfterMs }: Extra = {}) {
+  constructor(code: ErrorCode, message: string, extra: Extra = {}) {
+    const { details, cause, headers, unsent = false, retryAfterMs, exitCode } = extra;
     super(message, { cause });
     this.name = 'AppError';
     this.code = code;
@@ -29,6 +33,7 @@ export class AppError extends Error {
     this.headers = headers;
     this.unsent = unsent;
     this.retryAfterMs = retryAfterMs;
+    this.exitCode = exitCode;
   }
 
   /** The error as a client sees it. */

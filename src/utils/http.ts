@@ -96,13 +96,17 @@ export type Download = {
   lookup?: LookupFunction;
 };
 
-/** Writes what `url` gives into `file`; follows no redirect; returns status, content type, location and the bytes written. */
+/**
+ * Writes what `url` gives into `file`; follows no redirect; returns status, content type, location and the bytes written.
+ * `isEndKnown` is false where the body went on until the connection ended, which a cut looks like too.
+ */
 export async function download({ provider, url, file, maxBytes, signal: outer, deadlineMs, lookup }: Download) {
   return withDeadline({ provider, signal: outer, deadlineMs }, async (signal) => {
     const response = await client.request<NodeJS.ReadableStream>({
       method: 'GET',
       url,
-      headers: { 'User-Agent': userAgent },
+      // Compressed, the length that is announced would not be that of the file.
+      headers: { 'User-Agent': userAgent, 'Accept-Encoding': 'identity' },
       responseType: 'stream',
       maxContentLength: -1,
       signal,
@@ -110,7 +114,8 @@ export async function download({ provider, url, file, maxBytes, signal: outer, d
     });
     const { status, headers } = response;
     const header = (name: string) => (headers[name] === undefined ? undefined : String(headers[name]));
-    const reply = { status, contentType: header('content-type'), location: header('location'), bytes: 0 };
+    const isEndKnown = header('content-length') !== undefined || /\bchunked\b/i.test(header('transfer-encoding') ?? '');
+    const reply = { status, contentType: header('content-type'), location: header('location'), bytes: 0, isEndKnown };
     if (status !== 200) {
       (response.data as http.IncomingMessage).destroy();
       return reply;

@@ -23,8 +23,8 @@ export const getOptions = (): Promise<Options> => request<Options>('/api/options
 export const generateVideo = (body: GenerateRequest, signal?: AbortSignal) =>
   post<{ workspace_id: string; video: Video }>('/api/generate/video', body, signal);
 
-export const cancelVideo = (workspaceId: string) =>
-  post<{ workspace_id: string; video: Video }>('/api/generate/cancel', { workspace_id: workspaceId });
+export const cancelVideo = (body: { workspace_id: string; attempt_id?: string }) =>
+  post<{ workspace_id: string; video: Video }>('/api/generate/cancel', body);
 
 export const askAssistant = (
   body: { workspace_id: string; message: string; request_id: string },

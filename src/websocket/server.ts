@@ -8,6 +8,7 @@ import { leaveEditOpen } from '../db/edit';
 import { isDatabaseConnected } from '../db/mongodb';
 import { refusalOf } from '../utils/boundary';
 import type { AnyMessage, Answer } from '../utils/define';
+import { BoundedMap } from '../utils/bounded-map';
 import { AppError, toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { push, send, sockets } from '../utils/push';
@@ -63,7 +64,7 @@ type Client = {
 };
 
 /** Messages that were answered "send it again", and of which the others may not have been told. */
-const openMessages = new Set<string>();
+const openMessages = new BoundedMap<string, true>(openMessagesKept);
 
 /** One message on its way to its answer. */
 type Turn = {
@@ -255,7 +256,7 @@ async function handle({ raw, text, message }: Turn): Promise<Answer> {
   if (!isDatabaseConnected()) {
     throw new AppError(
       'DATABASE_UNAVAILABLE',
-      'The database is away; send the message again with the same request_id.',
+      'The database is unavailable; send the message again with the same request_id.',
     );
   }
   return message.run(raw);
@@ -296,15 +297,10 @@ function reply(turn: Turn, message: ServerMessage): boolean {
 function replyError(turn: Turn, error: AppError): void {
   const { request_id: request, workspace_id: workspace } = turn.about;
   if (sendAgainCodes.has(error.code)) {
-    if (request) keepOpen(nameOf(turn));
+    if (request) openMessages.set(nameOf(turn), true);
     if (workspace) leaveEditOpen(workspace, request && `${turn.givenType} ${request}`);
   }
   reply(turn, { type: 'error', ...(workspace && { workspace_id: workspace }), ...error.body });
-}
-
-function keepOpen(name: string): void {
-  openMessages.add(name);
-  if (openMessages.size > openMessagesKept) openMessages.delete(openMessages.values().next().value!);
 }
 
 const nameOf = ({ givenType, about }: Turn): string => `${givenType} ${about.workspace_id} ${about.request_id}`;

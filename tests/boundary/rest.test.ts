@@ -3,8 +3,9 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { crc32, deflateSync } from 'node:zlib';
-import sharp, { type Sharp } from 'sharp';
+import sharp from 'sharp';
+import { animatedPng, animation, blank, claimedJpeg, claimedPng } from '../fixtures/pictures';
+import { cut, emptyPng, noise, pngSignature } from '../fixtures/pictures';
 import { startServer, type TestServer } from '../helpers/server';
 import { connect, type TestSocket } from '../helpers/socket';
 import { changeStored, filesOf, portOf, sendRaw, toRequest, type RawAnswer } from './wire';
@@ -62,9 +63,6 @@ const create = async (data: object = {}): Promise<string> =>
 
 // ---- pictures and parts
 
-const blank = (width: number, height: number): Sharp =>
-  sharp({ create: { width, height, channels: 3, background: '#3366aa' }, limitInputPixels: false });
-
 const part = (disposition: string, content: Buffer | string, headers: string[] = []): Buffer =>
   Buffer.concat([
     Buffer.from([`--${boundary}`, `Content-Disposition: ${disposition}`, ...headers, '', ''].join('\r\n')),
@@ -76,35 +74,6 @@ const file = (content: Buffer, name = 'a.png', headers: string[] = []) =>
   part(`form-data; name="image"; filename="${name}"`, content, headers);
 const form = (...parts: Buffer[]) => Buffer.concat([...parts, end]);
 
-function chunk(type: string, data: Buffer): Buffer {
-  const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
-  const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)];
-  length.writeUInt32BE(data.length);
-  sum.writeUInt32BE(crc32(body));
-  return Buffer.concat([length, body, sum]);
-}
-
-const pngHead = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1');
-
-/** A PNG whose header claims this size, with next to no pixels behind it. */
-function claimedPng(width: number, height: number): Buffer {
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(width, 0);
-  header.writeUInt32BE(height, 4);
-  header.set([8, 2, 0, 0, 0], 8);
-  const pixels = deflateSync(Buffer.alloc(1000));
-  return Buffer.concat([pngHead, chunk('IHDR', header), chunk('IDAT', pixels), chunk('IEND', Buffer.alloc(0))]);
-}
-
-/** A JPEG whose header claims this size. */
-function claimedJpeg(jpeg: Buffer, width: number, height: number): Buffer {
-  const copy = Buffer.from(jpeg);
-  const at = copy.indexOf(Buffer.from([0xff, 0xc0]));
-  copy.writeUInt16BE(height, at + 5);
-  copy.writeUInt16BE(width, at + 7);
-  return copy;
-}
-
 const ascii = (text: string, length = 2000) => Buffer.from(text.padEnd(length, '\n'), 'latin1');
 
 async function pictures(): Promise<[string, Expected, Buffer][]> {
@@ -114,25 +83,19 @@ async function pictures(): Promise<[string, Expected, Buffer][]> {
     blank(96, 64).webp().toBuffer(),
     blank(96, 64).gif().toBuffer(),
   ]);
-  const noise = sharp(Buffer.from(Array.from({ length: 256 * 256 * 3 }, (_, index) => (index * 7919) % 251)), {
-    raw: { width: 256, height: 256, channels: 3 },
-  });
+  const grain = noise(256, 256);
   const [noisePng, noiseJpeg, noiseWebp] = await Promise.all([
-    noise.clone().png().toBuffer(),
-    noise.clone().jpeg().toBuffer(),
-    noise.clone().webp().toBuffer(),
+    grain.clone().png().toBuffer(),
+    grain.clone().jpeg().toBuffer(),
+    grain.clone().webp().toBuffer(),
   ]);
-  const frames = blank(96, 64).composite([]).png().toBuffer();
-  const animated = sharp([await frames, await blank(96, 64).negate().png().toBuffer()], { join: { animated: true } });
-  const animation = chunk('acTL', Buffer.from([0, 0, 0, 2, 0, 0, 0, 0]));
-  const header = png.subarray(0, 33);
+  const animated = await animation();
   const broken = Buffer.from(noisePng);
   broken.fill(0x55, 200, 400);
   const zip = Buffer.from('PK\x03\x04' + 'evil.html'.repeat(50), 'latin1');
   const html = '<!doctype html><script>alert(document.domain)</script>';
   const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="96" height="96"><script>alert(1)</script></svg>';
   const exact = Buffer.concat([png, Buffer.alloc(maxUploadBytes - png.length)]);
-  const cut = (bytes: Buffer, share = 0.5) => bytes.subarray(0, Math.floor(bytes.length * share));
   return [
     ['a PNG', 201, png],
     ['a JPEG', 201, jpeg],
@@ -168,7 +131,7 @@ async function pictures(): Promise<[string, Expected, Buffer][]> {
     ['a GIF that is a page too', 'UNSUPPORTED_FILE', ascii(`GIF89a/*${html}*/`)],
     ['a moving GIF', 'UNSUPPORTED_FILE', await animated.clone().gif().toBuffer()],
     ['a moving WebP', 'UNSUPPORTED_FILE', await animated.clone().webp().toBuffer()],
-    ['a moving PNG', 'UNSUPPORTED_FILE', Buffer.concat([header, animation, png.subarray(33)])],
+    ['a moving PNG', 'UNSUPPORTED_FILE', animatedPng(png)],
     ['a TIFF', 'UNSUPPORTED_FILE', await blank(96, 64).tiff().toBuffer()],
     ['an AVIF', 'UNSUPPORTED_FILE', await blank(96, 64).avif({ effort: 0 }).toBuffer()],
     ['a BMP', 'UNSUPPORTED_FILE', ascii('BM\x36\x30\x00\x00')],
@@ -194,12 +157,12 @@ async function pictures(): Promise<[string, Expected, Buffer][]> {
     ['half a JPEG', 'IMAGE_UNREADABLE', cut(noiseJpeg)],
     ['half a WebP', 'IMAGE_UNREADABLE', cut(noiseWebp)],
     ['nine tenths of a PNG', 'IMAGE_UNREADABLE', cut(noisePng, 0.9)],
-    ['the head of a PNG', 'IMAGE_UNREADABLE', pngHead],
-    ['the header of a PNG without pixels', 'IMAGE_UNREADABLE', Buffer.concat([header, chunk('IEND', Buffer.alloc(0))])],
+    ['the head of a PNG', 'IMAGE_UNREADABLE', pngSignature],
+    ['the header of a PNG without pixels', 'IMAGE_UNREADABLE', emptyPng(png)],
     ['the head of a JPEG', 'IMAGE_UNREADABLE', Buffer.from([0xff, 0xd8, 0xff])],
     ['the head of a WebP', 'IMAGE_UNREADABLE', ascii('RIFF\x24\x00\x00\x00WEBPVP8 ')],
     ['a PNG with damaged pixels', 'IMAGE_UNREADABLE', broken],
-    ['a page with the head of a PNG', 'IMAGE_UNREADABLE', Buffer.concat([pngHead, Buffer.from(html)])],
+    ['a page with the head of a PNG', 'IMAGE_UNREADABLE', Buffer.concat([pngSignature, Buffer.from(html)])],
     [
       'a page with the head of a JPEG',
       'IMAGE_UNREADABLE',
@@ -471,6 +434,16 @@ describe('a stored file', () => {
         address,
         expect.objectContaining({ status: 404, code: 'NOT_FOUND' }),
       ]);
+    }
+  });
+
+  test('is neither the mark of the folder nor what lies in the trash', async () => {
+    const uploads = path.join(server.folder, 'uploads');
+    expect(JSON.parse(await readFile(path.join(uploads, '.owner'), 'utf8'))).toMatchObject({ id: expect.any(String) });
+    await writeFile(path.join(uploads, 'trash', 'old.png'), picture);
+    for (const address of ['.owner', 'trash/old.png', 'images/../trash/old.png', 'images/%2e%2e/trash/old.png']) {
+      const answer = await http('GET', `/uploads/${address}`);
+      expect([address, answer]).toEqual([address, expect.objectContaining({ status: 404, code: 'NOT_FOUND' })]);
     }
   });
 

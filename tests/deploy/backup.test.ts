@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { mongo } from 'mongoose';
 import sharp from 'sharp';
 import type { Workspace } from '../../src/contract';
 import { startDouble } from '../doubles/start-double';
+import { eventually } from '../helpers/generating';
 import { freshDatabase, startServer, type TestServer } from '../helpers/server';
 import { connect, type TestSocket } from '../helpers/socket';
 
@@ -112,7 +113,7 @@ test('brings everything back after the database and the uploads are gone, while 
   expect(await database.collection('workspaces').find().sort({ _id: 1 }).toArray()).toEqual(stored);
   expect(await database.collection('workspaces').indexes()).toEqual(indexes);
   const names = (await database.listCollections().toArray()).map(({ name }) => name).sort();
-  expect(names).toEqual(['timelines', 'workspaces']);
+  expect(names).toEqual(['droppedclips', 'timelines', 'workspaces']);
 });
 
 test('takes later edits back, and keeps files that came later', async () => {
@@ -130,6 +131,55 @@ test('takes later edits back, and keeps files that came later', async () => {
   expect(workspaces).toEqual([workspace]);
   expect((await fetch(server.url + later.image_url)).status).toBe(200);
 });
+
+test('keeps the clips that were made after the backup, however old they are, until the operator hands the folder over', async () => {
+  const server = await start();
+  await fill(server);
+  const entry = await backUp(server.env);
+  const later = await fill(server);
+  const clip = (await workspaceOf(server, later)).video.url!;
+  const restored = await run('restore.sh', [entry], server.env);
+  expect(await stopKeepingFolders(server)).toBe(0);
+  await age(server.env.UPLOAD_DIR!);
+
+  const warned = await startAgain(server);
+  await eventually(async () => (await isSwept(warned)) || (await warningsOf(warned)).length > 0);
+  expect((await fetch(warned.url + clip)).status).toBe(200);
+  expect(restored.stdout).toContain(path.join(server.env.UPLOAD_DIR!, '.owner'));
+  expect(await warningsOf(warned)).toEqual([expect.stringContaining('.owner')]);
+  expect(await stopKeepingFolders(warned)).toBe(0);
+
+  await rm(path.join(server.env.UPLOAD_DIR!, '.owner'));
+  const owner = await startAgain(server);
+  await eventually(() => isSwept(owner));
+  expect(await warningsOf(owner)).toEqual([]);
+  expect((await fetch(owner.url + clip)).status).toBe(200);
+  // The image of the shot that is no more; its clip was paid.
+  expect(await readdir(path.join(server.env.UPLOAD_DIR!, 'trash'))).toHaveLength(1);
+});
+
+const workspaceOf = async (server: TestServer, id: string): Promise<Workspace> =>
+  (await server.get('/api/workspaces')).body.workspaces.find(({ _id }: Workspace) => _id === id);
+
+const warningsOf = async (server: TestServer): Promise<string[]> => (await server.get('/health')).body.warnings;
+
+const isSwept = async (server: TestServer): Promise<boolean> => (await server.log()).includes('"message":"swept"');
+
+async function startAgain(server: TestServer): Promise<TestServer> {
+  const again = await server.restart({ LOG_DIR: await mkdtemp(path.join(server.folder, 'logs-')) });
+  ends.push(() => again.stop());
+  return again;
+}
+
+/** As if every image and clip had been made two days ago. */
+async function age(uploads: string): Promise<void> {
+  const changed = new Date(Date.now() - 2 * 24 * 3600 * 1000);
+  for (const part of ['images', 'videos']) {
+    for (const name of await readdir(path.join(uploads, part))) {
+      await utimes(path.join(uploads, part, name), changed, changed);
+    }
+  }
+}
 
 test('works with the embedded database, of a running server and of one that is stopped', async () => {
   const server = await start({ MONGODB_URI: '' });
@@ -263,6 +313,8 @@ test('never sends a paid request that was waiting when the backup was made', asy
 
   const restored = await run('restore.sh', [copy], server.env);
   expect(restored).toMatchObject({ code: 0, stdout: expect.stringContaining('not known to be accepted: 1') });
+  const jobs = await (await databaseOf(server.env.MONGODB_URI!)).collection('workspaces').distinct('job.state');
+  expect(jobs).toEqual([null, 'in_doubt']);
   await double.script([]);
   const again = await server.restart();
   ends.push(() => again.stop());

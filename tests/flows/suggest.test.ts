@@ -47,6 +47,18 @@ test('whoever asks the same question gets the answer, when the first who asked h
   expect(await asked()).toBe(1);
 });
 
+test.each([
+  [{ 'Retry-After': '25' }, '25'],
+  [{ 'Retry-After': '30.4' }, '31'],
+  [{}, '60'],
+])('a rate limit of the provider with the headers %j is told with Retry-After: %s', async (headers, seconds) => {
+  await double.reset();
+  await double.script([{ match: 'POST', status: 429, headers, body: { error: { message: 'slow down' } } }]);
+  const answer = await ask(await newQuestion());
+  expect([answer.status, answer.headers.get('Retry-After')]).toEqual([429, seconds]);
+  expect(await answer.json()).toMatchObject({ error: { code: 'PROVIDER_RATE_LIMITED' } });
+});
+
 test('a question without a request_id ends with its caller, and stores nothing', async () => {
   await double.reset();
   await double.script([{ match: 'POST', delay_ms: 500 }]);

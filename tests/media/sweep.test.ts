@@ -1,61 +1,130 @@
-import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import mongoose, { trusted } from 'mongoose';
 import { config } from '../../src/config';
 import { idleVideo } from '../../src/contract';
+import { DroppedClip, recordDropped } from '../../src/db/dropped-clips';
 import type { Job } from '../../src/db/job';
-import { Workspace } from '../../src/db/mongodb';
+import { Timeline, Workspace } from '../../src/db/mongodb';
 import { sweep } from '../../src/media/sweep';
+import { makeUploadFolders } from '../../src/media/uploads';
 import { freshDatabase } from '../helpers/server';
 
 const daysAgo = (days: number) => new Date(Date.now() - days * 24 * 3600 * 1000);
+const inUploads = (...names: string[]) => path.join(config.UPLOAD_DIR, ...names);
 
-async function put(kind: string, name: string, changed: Date): Promise<void> {
-  const file = path.join(config.UPLOAD_DIR, kind, name);
+async function put(part: string, name: string, changed: Date): Promise<void> {
+  const file = inUploads(part, name);
   await mkdir(path.dirname(file), { recursive: true });
-  await writeFile(file, 'x');
+  await writeFile(file, name);
   await utimes(file, changed, changed);
 }
 
-const left = (kind: string) => readdir(path.join(config.UPLOAD_DIR, kind)).then((names) => names.sort());
+const left = (part: string) => readdir(inUploads(part)).then((names) => names.sort());
+
+const completed = (attempt_id: string) => ({ ...idleVideo, status: 'completed' as const, attempt_id });
+const jobOf = (attempt_id: string, state: Job['state'], image = 'job') =>
+  ({ attempt_id, provider: 'runway', model: 'm', image_path: `uploads/images/${image}.png`, state }) as Job;
 
 beforeAll(() => mongoose.connect(freshDatabase()));
 afterAll(() => mongoose.disconnect());
 
-test('keeps what is referred to or young, and removes the rest', async () => {
+beforeEach(async () => {
+  await rm(config.UPLOAD_DIR, { recursive: true, force: true });
+  await Promise.all([Workspace.deleteMany({}), Timeline.deleteMany({}), DroppedClip.deleteMany({})]);
+  await makeUploadFolders();
+  // The first sweep of an empty folder makes it ours.
+  await sweep();
+});
+
+test('moves images that no workspace refers to into the trash after 24 hours, as new ones there', async () => {
   await put('images', 'used.png', daysAgo(3));
-  await put('images', 'orphan.png', daysAgo(3));
+  await put('images', 'job.png', daysAgo(3));
+  await put('images', 'unused.png', daysAgo(3));
   await put('images', 'young.png', daysAgo(0));
-  await put('videos', 'current.mp4', daysAgo(3));
-  await put('videos', 'current.jpg', daysAgo(3));
-  await put('videos', 'take.mp4', daysAgo(3));
-  await put('videos', 'orphan.mp4', daysAgo(3));
-  const video = { ...idleVideo, status: 'completed' as const, attempt_id: 'current' };
-  const takes = [{ ...video, attempt_id: 'take' }];
-  await Workspace.create({ order_index: 0, image_path: 'uploads/images/used.png', video, takes });
+  await Workspace.create({ order_index: 0, image_path: 'uploads/images/used.png', job: jobOf('a', 'polling') });
 
   await sweep();
-  expect(await left('images')).toEqual(['used.png', 'young.png']);
-  expect(await left('videos')).toEqual(['current.jpg', 'current.mp4', 'take.mp4']);
+  expect(await left('images')).toEqual(['job.png', 'used.png', 'young.png']);
+  expect(await left('trash')).toEqual(['unused.png']);
+  expect((await stat(inUploads('trash', 'unused.png'))).mtimeMs).toBeGreaterThan(daysAgo(1).getTime());
 });
 
-test('empties the trash after 30 days, with the files, and not before', async () => {
+test('keeps both files where two of one name come into the trash', async () => {
+  await put('trash', 'unused.png', daysAgo(3));
+  await put('images', 'unused.png', daysAgo(3));
+  await sweep();
+  expect(await left('images')).toEqual([]);
+  expect(await left('trash')).toEqual([expect.stringMatching(/^unused-[\w-]+\.png$/), 'unused.png']);
+});
+
+test('keeps for ever a clip that nobody recorded as dropped, though no workspace refers to it', async () => {
+  await put('videos', 'paid.mp4', daysAgo(400));
+  await put('videos', 'paid.jpg', daysAgo(400));
+  await sweep();
+  expect(await left('videos')).toEqual(['paid.jpg', 'paid.mp4']);
+  expect(await left('trash')).toEqual([]);
+});
+
+test('moves a clip that was recorded as dropped, with its poster', async () => {
+  await put('videos', 'dropped.mp4', daysAgo(3));
+  await put('videos', 'dropped.jpg', daysAgo(3));
+  await put('videos', 'young.mp4', daysAgo(0));
+  await recordDropped(['dropped', 'young']);
+  await recordDropped(['dropped']);
+  await sweep();
+  expect(await left('videos')).toEqual(['young.mp4']);
+  expect(await left('trash')).toEqual(['dropped.jpg', 'dropped.mp4']);
+});
+
+test('keeps a recorded clip while a workspace still refers to it anywhere', async () => {
+  const attempts = ['video', 'take', 'job', 'superseded'];
+  for (const attempt of attempts) await put('videos', `${attempt}.mp4`, daysAgo(3));
+  await Workspace.create({
+    order_index: 0,
+    deleted_at: daysAgo(1),
+    video: completed('video'),
+    takes: [completed('take')],
+    job: jobOf('job', 'polling'),
+    superseded: [jobOf('superseded', 'timed_out')],
+  });
+  await recordDropped(attempts);
+  await sweep();
+  expect(await left('videos')).toEqual(attempts.map((attempt) => `${attempt}.mp4`).sort());
+});
+
+test('empties the trash of files after 30 days, and not before', async () => {
+  await put('trash', 'old.mp4', daysAgo(31));
+  await put('trash', 'young.mp4', daysAgo(29));
+  await sweep();
+  expect(await left('trash')).toEqual(['young.mp4']);
+});
+
+test('removes workspaces that were deleted 30 days ago, and lets their files lie in the trash from then on', async () => {
   const place = { order_index: 0, deleted_at: daysAgo(31) };
-  await Workspace.create({ ...place, image_path: 'uploads/images/trashed.png' });
+  await Workspace.create({
+    ...place,
+    image_path: 'uploads/images/deleted.png',
+    video: completed('video'),
+    takes: [completed('take')],
+    superseded: [jobOf('superseded', 'in_doubt')],
+  });
   const kept = await Workspace.create({ ...place, deleted_at: daysAgo(29), image_path: 'uploads/images/kept.png' });
-  await put('images', 'trashed.png', daysAgo(40));
-  await put('images', 'kept.png', daysAgo(40));
+  for (const image of ['deleted.png', 'kept.png']) await put('images', image, daysAgo(40));
+  for (const clip of ['video.mp4', 'video.jpg', 'take.mp4', 'superseded.mp4']) await put('videos', clip, daysAgo(40));
 
   await sweep();
-  expect(await Workspace.countDocuments({ image_path: 'uploads/images/trashed.png' })).toBe(0);
-  expect(await Workspace.exists({ _id: kept._id })).not.toBeNull();
-  expect(await left('images')).toEqual(expect.arrayContaining(['kept.png']));
-  expect(await left('images')).not.toContain('trashed.png');
+  expect((await Workspace.find().lean()).map(({ _id }) => _id)).toEqual([kept._id]);
+  expect(await left('images')).toEqual(['kept.png']);
+  expect(await left('videos')).toEqual([]);
+  expect(await left('trash')).toEqual(['deleted.png', 'superseded.mp4', 'take.mp4', 'video.jpg', 'video.mp4']);
+  await sweep();
+  expect(await left('trash')).toHaveLength(5);
 });
 
-test('empties the trash of what was never cleared up, and not of what is still asked for', async () => {
-  const trashed = async (state: Job['state']) => {
-    const job = { attempt_id: state, provider: 'runway', model: 'm', image_path: 'uploads/images/p.png', state };
+test('removes deleted workspaces that were never cleared up, and none whose task is still asked for', async () => {
+  const deleted = async (state: Job['state']) => {
+    const job = jobOf(state, state);
     const place = { order_index: 0, deleted_at: daysAgo(31) };
     const made = await Workspace.create([
       { ...place, job },
@@ -63,9 +132,51 @@ test('empties the trash of what was never cleared up, and not of what is still a
     ]);
     return made.map(({ _id }) => _id);
   };
-  const unclear = await trashed('in_doubt');
-  const overdue = await trashed('timed_out');
+  const unclear = await deleted('in_doubt');
+  const overdue = await deleted('timed_out');
   await sweep();
   expect(await Workspace.countDocuments({ _id: trusted({ $in: unclear }) })).toBe(0);
   expect(await Workspace.countDocuments({ _id: trusted({ $in: overdue }) })).toBe(2);
+});
+
+test('forgets that a clip was dropped 30 days after it, once the clip is gone', async () => {
+  const dropped_at = daysAgo(31);
+  await DroppedClip.create([
+    { _id: 'gone', dropped_at },
+    { _id: 'present', dropped_at },
+    { _id: 'young', dropped_at: daysAgo(29) },
+  ]);
+  await put('videos', 'present.mp4', daysAgo(0));
+  await sweep();
+  expect((await DroppedClip.distinct('_id')).sort()).toEqual(['present', 'young']);
+});
+
+test('removes nothing at all from a folder that belongs to another database, and nothing from this one', async () => {
+  await writeFile(inUploads('.owner'), JSON.stringify({ id: 'of another database', sweeps: 0 }));
+  await put('images', 'unused.png', daysAgo(3));
+  await put('videos', 'dropped.mp4', daysAgo(3));
+  await put('trash', 'old.mp4', daysAgo(31));
+  await recordDropped(['dropped']);
+  await Workspace.create({ order_index: 0, deleted_at: daysAgo(31) });
+
+  await sweep();
+  expect(await Promise.all(['images', 'videos', 'trash'].map(left))).toEqual([
+    ['unused.png'],
+    ['dropped.mp4'],
+    ['old.mp4'],
+  ]);
+  expect(await Workspace.countDocuments()).toBe(1);
+  expect(await DroppedClip.countDocuments()).toBe(1);
+  expect(JSON.parse(await readFile(inUploads('.owner'), 'utf8'))).toMatchObject({ id: 'of another database' });
+});
+
+test('moves the other files where one cannot be moved', async () => {
+  // Of this length no second name fits beside the first.
+  const long = `${'a'.repeat(240)}.png`;
+  await put('trash', long, daysAgo(3));
+  await put('images', long, daysAgo(3));
+  await put('images', 'unused.png', daysAgo(3));
+  await sweep();
+  expect(await left('images')).toEqual([long]);
+  expect(await left('trash')).toEqual([long, 'unused.png']);
 });

@@ -123,7 +123,7 @@ describe('the errors of OpenAI', () => {
 
   it.each<[number, string, string, RegExp]>([
     [400, 'context_length_exceeded', 'PROVIDER_FAILED', /too long/],
-    [400, 'content_policy_violation', 'CONTENT_REFUSED', /change them/],
+    [400, 'content_policy_violation', 'CONTENT_REFUSED', /moderation of OpenAI/],
     [400, 'something', 'PROVIDER_FAILED', /OPENAI_MODEL/],
     [401, 'invalid_api_key', 'PROVIDER_AUTH', /check OPENAI_API_KEY/],
     [403, 'unsupported_country_region_territory', 'PROVIDER_AUTH', /permissions and region/],
@@ -134,8 +134,8 @@ describe('the errors of OpenAI', () => {
     [422, 'unprocessable', 'PROVIDER_FAILED', /did not accept/],
     [429, 'rate_limit_exceeded', 'PROVIDER_RATE_LIMITED', /in a minute/],
     [429, 'slow_down', 'PROVIDER_RATE_LIMITED', /in a minute/],
-    [429, 'insufficient_quota', 'PROVIDER_QUOTA', /no credit/],
-    [429, 'credit_balance_exhausted', 'PROVIDER_QUOTA', /no credit/],
+    [429, 'insufficient_quota', 'PROVIDER_QUOTA', /out of credits/],
+    [429, 'credit_balance_exhausted', 'PROVIDER_QUOTA', /out of credits/],
     [500, 'server_error', 'PROVIDER_FAILED', /on its side/],
     [503, 'server_is_overloaded', 'PROVIDER_FAILED', /on its side/],
     [504, 'timeout', 'PROVIDER_TIMEOUT', /in time/],
@@ -156,9 +156,9 @@ describe('the errors of OpenAI', () => {
     ['a page with 200', 200, '<html>login</html>', 'PROVIDER_BAD_REPLY', /documentation/],
     ['no choice', 200, { choices: [] }, 'PROVIDER_BAD_REPLY', /documentation/],
     ['an error with 200', 200, { error: { message: 'late' } }, 'PROVIDER_BAD_REPLY', /documentation/],
-    ['only thinking', 200, completion({ content: null }, 'length'), 'PROVIDER_BAD_REPLY', /on thinking/],
-    ['a refusal', 200, completion({ content: null, refusal: 'no' }), 'CONTENT_REFUSED', /did not want/],
-    ['a filtered answer', 200, completion({ content: '' }, 'content_filter'), 'CONTENT_REFUSED', /did not want/],
+    ['only thinking', 200, completion({ content: null }, 'length'), 'PROVIDER_BAD_REPLY', /on reasoning/],
+    ['a refusal', 200, completion({ content: null, refusal: 'no' }), 'CONTENT_REFUSED', /declined to answer/],
+    ['a filtered answer', 200, completion({ content: '' }, 'content_filter'), 'CONTENT_REFUSED', /declined to answer/],
   ])('%s (%i) is understood', async (_what, status, body, code, sentence) => {
     answerWith('https://api.openai.com', [status, body]);
     const failure = await failureOf(openai.suggest(question, still()));
@@ -166,13 +166,13 @@ describe('the errors of OpenAI', () => {
   });
 
   it.each([
-    [{ 'Retry-After': '7' }, 7000, '7'],
-    [{ 'Retry-After-Ms': '1500', 'Retry-After': '2' }, 1500, '2'],
-    [{}, undefined, '60'],
-  ])('tell with %j how long to stay away', async (headers, retryAfterMs, header) => {
+    [{ 'Retry-After': '7' }, 7000],
+    [{ 'Retry-After-Ms': '1500', 'Retry-After': '2' }, 1500],
+    [{}, undefined],
+  ])('tell with %j how long to stay away', async (headers, retryAfterMs) => {
     answerWith('https://api.openai.com', [429, vendorError('rate_limit_exceeded'), headers]);
     const failure = await failureOf(openai.suggest(question, still()));
-    expect(failure).toMatchObject({ retryAfterMs, headers: { 'Retry-After': header } });
+    expect(failure).toMatchObject({ retryAfterMs });
   });
 
   it('never hold the picture', async () => {

@@ -51,13 +51,12 @@ export async function failureOf(call: Promise<unknown>) {
     (thrown: unknown) => thrown,
   );
   if (!(error instanceof Error)) throw new Error('the call succeeded');
-  const { code, message, retryAfterMs, headers, cause } = error as Error & {
+  const { code, message, retryAfterMs, cause } = error as Error & {
     code: string;
     retryAfterMs?: number;
-    headers?: Record<string, string>;
     cause?: Error & { status?: number };
   };
-  return { code, message, retryAfterMs, headers, cause };
+  return { code, message, retryAfterMs, cause };
 }
 
 const capabilities: VideoCapabilities = {

@@ -16,6 +16,7 @@ const errors: ErrorTexts = {
   'error.VIDEO_IN_PROGRESS': 'This shot is being generated. Wait for it, or cancel it.',
   'error.NOT_GENERATING': 'This shot is not being generated any more.',
   'error.SECOND_CHARGE_POSSIBLE': 'The last attempt may have been charged. A new one can cost a second time.',
+  'error.FORM_CHANGED': 'This shot was changed elsewhere, so nothing was started. Look at it, then generate again.',
   'error.IMAGE_MISSING': 'This shot has no picture yet. Add one first.',
   'error.FILE_TOO_LARGE': 'The picture is too large for the server.',
   'error.BODY_TOO_LARGE': 'That was too much text. Make it shorter.',
@@ -34,13 +35,14 @@ const errors: ErrorTexts = {
   'error.PROVIDER_NOT_CONFIGURED': 'This provider has no key. Add it to .env and restart, or choose another provider.',
   'error.PROVIDER_AUTH': 'The provider refused the key. Check it in .env.',
   'error.PROVIDER_QUOTA': 'The account at the provider is out of credits. Add some, or choose another provider.',
-  'error.DATABASE_UNAVAILABLE': 'The database is away. Try again in a moment.',
+  'error.DATABASE_UNAVAILABLE': 'The database is unavailable. Try again in a moment.',
   'error.BUSY': 'The server is busy. Try again in a moment.',
   'error.PROVIDER_TIMEOUT': 'The provider took too long to answer. Try again.',
   'error.DISK_FULL': 'The server’s disk is full. Free some space, then try again.',
   'error.TIMEOUT': 'It took longer than allowed. A late result still arrives here by itself.',
   'error.CANCELLED': 'It was cancelled.',
-  'error.DOWNLOAD_FAILED': 'The clip is made, but could not be fetched. Try again: it costs nothing.',
+  'error.DOWNLOAD_FAILED':
+    'The clip is made, but could not be fetched. Generating again without a change costs nothing.',
   'error.TASK_FAILED': 'The provider could not make this clip. Change the prompt or try again.',
 };
 

@@ -60,7 +60,9 @@ export async function generate(id: string, acceptSecondCharge = false): Promise<
 
 export async function cancel(id: string): Promise<void> {
   try {
-    await cancelVideo(id);
+    // Only what this window shows: another may have started a new one meanwhile.
+    const attemptId = getState().byId[id]?.video.attempt_id;
+    await cancelVideo({ workspace_id: id, ...(attemptId && { attempt_id: attemptId }) });
   } catch (error) {
     if (error instanceof ApiError && error.code !== 'NOT_GENERATING') setClick(id, { code: error.code });
   }

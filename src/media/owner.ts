@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { config } from '../config';
+import { Timeline } from '../db/mongodb';
+import { writeDurably } from '../utils/durable-file';
+import { logger } from '../utils/logger';
+import { referredNames } from './references';
+import { listUploads, startedEmpty, temporaryFile } from './uploads';
+
+// UPLOAD_DIR and its database carry the same random id, and both count the sweeps. A sweep is counted in the database first, so
+// that a folder whose count is ahead tells of a database that was set back in time.
+
+const markFile = path.join(config.UPLOAD_DIR, '.owner');
+const mark = z.object({ id: z.string().min(1), sweeps: z.int().min(0) });
+type Mark = z.infer<typeof mark>;
+
+const timeline = { _id: 'timeline' } as const;
+
+const reasons = {
+  foreign: 'The files in UPLOAD_DIR are not marked as those of this database',
+  restored: 'The files in UPLOAD_DIR are newer than this database, which seems to be restored',
+  unreadable: 'The file .owner in UPLOAD_DIR, which tells whose files these are, cannot be read',
+};
+type Reason = keyof typeof reasons;
+
+const remedy =
+  'If this is the right database, delete the file .owner in UPLOAD_DIR: at the next start, or within an hour, the database takes the ' +
+  'files over, provided that a shot uses one of them.';
+
+let refusal: Reason | null = null;
+let isFirstLook = true;
+
+/** What /health says while the files are not ours to remove. */
+export const ownerWarnings = (): string[] =>
+  refusal ? [`${reasons[refusal]}, so that no file is removed. ${remedy}`] : [];
+
+/** Whether files of UPLOAD_DIR may be removed by what this database says; marks a folder that has no mark yet. */
+export async function ownsUploads(): Promise<boolean> {
+  // Before the database: the other way round, a sweep of another process in between looks like a restored database.
+  const found = await readMark();
+  const reason = found === null ? await markFolder() : found === 'unreadable' ? found : await judge(found);
+  if (reason && reason !== refusal) logger.warn('uploads are not swept', { reason: reasons[reason], remedy });
+  refusal = reason;
+  isFirstLook = false;
+  return reason === null;
+}
+
+/** Counts a sweep in the database and in the folder; false when another process is about to sweep. */
+export async function countSweep(): Promise<boolean> {
+  const { uploads_id: id, sweeps } = await readTimeline();
+  if (!id) return false;
+  const counted = await Timeline.updateOne({ ...timeline, uploads_id: id, sweeps }, { $inc: { sweeps: 1 } });
+  if (counted.modifiedCount === 0) return false;
+  await writeMark({ id, sweeps: sweeps + 1 });
+  return true;
+}
+
+async function judge({ id, sweeps }: Mark): Promise<Reason | null> {
+  const known = await readTimeline();
+  if (known.uploads_id !== id) return 'foreign';
+  return sweeps > known.sweeps ? 'restored' : null;
+}
+
+async function markFolder(): Promise<Reason | null> {
+  if (!(await mayAdopt())) {
+    await writeMark({ id: newId(), sweeps: 0 });
+    return 'foreign';
+  }
+  const fields = { uploads_id: { $ifNull: ['$uploads_id', newId()] }, sweeps: { $ifNull: ['$sweeps', 0] } };
+  await Timeline.updateOne(timeline, [{ $set: fields }], { upsert: true, updatePipeline: true });
+  const { uploads_id: id, sweeps } = await readTimeline();
+  await writeMark({ id: id!, sweeps });
+  logger.info('uploads belong to this database', {});
+  return null;
+}
+
+/** Whether a folder without a mark can be this database's: nothing is in it that another one may miss, or we know one of the files. */
+async function mayAdopt(): Promise<boolean> {
+  // A picture that was uploaded while the database was away has not been put into a workspace yet.
+  if (isFirstLook && startedEmpty()) return true;
+  const files = await listUploads();
+  if (files.length === 0) return true;
+  const referred = await referredNames();
+  return files.some((file) => referred.has(path.parse(file).name));
+}
+
+// Never of a secondary, which may be behind and look like a restored database.
+async function readTimeline(): Promise<{ uploads_id?: string; sweeps: number }> {
+  const stored = await Timeline.findOne(timeline).read('primary').lean();
+  return { uploads_id: stored?.uploads_id, sweeps: stored?.sweeps ?? 0 };
+}
+
+async function readMark(): Promise<Mark | 'unreadable' | null> {
+  try {
+    return mark.parse(JSON.parse(await readFile(markFile, 'utf8')));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    logger.debug('mark of the uploads is unreadable', { error });
+    return 'unreadable';
+  }
+}
+
+const writeMark = (written: Mark): Promise<void> => writeDurably(markFile, JSON.stringify(written), temporaryFile());
+
+const newId = (): string => randomBytes(16).toString('hex');

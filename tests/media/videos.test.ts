@@ -1,0 +1,246 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import nock from 'nock';
+import sharp from 'sharp';
+import { config } from '../../src/config';
+import { makeUploadFolders } from '../../src/media/uploads';
+import { adoptVideo, fetchVideo, hasVideo, makePoster, videoFile, videoUrl } from '../../src/media/videos';
+import { cut } from '../fixtures/pictures';
+
+const clip = readFileSync(path.resolve(__dirname, '../fixtures/clip.mp4'));
+
+const filesIn = (name: string) => readdirSync(path.join(config.UPLOAD_DIR, name));
+
+beforeAll(makeUploadFolders);
+
+describe('the download of a video', () => {
+  let server: http.Server;
+  let origin: string;
+  let answer: http.RequestListener;
+  let asked: string[];
+  let attempts = 0;
+
+  beforeAll(async () => {
+    server = http.createServer((request, response) => {
+      asked.push(request.url ?? '');
+      answer(request, response);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  beforeEach(() => (asked = []));
+  afterEach(() => nock.cleanAll());
+  afterAll(() => {
+    nock.restore();
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(resolve));
+  });
+
+  const fetchFrom = async (url: string, maxBytes?: number) => {
+    attempts += 1;
+    const attemptId = `attempt-${attempts}`;
+    await fetchVideo({ provider: 'Double', url, attemptId, maxBytes });
+    return attemptId;
+  };
+
+  const expectRefusal = async (url: string, maxBytes?: number) => {
+    await expect(fetchFrom(url, maxBytes)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED' });
+    expect(hasVideo(`attempt-${attempts}`)).toBe(false);
+    expect(filesIn('tmp')).toEqual([]);
+  };
+
+  const send =
+    (body: Buffer | string, headers: http.OutgoingHttpHeaders = {}, status = 200): http.RequestListener =>
+    (_, response) =>
+      response.writeHead(status, headers).end(body);
+
+  test.each([{ 'content-type': 'video/mp4' }, { 'content-type': 'binary/octet-stream' }, {}])(
+    'stores every byte of an answer with the headers %j',
+    async (headers) => {
+      answer = send(clip, headers);
+      const attemptId = await fetchFrom(`${origin}/clip`);
+      expect(readFileSync(videoFile(attemptId))).toEqual(clip);
+      expect(hasVideo(attemptId)).toBe(true);
+      expect(videoUrl(attemptId)).toBe(`/uploads/videos/${attemptId}.mp4`);
+      expect(filesIn('tmp')).toEqual([]);
+    },
+  );
+
+  test('follows three redirects, relative ones too, and not a fourth', async () => {
+    answer = (request, response) => {
+      const left = Number(request.url?.slice(1));
+      if (left > 0) response.writeHead(302, { location: `/${left - 1}` }).end();
+      else response.writeHead(200, { 'content-type': 'video/mp4' }).end(clip);
+    };
+    expect(hasVideo(await fetchFrom(`${origin}/3`))).toBe(true);
+    expect(asked).toEqual(['/3', '/2', '/1', '/0']);
+    await expectRefusal(`${origin}/4`);
+  });
+
+  test.each<[string, () => http.RequestListener]>([
+    ['a page', () => send('<!doctype html>', { 'content-type': 'text/html' })],
+    ['a video by its bytes with the type of a page', () => send(clip, { 'content-type': 'text/html; charset=utf-8' })],
+    ['a page with the type of a video', () => send('<!doctype html>', { 'content-type': 'video/mp4' })],
+    ['nothing', () => send('', { 'content-type': 'video/mp4' })],
+    ['404', () => send('gone', {}, 404)],
+    ['a redirect without an address', () => send('', {}, 302)],
+    ['a redirect to a file', () => send('', { location: 'file:///etc/passwd' }, 302)],
+    [
+      'less than it announced',
+      () => (_, response) => {
+        response.writeHead(200, { 'content-type': 'video/mp4', 'content-length': clip.length });
+        response.write(cut(clip), () => response.destroy());
+      },
+    ],
+    [
+      'cut between two chunks',
+      () => (_, response) => {
+        response.writeHead(200, { 'content-type': 'video/mp4' });
+        response.write(cut(clip), () => response.destroy());
+      },
+    ],
+  ])('is DOWNLOAD_FAILED when the answer is %s, and leaves nothing behind', async (_, make) => {
+    answer = make();
+    await expectRefusal(`${origin}/clip`);
+  });
+
+  /** The vendor that announces nothing: the end of the body is the end of the connection, wherever that comes. */
+  const sendUnannounced =
+    (bytes: Buffer): http.RequestListener =>
+    (_, { socket }) =>
+      socket!.end(
+        Buffer.concat([Buffer.from('HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nConnection: close\r\n\r\n'), bytes]),
+      );
+
+  // ftyp at 0, moov at 32, free at 995, mdat at 1003, 7358 bytes in all.
+  test.each([4, 8, 20, 32, 36, 500, 995, 999, 1003, 1007, 1011, 4000, 7357])(
+    'is DOWNLOAD_FAILED when the connection ends after %i bytes of a body of unknown length, and leaves nothing behind',
+    async (length) => {
+      answer = sendUnannounced(clip.subarray(0, length));
+      await expectRefusal(`${origin}/clip`);
+    },
+  );
+
+  test('takes a whole video of a body of unknown length', async () => {
+    answer = sendUnannounced(clip);
+    expect(readFileSync(videoFile(await fetchFrom(`${origin}/clip`)))).toEqual(clip);
+  });
+
+  test('takes a last box "to the end" only from a body whose end is known', async () => {
+    const toTheEnd = Buffer.from(clip);
+    toTheEnd.writeUInt32BE(0, 1003);
+    answer = sendUnannounced(toTheEnd);
+    await expectRefusal(`${origin}/clip`);
+    answer = send(toTheEnd);
+    expect(hasVideo(await fetchFrom(`${origin}/chunked`))).toBe(true);
+    answer = send(toTheEnd, { 'content-length': toTheEnd.length });
+    expect(hasVideo(await fetchFrom(`${origin}/announced`))).toBe(true);
+  });
+
+  test('refuses half a video that the vendor announced as a whole one', async () => {
+    answer = send(cut(clip), { 'content-type': 'video/mp4', 'content-length': cut(clip).length });
+    await expectRefusal(`${origin}/clip`);
+  });
+
+  test.each([403, 404, 410, 500])('tells the status %i that the file host answered with', async (status) => {
+    answer = send('gone', {}, status);
+    await expect(fetchFrom(`${origin}/clip`)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED', cause: { status } });
+  });
+
+  test('tells no status when the file host did not answer, or with a file that is not whole', async () => {
+    for (const broken of [
+      () => sendUnannounced(cut(clip)),
+      () =>
+        (_: unknown, { socket }: http.ServerResponse) =>
+          socket!.destroy(),
+    ]) {
+      answer = broken();
+      const failure = await fetchFrom(`${origin}/clip`).catch((thrown: Error) => thrown);
+      expect(failure).toMatchObject({ code: 'DOWNLOAD_FAILED' });
+      expect((failure as Error).cause).not.toHaveProperty('status');
+    }
+  });
+
+  test('stops at the largest size', async () => {
+    answer = send(clip, { 'content-type': 'video/mp4' });
+    await expectRefusal(`${origin}/clip`, clip.length - 1);
+    expect(hasVideo(await fetchFrom(`${origin}/clip`, clip.length))).toBe(true);
+  });
+
+  test('is not led from a public address to this machine or its network', async () => {
+    answer = send(clip, { 'content-type': 'video/mp4' });
+    const port = new URL(origin).port;
+    const targets = [`${origin}/x`, `http://localhost:${port}/x`, `https://127.1:${port}/x`, `https://[::1]:${port}/x`];
+    targets.push(`https://[::ffff:127.0.0.1]:${port}/x`, `https://2130706433:${port}/x`, 'https://169.254.169.254/x');
+    for (const location of targets) {
+      nock('https://cdn.example.com').get('/clip').reply(302, '', { location });
+      await expectRefusal('https://cdn.example.com/clip');
+    }
+    expect(asked).toEqual([]);
+  });
+
+  test.each([
+    'http://cdn.example.com/a.mp4',
+    'https://user:secret@cdn.example.com/a',
+    'ftp://127.0.0.1/a',
+    'https://10.0.0.1/a',
+    'no address',
+  ])('does not even ask %s', async (url) => {
+    const scope = nock(/cdn\.example\.com/)
+      .get(/.*/)
+      .reply(200, clip);
+    await expectRefusal(url);
+    expect(scope.isDone()).toBe(false);
+  });
+
+  test('does not connect to a name that resolves to this machine', async () => {
+    const connected = jest.fn();
+    server.on('connection', connected);
+    const failure = await fetchFrom(`https://${os.hostname()}:${new URL(origin).port}/x`).catch(
+      (thrown: Error) => thrown,
+    );
+    expect(failure).toMatchObject({ code: 'DOWNLOAD_FAILED' });
+    expect(String((failure as Error).cause)).toMatch(/not at a public address|ENOTFOUND|EAI_AGAIN/);
+    expect(connected).not.toHaveBeenCalled();
+  });
+});
+
+describe('a video that was made on this machine', () => {
+  test('is moved, not copied', async () => {
+    const file = path.join(os.tmpdir(), `made-${process.pid}.mp4`);
+    await writeFile(file, clip);
+    await adoptVideo({ file, attemptId: 'made-here' });
+    expect(readFileSync(videoFile('made-here'))).toEqual(clip);
+    expect(existsSync(file)).toBe(false);
+  });
+
+  test.each([
+    ['no mp4', Buffer.from('not a video')],
+    ['only half of one', cut(clip)],
+  ])('is refused when it is %s', async (_, bytes) => {
+    const file = path.join(os.tmpdir(), `wrong-${process.pid}.mp4`);
+    await writeFile(file, bytes);
+    await expect(adoptVideo({ file, attemptId: 'wrong' })).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED' });
+    expect(hasVideo('wrong')).toBe(false);
+  });
+});
+
+describe('the poster', () => {
+  test('is a JPEG of the size of the video', async () => {
+    await writeFile(videoFile('with-poster'), clip);
+    expect(await makePoster('with-poster')).toBe('/uploads/videos/with-poster.jpg');
+    const file = path.join(config.UPLOAD_DIR, 'videos/with-poster.jpg');
+    expect((await sharp(file).metadata()).format).toBe('jpeg');
+    expect(statSync(file).size).toBeGreaterThan(500);
+  });
+
+  test('is null for a video that cannot be decoded', async () => {
+    await writeFile(videoFile('broken'), Buffer.concat([Buffer.from('\0\0\0\x10ftypisom'), Buffer.alloc(500)]));
+    expect(await makePoster('broken')).toBeNull();
+    expect(filesIn('videos')).not.toContain('broken.jpg');
+  });
+});
