@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { apiKey, baseUrl, readSettings } from '../config';
 import { aspectRatios, type ErrorCode } from '../contract';
 import { defineVideoProvider, type Checked, type Submitted } from './provider';
+import { AppError } from '../utils/errors';
 import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';
 import { parseReply } from '../utils/parse';
 import { composePrompt } from '../prompts/compose-prompt';
@@ -101,7 +102,10 @@ export default defineVideoProvider({
     if (isTaken(reply)) return { state: 'accepted', taskId: dataOf(createdShape, reply).id };
     if (codeOf(reply) !== badParameters) return readRefusal(reply);
     // The code of bad parameters is also that of a second create: then the first one is there (K2).
-    const taskId = await findTask(job.attempt_id, signal);
+    const taskId = await findTask(job.attempt_id, signal).catch((error: AppError) => {
+      // `unsent` would be told of the question, and be taken for that of the create.
+      throw new AppError(error.code, error.message, { cause: error });
+    });
     return taskId ? { state: 'accepted', taskId } : readRefusal(reply);
   },
 

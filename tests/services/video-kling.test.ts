@@ -193,6 +193,16 @@ describe('the provider kling', () => {
     expect(await kling.submit(job, open())).toMatchObject({ state: 'refused', code: 'INVALID_INPUT' });
   });
 
+  it('does not know what became of a create when the question for the first one never left', async () => {
+    const job = await makeJob(kling);
+    nock(host).post('/image-to-video/kling-3.0-turbo').reply(400, { code: 1201, message: 'already exists' });
+    const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+    nock(host).get(`/tasks?external_task_ids=${job.attempt_id}`).replyWithError(refused);
+    expect(await errorOf(kling.submit(job, open()))).toMatchObject({ code: 'PROVIDER_FAILED', unsent: false });
+    nock(host).get('/tasks?external_task_ids=ours').replyWithError(refused);
+    expect(await errorOf(kling.lookup!('ours', open()))).toMatchObject({ unsent: true });
+  });
+
   it('does not take the task of another attempt for ours', async () => {
     const data = [{ id: taskId, status: 'processing', external_id: 'another' }];
     nock(host).get('/tasks?external_task_ids=ours').reply(200, { code: 0, data });
