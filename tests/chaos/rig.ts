@@ -23,7 +23,11 @@ export type Rig = {
   newShot: (options?: { hasClip?: boolean }) => Promise<Shot>;
   /** kill -9, and the same server again. */
   crash: () => Promise<void>;
-  /** SIGTERM, and the same server again; returns the exit code. */
+  /** SIGTERM; resolves with the exit code. */
+  end: () => Promise<number | null>;
+  /** The server that was ended, on the same folders and database. */
+  start: (settings?: Record<string, string>) => Promise<void>;
+  /** SIGTERM, and the same server again; resolves with the exit code. */
   restart: (settings?: Record<string, string>) => Promise<number | null>;
   close: () => Promise<void>;
 };
@@ -57,10 +61,13 @@ const lookEveryMs = 20;
 let count = 0;
 
 /** Starts a rig; its intervals are short. */
-export async function openRig(vendor: Vendor, settings: Record<string, string> = {}): Promise<Rig> {
+export async function openRig(
+  vendor: Vendor,
+  settings: Record<string, string> = {},
+  database = freshDatabase(),
+): Promise<Rig> {
   const double = await startDouble(vendor);
   await double.set({ api_key: canaryKeys[vendor], queued_ms: 0, running_ms: 0 });
-  const database = freshDatabase();
   const proxy = await startMessageProxy(database);
   let server = await startServer({
     MONGODB_URI: proxy.uri,
@@ -163,6 +170,8 @@ export async function openRig(vendor: Vendor, settings: Record<string, string> =
       await server.kill();
       await start();
     },
+    end: () => endProcess(server),
+    start,
     async restart(more) {
       const code = await endProcess(server);
       await start(more);
