@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { config } from '../config';
 import type { ErrorCode, Video, VideoError } from '../contract';
 import type { Checked } from '../services/provider';
-import { toAppError, type AppError } from '../utils/errors';
+import { AppError, toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { createLimit } from '../utils/queue';
 import { backoff, end, failure, logged, longestBackoffMs, lost, quietFor, readyProvider, stayAway } from './attempt';
@@ -55,12 +55,13 @@ export function nextPollMs(attempt: Followed): number {
 }
 
 /** The provider's answer about the task; null when it could not be asked, 'paused' while its jobs must wait. */
-async function ask(attempt: Followed): Promise<Checked | 'paused' | null> {
+async function ask(attempt: Followed): Promise<Exclude<Checked, { state: 'not_found' }> | 'paused' | null> {
   const { provider: name, task_id: taskId } = attempt.job;
   const provider = readyProvider(attempt);
   if (!provider || quietFor(name) > 0) return 'paused';
   try {
     const checked = await polling(() => provider.check(taskId!, attempt.stop.signal));
+    if (checked.state === 'not_found') throw new AppError('PROVIDER_BAD_REPLY', checked.reason);
     attempt.badReplies = 0;
     attempt.failedPolls = 0;
     if (refusedKeys.delete(name)) logger.info('provider takes the key again', { provider: name });

@@ -43,7 +43,9 @@ export type Checked =
   | { state: 'completed'; url: string }
   /** For a provider on this machine: an mp4 that the engine moves away. */
   | { state: 'completed'; file: string }
-  | { state: 'failed'; code: ErrorCode; reason: string; charged: VideoError['charged'] };
+  | { state: 'failed'; code: ErrorCode; reason: string; charged: VideoError['charged'] }
+  /** The provider has no such task: deleted, expired, or made with the key of another account. */
+  | { state: 'not_found'; reason: string };
 
 /** One video provider. `reason` goes to the log; people read our own sentence for the code. */
 export type VideoProvider = {
@@ -61,6 +63,7 @@ export type VideoProvider = {
   prepare?: (job: VideoJob, signal: AbortSignal) => Promise<unknown>;
   submit: (job: VideoJob, signal: AbortSignal) => Promise<Submitted>;
   check: (taskId: string, signal: AbortSignal) => Promise<Checked>;
+  /** Returns once the provider has confirmed it or no longer has the task; throws where it is to be asked again. */
   cancel?: (taskId: string, signal: AbortSignal) => Promise<void>;
   /** Finds the task of an attempt whose answer was lost; null when the provider has none. */
   lookup?: (attemptId: string, signal: AbortSignal) => Promise<string | null>;
