@@ -112,8 +112,9 @@ export default defineVideoProvider({
   async check(taskId, signal) {
     const tasks = await listTasks('task_ids', taskId, signal);
     const task = tasks.find(({ id }) => id === taskId);
-    if (!task) throw foreignTask(service, taskId, tasks);
-    return readTask(task);
+    if (task) return readTask(task);
+    if (tasks.length > 0) throw foreignTask(service, taskId, tasks);
+    return { state: 'not_found', reason: 'the list of tasks is empty' };
   },
 
   lookup: findTask,

@@ -115,10 +115,15 @@ describe('the provider kling', () => {
     expect(await check(task)).toMatchObject(expected);
   });
 
-  it('takes a finished task without a video, and an empty list, for bad answers', async () => {
+  it('takes a finished task without a video, and no list, for bad answers', async () => {
     expect((await errorOf(check({ status: 'succeeded', outputs: [] }))).code).toBe('PROVIDER_BAD_REPLY');
-    nock(host).get(`/tasks?task_ids=${taskId}`).reply(200, { code: 0, data: [] });
+    nock(host).get(`/tasks?task_ids=${taskId}`).reply(200, { code: 0, data: null });
     expect((await errorOf(kling.check(taskId, open()))).code).toBe('PROVIDER_BAD_REPLY');
+  });
+
+  it('takes an empty list for a task that the vendor does not have', async () => {
+    nock(host).get(`/tasks?task_ids=${taskId}`).reply(200, { code: 0, data: [] });
+    expect(await kling.check(taskId, open())).toMatchObject({ state: 'not_found' });
   });
 
   async function submitAnswered(status: number, body: nock.Body) {
