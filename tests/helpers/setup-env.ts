@@ -11,6 +11,7 @@ Object.assign(process.env, {
   DATA_DIR: path.join(folder, 'data'),
   UPLOAD_DIR: path.join(folder, 'uploads'),
   LOG_DIR: path.join(folder, 'logs'),
+  VIDEO_POLL_INTERVAL_MS: '50',
   PUBLIC_ORIGIN: '',
   VIDEO_PROVIDER: '',
   LLM_PROVIDER: '',
