@@ -42,7 +42,7 @@ function readConfig() {
   const problems = serverProblems();
   if (problems.length === 0) return config;
   const lines = problems.map(({ variable, message }) => `  ${variable} ${message}`);
-  throw new Refusal(`Mend these settings in .env or the environment:\n${lines.join('\n')}`, exitCodes.configuration);
+  throw new Refusal(`Fix these settings in .env or the environment:\n${lines.join('\n')}`, exitCodes.configuration);
 }
 
 /** Runs `work` with the database of the server: MONGODB_URI, the embedded one of a running server, or one started for it. */

@@ -1,5 +1,3 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { aiSuggest } from './api/ai-suggest';
 import { createApp, createSocketApp } from './api/app';
 import { generateCancel } from './api/generate-cancel';
@@ -16,56 +14,45 @@ import { startEngine, stopEngine } from './generation/worker';
 import { makeUploadFolders, sweepTmp } from './media/uploads';
 import { providerProblems } from './services/providers';
 import { startSweeping } from './media/sweep';
-import { addOwnPort } from './utils/boundary';
 import { AppError } from './utils/errors';
-import { flushLogs, logger } from './utils/logger';
-import { refuse } from './utils/refuse';
+import { createListener } from './utils/listener';
+import { flushLogs, logFolder, logger, logToFiles } from './utils/logger';
 import { asyncApi, openApi } from './utils/specs';
+import { makeUsable } from './utils/usable-folder';
 import { closeSockets, messages, openDoor, startHeartbeat } from './websocket/server';
 
 /** Every REST endpoint; each line is one file. */
 const endpoints = [uploadImage, getWorkspaces, generateVideo, generateCancel, aiSuggest, getOptions, health];
 
-const headersWithinMs = 10_000;
-const requestWithinMs = 120_000;
-const checkConnectionsMs = 2000;
-const maxConnections = 256;
-const finishRequestsWithinMs = 3000;
+/** Within the 45 s after which PM2 and systemd kill, and longer where a paid request may be out for longer. */
+const stopWithinMs = Math.max(40_000, config.PROVIDER_REQUEST_TIMEOUT_MS + 10_000);
+/** One Ctrl-C can come twice: from the terminal, and from npm, which passes its own on. */
+const sameSignalMs = 500;
 
-const limits = {
-  headersTimeout: headersWithinMs,
-  requestTimeout: requestWithinMs,
-  connectionsCheckingInterval: checkConnectionsMs,
-  // Refused by us, in JSON, like every other wrong Host.
-  requireHostHeader: false,
-};
 const specs = { openapi: openApi(endpoints), asyncapi: asyncApi(messages) };
-const http = createServer(limits);
-const socketHttp = createServer(limits, createSocketApp());
+const http = createListener();
+const socketHttp = createListener(createSocketApp());
 
 let stopHeartbeat = () => undefined as void;
 let stopSweeping = () => undefined as void;
 let isStopping = false;
+let stoppingSinceMs = 0;
 
+/** Touches nothing that a running server needs before both ports are ours, and works only once the database is there. */
 async function start(): Promise<void> {
   endOnWrongSettings();
-  await makeUploadFolders();
-  await sweepTmp();
-  http.on('request', createApp(endpoints, specs, await timeline(http)));
-  openDoor(http, '/ws', hotReloadPath);
-  openDoor(socketHttp);
+  await makeFolders();
+  http.server.on('request', createApp(endpoints, specs, await timeline(http.server)));
+  openDoor(http.server, '/ws', hotReloadPath);
+  openDoor(socketHttp.server);
   stopHeartbeat = startHeartbeat();
-  watchDoor(() => socketHttp.listening);
+  watchDoor(() => socketHttp.server.listening);
 
-  const isReady = await connectDatabase(async () => {
-    await migrate();
-    await startEngine();
-    stopSweeping = startSweeping();
-  });
-  const port = await listen(http, config.SERVER_PORT, 'SERVER_PORT');
-  const socketPort = await listen(socketHttp, config.WS_PORT, 'WS_PORT');
-  addOwnPort(port);
-  addOwnPort(socketPort);
+  const port = await http.open(config.SERVER_PORT, 'SERVER_PORT');
+  const socketPort = await socketHttp.open(config.WS_PORT, 'WS_PORT');
+  await sweepTmp();
+  const isReady = await connectDatabase(startWork, (error) => void endStart(error));
+  if (isStopping) return;
   const host = config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST;
   logger.info('server listening', {
     http: `http://${host}:${port}`,
@@ -83,55 +70,75 @@ function endOnWrongSettings(): void {
   if (problems.length === 0) return;
   const lines = problems.map(({ variable, message }) => `  ${variable} ${message}`);
   process.stderr.write(
-    `The server cannot start. Mend these settings in .env or the environment:\n${[...new Set(lines)].join('\n')}\n`,
+    `The server cannot start. Fix these settings in .env or the environment:\n${[...new Set(lines)].join('\n')}\n`,
   );
   process.exit(configurationExitCode);
 }
 
-function listen(server: Server, port: number, variable: string): Promise<number> {
-  server.maxConnections = maxConnections;
-  server.on('clientError', (cause, stream) => {
-    refuse(
-      stream,
-      new AppError('INVALID_INPUT', 'The request is not HTTP that can be read, or came too slowly.', { cause }),
-    );
-  });
-  // An expectation that nobody knows is no reason not to answer.
-  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const message =
-        cause.code === 'EADDRINUSE'
-          ? `Port ${port} is taken by another program; stop it or set ${variable}.`
-          : `Port ${port} of ${config.HOST} cannot be opened; check HOST and ${variable}.`;
-      reject(new AppError('INTERNAL', message, { cause }));
-    });
-    server.listen(port, config.HOST, () => resolve((server.address() as AddressInfo).port));
-  });
+async function makeFolders(): Promise<void> {
+  await makeUsable(config.LOG_DIR, 'LOG_DIR');
+  await makeUsable(config.DATA_DIR, 'DATA_DIR');
+  await makeUploadFolders();
 }
 
-/** Stops taking work, finishes what was received, waits for a paid request that is out, and ends with code 0. */
-async function stop(signal: string): Promise<void> {
-  if (isStopping) process.exit(1);
+/** What needs the database; begun again where the database went away meanwhile. */
+async function startWork(): Promise<void> {
+  if (isStopping) return;
+  await migrate();
+  await startEngine();
+  stopSweeping();
+  stopSweeping = startSweeping();
+}
+
+/** Ends a start that cannot succeed: one sentence on the console, the stack in the log. */
+async function endStart(error: unknown): Promise<void> {
+  if (isStopping) return;
+  const { exitCode = 1, message } = toStartError(error);
+  process.stderr.write(`${message}\n`);
+  logToFiles('error', 'server could not start', { error });
+  await closeDatabase().catch(() => undefined);
+  await flushLogs();
+  process.exit(exitCode);
+}
+
+function toStartError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  const reason = (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ');
+  const message = `The server could not start, for a reason that it does not know (${reason}); see ${logFolder}/error.log.`;
+  return new AppError('INTERNAL', message, { cause: error });
+}
+
+function onSignal(signal: string): void {
+  if (isStopping) {
+    if (performance.now() - stoppingSinceMs > sameSignalMs) process.exit(1);
+    return;
+  }
   isStopping = true;
+  stoppingSinceMs = performance.now();
   logger.info('server stopping', { signal });
+  setTimeout(() => void exit('server stopped before all of its work had ended'), stopWithinMs);
+  stop().then(
+    () => exit('server stopped'),
+    (error: unknown) => exit('server stopped by an error', error),
+  );
+}
+
+/** Stops taking work, finishes what was received, and waits for a paid request that is out. */
+async function stop(): Promise<void> {
   stopHeartbeat();
   stopSweeping();
-  const requests = [http, socketHttp].map(closeServer);
+  const closed = [http, socketHttp].map(({ close }) => close());
   await Promise.all([closeSockets(), stopEngine()]);
-  await Promise.all(requests);
+  await Promise.all(closed);
   await closeDatabase();
-  logger.info('server stopped', {});
-  await flushLogs();
-  process.exit(0);
 }
 
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeIdleConnections();
-    setTimeout(() => server.closeAllConnections(), finishRequestsWithinMs).unref();
-  });
+/** Ends with code 0, as what is not finished is picked up by the next start. */
+async function exit(message: string, error?: unknown): Promise<void> {
+  if (error === undefined) logger.info(message, {});
+  else logger.error(message, { error });
+  await flushLogs();
+  process.exit(0);
 }
 
 async function crash(message: string, error: unknown): Promise<never> {
@@ -140,9 +147,9 @@ async function crash(message: string, error: unknown): Promise<never> {
   process.exit(1);
 }
 
-process.on('SIGINT', () => void stop('SIGINT'));
-process.on('SIGTERM', () => void stop('SIGTERM'));
+process.on('SIGINT', onSignal);
+process.on('SIGTERM', onSignal);
 process.on('uncaughtException', (error) => void crash('uncaught exception', error));
 process.on('unhandledRejection', (error) => void crash('unhandled rejection', error));
 
-start().catch((error: unknown) => crash('server could not start', error));
+start().catch(endStart);

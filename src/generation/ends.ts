@@ -3,7 +3,7 @@ import type { ErrorCode, VideoError } from '../contract';
 import { makePoster, videoUrl } from '../media/videos';
 import { goneErrorOf } from '../services/provider-errors';
 import { logger } from '../utils/logger';
-import { failedWith, failure, logFields, type ActiveAttempt } from './attempt';
+import { failedWith, failure, isNoCharge, logFields, type ActiveAttempt } from './attempt';
 import { storeStep } from './store';
 
 /** Ends an attempt whose file is ours: its video is completed, or a take where the video is no longer the attempt's. */
@@ -35,8 +35,10 @@ export async function endAsFailed(
 
 /** Ends an attempt whose task its provider no longer has: paid and lost. Said even of a cancelled one, whose clip was to come. */
 export async function endAsGone(attempt: ActiveAttempt): Promise<null> {
+  const { provider } = attempt.job;
   logger.error('task is gone at the provider', logFields(attempt));
-  await storeStep(attempt, { video: failedWith(goneErrorOf(attempt.job.provider)), job: null, isLastWord: true });
+  const video = isNoCharge(provider) ? failure('TASK_FAILED', provider, 'no') : failedWith(goneErrorOf(provider));
+  await storeStep(attempt, { video, job: null, isLastWord: true });
   return null;
 }
 

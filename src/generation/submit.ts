@@ -85,7 +85,7 @@ async function sendPrepared(
   // The intent may have been stored long before its answer came: what is not wanted any more by now is not sent.
   if (isFirst && !(await store.isWanted(attempt)))
     return endAsFailed(attempt, { code: 'CANCELLED', reason: 'not wanted any more' });
-  if (attempt.stop.signal.aborted) return putBack(attempt, before);
+  if (attempt.stop.signal.aborted) return isFirst ? putBack(attempt) : keepInFlight(attempt, before);
 
   const answer = await ask(attempt, provider, job);
   switch (answer.state) {
@@ -180,17 +180,23 @@ async function notAccepted(attempt: ActiveAttempt, refusal: Refusal): Promise<nu
 
   const { code, reason } = refusal;
   logger.info('video not accepted yet', { ...logFields(attempt), code, reason, wait_ms: waitMs });
-  await putBack(attempt, 0);
+  await putBack(attempt);
   coolDown(provider, 'creates', waitMs);
   attempt.firstOutcome.resolve('waiting');
   return attempt.job.cancelled_at ? 0 : waitMs;
 }
 
-async function putBack(attempt: ActiveAttempt, submitAttempts: number): Promise<null> {
+async function putBack(attempt: ActiveAttempt): Promise<null> {
   await store.storeStep(attempt, {
     ...(attempt.video.phase !== 'queued' && { video: { phase: 'queued' } }),
-    job: { state: 'queued', sent_at: null, submit_attempts: submitAttempts },
+    job: { state: 'queued', sent_at: null, submit_attempts: 0 },
   });
+  return null;
+}
+
+/** A repetition that was not sent says nothing about the create before, which may be paid. */
+async function keepInFlight(attempt: ActiveAttempt, submitAttempts: number): Promise<null> {
+  await store.storeStep(attempt, { job: { submit_attempts: submitAttempts } });
   return null;
 }
 

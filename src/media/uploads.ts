@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { config } from '../config';
+import { makeUsable } from '../utils/usable-folder';
 
 const parts = ['images', 'videos', 'tmp', 'trash'] as const;
+const leftoverAgeMs = 3600 * 1000;
 
 let hadNone = false;
 
@@ -13,9 +15,9 @@ export const uploadFolder = (part: (typeof parts)[number]): string => path.join(
 /** A file of a new name in `uploads/tmp`, on the same disk as everything that it may become. */
 export const temporaryFile = (): string => path.join(uploadFolder('tmp'), randomBytes(16).toString('hex'));
 
-/** Creates the parts of UPLOAD_DIR where they are missing. */
+/** Creates UPLOAD_DIR and its parts where they are missing; throws one sentence where they cannot be used. */
 export async function makeUploadFolders(): Promise<void> {
-  for (const part of parts) await mkdir(uploadFolder(part), { recursive: true });
+  for (const folder of [config.UPLOAD_DIR, ...parts.map(uploadFolder)]) await makeUsable(folder, 'UPLOAD_DIR');
   hadNone = (await listUploads()).length === 0;
 }
 
@@ -28,8 +30,12 @@ export async function listUploads(): Promise<string[]> {
   return names.flat().filter((name) => !name.startsWith('.'));
 }
 
-/** Removes what a killed process left half written; only for the start, before the first upload. */
+/** Removes what a killed process left half written; what is younger may be the work of another server that runs. */
 export async function sweepTmp(): Promise<void> {
-  const names = await readdir(uploadFolder('tmp'));
-  await Promise.all(names.map((name) => rm(path.join(uploadFolder('tmp'), name), { recursive: true, force: true })));
+  const files = (await readdir(uploadFolder('tmp'))).map((name) => path.join(uploadFolder('tmp'), name));
+  for (const file of files) {
+    // Gone in the meantime, so not old.
+    const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Date.now() }));
+    if (Date.now() - mtimeMs > leftoverAgeMs) await rm(file, { recursive: true, force: true });
+  }
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { config } from '../config';
 import { formData, formKeys, type AspectRatio, type FormData, type Suggestion, type Workspace } from '../contract';
+import { deadlineSignal } from '../utils/deadline';
 import { AppError, toAppError } from '../utils/errors';
 import { imageFile, prepareJpeg } from '../media/images';
 import { logger } from '../utils/logger';
@@ -71,15 +72,11 @@ const refusedEntries = new Set<string>();
  */
 export async function suggest({ workspace, message, provider, videoProvider, signal: outer }: SuggestionRequest) {
   const startedAt = Date.now();
-  const endsAt = startedAt + 2 * config.PROVIDER_REQUEST_TIMEOUT_MS;
-  const controller = new AbortController();
-  const abort = () => controller.abort();
-  const timer = setTimeout(abort, endsAt - startedAt);
-  outer.addEventListener('abort', abort, { once: true });
-  if (outer.aborted) abort();
+  const patienceMs = 2 * config.PROVIDER_REQUEST_TIMEOUT_MS;
+  const signal = deadlineSignal(patienceMs, outer);
   try {
     const request = await toRequest(workspace, message, videoProvider);
-    const reply = await askPatiently(provider, request, controller.signal, endsAt);
+    const reply = await askPatiently(provider, request, signal, startedAt + patienceMs);
     const suggestion = readSuggestion(reply.text, workspace.form_data, videoProvider.capabilities, provider.name);
     const fields = Object.keys(suggestion.form_data);
     logger.info('suggestion made', { provider: provider.name, model: reply.model, fields, ms: Date.now() - startedAt });
@@ -88,9 +85,6 @@ export async function suggest({ workspace, message, provider, videoProvider, sig
     const newest = workspace.ai_collaboration.at(-1);
     if (toAppError(error).code === 'CONTENT_REFUSED' && newest) rememberRefused(newest._id);
     throw error;
-  } finally {
-    clearTimeout(timer);
-    outer.removeEventListener('abort', abort);
   }
 }
 

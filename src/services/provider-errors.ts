@@ -82,6 +82,16 @@ export const statusCodes: Readonly<Record<number, ErrorCode>> = {
 /** Whether the HTTP status is one of success. */
 export const isSuccess = ({ status }: HttpReply): boolean => status >= 200 && status < 300;
 
+/** Whether the vendor itself says that it does not have what was asked for; a page is that of a proxy or of a wrong address. */
+export const isNotFound = ({ status, text }: HttpReply): boolean =>
+  (status === 404 || status === 410) && !text.trimStart().startsWith('<');
+
+/** The answer of `check` about a task, or its file, that the vendor does not have. */
+export const notFound = (service: Service, { status, text }: HttpReply) => ({
+  state: 'not_found' as const,
+  reason: `HTTP ${status}: ${redact(text, service)}`,
+});
+
 /** What a vendor wrote, for the log only: without keys and without what it quotes of the image, cut short. */
 export function redact(text: string, { key }: Service): string {
   return (key ? text.replaceAll(key, '***') : text)

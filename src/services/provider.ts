@@ -63,6 +63,7 @@ export type VideoProvider = {
   prepare?: (job: VideoJob, signal: AbortSignal) => Promise<unknown>;
   submit: (job: VideoJob, signal: AbortSignal) => Promise<Submitted>;
   check: (taskId: string, signal: AbortSignal) => Promise<Checked>;
+  /** Returns once the provider has confirmed it or no longer has the task; throws where it is to be asked again. */
   cancel?: (taskId: string, signal: AbortSignal) => Promise<void>;
   /** Finds the task of an attempt whose answer was lost; null when the provider has none. */
   lookup?: (attemptId: string, signal: AbortSignal) => Promise<string | null>;

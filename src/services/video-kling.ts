@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { apiKey, baseUrl, readSettings } from '../config';
 import { aspectRatios, type ErrorCode } from '../contract';
 import { defineVideoProvider, type Checked, type Submitted } from './provider';
+import { AppError } from '../utils/errors';
 import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';
 import { parseReply } from '../utils/parse';
 import { composePrompt } from '../prompts/compose-prompt';
@@ -101,15 +102,19 @@ export default defineVideoProvider({
     if (isTaken(reply)) return { state: 'accepted', taskId: dataOf(createdShape, reply).id };
     if (codeOf(reply) !== badParameters) return readRefusal(reply);
     // The code of bad parameters is also that of a second create: then the first one is there (K2).
-    const taskId = await findTask(job.attempt_id, signal);
+    const taskId = await findTask(job.attempt_id, signal).catch((error: AppError) => {
+      // `unsent` would be told of the question, and be taken for that of the create.
+      throw new AppError(error.code, error.message, { cause: error });
+    });
     return taskId ? { state: 'accepted', taskId } : readRefusal(reply);
   },
 
   async check(taskId, signal) {
     const tasks = await listTasks('task_ids', taskId, signal);
     const task = tasks.find(({ id }) => id === taskId);
-    if (!task) throw foreignTask(service, taskId, tasks);
-    return readTask(task);
+    if (task) return readTask(task);
+    if (tasks.length > 0) throw foreignTask(service, taskId, tasks);
+    return { state: 'not_found', reason: 'the list of tasks is empty' };
   },
 
   lookup: findTask,

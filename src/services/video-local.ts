@@ -84,7 +84,7 @@ export default defineVideoProvider({
       return { state: 'failed', code: 'TASK_FAILED', reason, charged: 'no' };
     }
     if (!existsSync(folder)) {
-      return { state: 'failed', code: 'TASK_FAILED', reason: 'there is no such render', charged: 'no' };
+      return { state: 'not_found', reason: 'there is no such render' };
     }
     const { state, progress } = startRender(taskId);
     return { state, progress };

@@ -2,7 +2,8 @@
 // POST /v1/media/uploads {content_type, size_bytes} -> {upload_url, headers, url}; PUT the bytes there with those headers.
 // POST /v1/media/pika/{model}/image-to-video {image: url, prompt?, negative_prompt?, resolution, duration_s, seed?} with
 // Idempotency-Key -> {id, status}: the same key and body give the same job, another body is a 409 (P3).
-// GET /v1/media/jobs/{id} -> queued, running, completed {output.video.url}, failed {error.code}; {billing}. DELETE erases it.
+// GET /v1/media/jobs/{id} -> queued, running, completed {output.video.url}, failed {error.code}; {billing}; 404 for an unknown id.
+// GET .../content -> {url} of a completed job. DELETE erases a job; a 503 says that this was accepted and is not done (P2).
 // Refusals are {message}, or the job itself as {id, status: failed, error: {code, message}}; absent fields are null.
 
 import { z } from 'zod';
@@ -13,7 +14,17 @@ import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';
 import { parseReply } from '../utils/parse';
 import { composePrompt } from '../prompts/compose-prompt';
 import { prepareJpeg } from '../media/images';
-import { foreignTask, isSuccess, redact, replyError, statusCodes, warnOfStatus, type Service } from './provider-errors';
+import {
+  foreignTask,
+  isNotFound,
+  isSuccess,
+  notFound,
+  redact,
+  replyError,
+  statusCodes,
+  warnOfStatus,
+  type Service,
+} from './provider-errors';
 
 const { values, ...settings } = readSettings(
   z.object({
@@ -102,7 +113,7 @@ export default defineVideoProvider({
 
   async check(taskId, signal) {
     const reply = await ask('GET', jobPath(taskId), signal);
-    if (reply.status === 404) throw foreignTask(service, taskId, []);
+    if (isNotFound(reply)) return notFound(service, reply);
     if (!isSuccess(reply)) throw replyError(service, reply, faultOf(reply));
     const job = parseReply(jobShape, reply.json, service.label);
     if (job.id !== taskId) throw foreignTask(service, taskId, [job]);
@@ -111,9 +122,8 @@ export default defineVideoProvider({
 
   async cancel(taskId, signal) {
     const reply = await ask('DELETE', jobPath(taskId), signal);
-    // 404 means that it is gone already, 503 that the erasure was accepted and goes on (P2).
-    if (isSuccess(reply) || reply.status === 404 || reply.status === 503) return;
-    throw replyError(service, reply, faultOf(reply));
+    // 404 means that it is gone already. A 503 confirms nothing: it is asked again until it does (P2).
+    if (!isSuccess(reply) && !isNotFound(reply)) throw replyError(service, reply, faultOf(reply));
   },
 });
 
@@ -190,7 +200,7 @@ function faultOf(reply: HttpReply): ErrorCode | undefined {
 async function readJob(job: Job, signal: AbortSignal): Promise<Checked> {
   const { status, error } = job;
   if (status === 'queued' || status === 'running') return { state: status };
-  if (status === 'completed') return { state: 'completed', url: await videoUrl(job, signal) };
+  if (status === 'completed') return readVideo(job, signal);
   if (status === 'failed') {
     const known = codes.get(error?.code ?? '');
     const code = known && known !== 'PROVIDER_FAILED' ? known : 'TASK_FAILED';
@@ -201,11 +211,13 @@ async function readJob(job: Job, signal: AbortSignal): Promise<Checked> {
   return { state: 'running' };
 }
 
-async function videoUrl({ id, output }: Job, signal: AbortSignal): Promise<string> {
-  if (output?.video?.url) return parseReply(z.url(), output.video.url, service.label);
+async function readVideo({ id, output }: Job, signal: AbortSignal): Promise<Checked> {
+  if (output?.video?.url) return { state: 'completed', url: parseReply(z.url(), output.video.url, service.label) };
   const reply = await ask('GET', `${jobPath(id)}/content`, signal);
+  // The file is lost, unless the vendor says in words that it only comes later (P2).
+  if (isNotFound(reply) && !/not (yet )?ready/i.test(reply.text)) return notFound(service, reply);
   if (!isSuccess(reply)) throw replyError(service, reply, faultOf(reply));
-  return parseReply(z.object({ url: z.url() }), reply.json, service.label).url;
+  return { state: 'completed', url: parseReply(z.object({ url: z.url() }), reply.json, service.label).url };
 }
 
 // Failed jobs are not charged (P12b, P13), unless a settled bill says otherwise.

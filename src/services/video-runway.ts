@@ -1,7 +1,8 @@
 // Every request carries a bearer key and a dated version; one JSON body each way.
 // POST /v1/image_to_video {model: gen4.5 | gen4_turbo, promptImage: <data URI>, promptText, ratio, duration, seed?} -> {id}
 // GET /v1/tasks/{id} -> PENDING, THROTTLED, RUNNING {progress}, SUCCEEDED {output: [url]}, FAILED {failureCode}, CANCELLED;
-// DELETE /v1/tasks/{id} cancels. Errors are {error, issues?}, and an account without credits is a 400.
+// DELETE /v1/tasks/{id} cancels; afterwards, and for an unknown id, both answer 404.
+// Errors are {error, issues?}, and an account without credits is a 400.
 // No idempotency key and no list of tasks: the lost answer of a POST stays unknown (R1, R6).
 // A link lives 24 to 48 hours; each GET of a finished task gives a fresh one (R5).
 
@@ -13,7 +14,17 @@ import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';
 import { parseReply } from '../utils/parse';
 import { composePrompt } from '../prompts/compose-prompt';
 import { prepareJpeg } from '../media/images';
-import { foreignTask, isSuccess, redact, replyError, statusCodes, warnOfStatus, type Service } from './provider-errors';
+import {
+  foreignTask,
+  isNotFound,
+  isSuccess,
+  notFound,
+  redact,
+  replyError,
+  statusCodes,
+  warnOfStatus,
+  type Service,
+} from './provider-errors';
 
 const { values, ...settings } = readSettings(
   z.object({
@@ -108,6 +119,7 @@ export default defineVideoProvider({
 
   async check(taskId, signal) {
     const reply = await ask('GET', taskPath(taskId), signal);
+    if (isNotFound(reply)) return notFound(service, reply);
     if (!isSuccess(reply)) throw replyError(service, reply, faults[reply.status]);
     const task = parseReply(taskShape, reply.json, service.label);
     if (task.id !== taskId) throw foreignTask(service, taskId, [task]);
@@ -117,7 +129,7 @@ export default defineVideoProvider({
   async cancel(taskId, signal) {
     const reply = await ask('DELETE', taskPath(taskId), signal);
     // 404 means that it is gone already, perhaps by an earlier DELETE.
-    if (!isSuccess(reply) && reply.status !== 404) throw replyError(service, reply, faults[reply.status]);
+    if (!isSuccess(reply) && !isNotFound(reply)) throw replyError(service, reply, faults[reply.status]);
   },
 });
 

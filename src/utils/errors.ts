@@ -11,6 +11,8 @@ type Extra = {
   unsent?: boolean;
   /** How long the provider asks us to stay away. */
   retryAfterMs?: number;
+  /** What a start that meets this error ends with: 78 where only a person can help. */
+  exitCode?: number;
 };
 
 /** The one error of this project: a stable code, and one English sentence that says what happened and what to do. */
@@ -20,8 +22,10 @@ export class AppError extends Error {
   readonly headers?: Record<string, string>;
   readonly unsent: boolean;
   readonly retryAfterMs?: number;
+  readonly exitCode?: number;
 
-  constructor(code: ErrorCode, message: string, { details, cause, headers, unsent = false, retryAfterMs }: Extra = {}) {
+  constructor(code: ErrorCode, message: string, extra: Extra = {}) {
+    const { details, cause, headers, unsent = false, retryAfterMs, exitCode } = extra;
     super(message, { cause });
     this.name = 'AppError';
     this.code = code;
@@ -29,6 +33,7 @@ export class AppError extends Error {
     this.headers = headers;
     this.unsent = unsent;
     this.retryAfterMs = retryAfterMs;
+    this.exitCode = exitCode;
   }
 
   /** The error as a client sees it. */

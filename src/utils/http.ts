@@ -1,12 +1,13 @@
 import { createWriteStream } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
-import type { LookupFunction } from 'node:net';
+import type { LookupFunction, Socket } from 'node:net';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import axios, { isAxiosError, type AxiosRequestConfig } from 'axios';
+import axios, { isAxiosError, type AxiosRequestConfig, type AxiosResponse } from 'axios';
 import { HttpsProxyAgent } from 'https-proxy-agent';
 import { config } from '../config';
+import { deadlineSignal } from './deadline';
 import { AppError } from './errors';
 
 /** Whoever asks for more is asked again after a day; a timer can hold less than a month. */
@@ -55,11 +56,12 @@ const client = axios.create({
 
 /**
  * Sends one request to a provider, once, and returns whatever it answered.
- * Throws PROVIDER_TIMEOUT after the deadline, PROVIDER_FAILED when no answer came; `unsent` tells that no byte left.
+ * Throws PROVIDER_TIMEOUT after the deadline or when the caller gives up, PROVIDER_FAILED when no answer came; `unsent` tells
+ * that no byte of the request left.
  */
 export async function sendRequest(request: HttpRequest): Promise<HttpReply> {
-  return withDeadline(request, async (signal) => {
-    const response = await client.request<string>({
+  return withDeadline(request, async (signal, connection) => {
+    const response = await exchange<string>(connection, {
       method: request.method,
       url: request.url,
       headers: {
@@ -101,8 +103,8 @@ export type Download = {
  * `isEndKnown` is false where the body went on until the connection ended, which a cut looks like too.
  */
 export async function download({ provider, url, file, maxBytes, signal: outer, deadlineMs, lookup }: Download) {
-  return withDeadline({ provider, signal: outer, deadlineMs }, async (signal) => {
-    const response = await client.request<NodeJS.ReadableStream>({
+  return withDeadline({ provider, signal: outer, deadlineMs }, async (signal, connection) => {
+    const response = await exchange<NodeJS.ReadableStream>(connection, {
       method: 'GET',
       url,
       // Compressed, the length that is announced would not be that of the file.
@@ -136,26 +138,43 @@ export async function download({ provider, url, file, maxBytes, signal: outer, d
 
 type Deadline = Pick<HttpRequest, 'provider' | 'signal' | 'deadlineMs'>;
 
-// axios' own timeout does not end an answer that drips; one controller with a timer does, and also listens to the caller.
+// axios' own timeout does not end an answer that drips; a signal does.
 async function withDeadline<Result>(
   request: Deadline,
-  send: (signal: AbortSignal) => Promise<Result>,
+  send: (signal: AbortSignal, connection: Connection) => Promise<Result>,
 ): Promise<Result> {
   const { provider, signal: outer, deadlineMs = config.PROVIDER_REQUEST_TIMEOUT_MS } = request;
-  const controller = new AbortController();
-  const abort = () => controller.abort();
-  const timer = setTimeout(abort, deadlineMs);
-  outer?.addEventListener('abort', abort, { once: true });
-  if (outer?.aborted) abort();
+  const connection: Connection = { isOpen: false };
+  const signal = deadlineSignal(deadlineMs, outer);
   try {
-    return await send(controller.signal);
+    return await send(signal, connection);
   } catch (error) {
-    throw toProviderError(error, provider, controller.signal.aborted);
-  } finally {
-    clearTimeout(timer);
-    outer?.removeEventListener('abort', abort);
+    throw toProviderError(error, provider, connection, signal.aborted);
   }
 }
+
+/** Open once bytes of the request can have left: from TCP on, where the address is https from TLS on, also behind a proxy. */
+type Connection = { isOpen: boolean };
+
+async function exchange<Body>(connection: Connection, request: AxiosRequestConfig): Promise<AxiosResponse<Body>> {
+  const response = await client.request<Body>({ ...request, transport: { request: watch(connection) } });
+  if (connection.isOpen) return response;
+  // A proxy that refuses to connect is read like an answer, but the provider has not even been asked.
+  (response.request as http.ClientRequest).destroy();
+  throw new Error(`the proxy answered with status ${response.status}`);
+}
+
+const watch = (connection: Connection) => (options: https.RequestOptions, onResponse: () => void) => {
+  const isSecure = options.protocol === 'https:';
+  const request = (isSecure ? https : http).request(options, onResponse);
+  request.once('socket', (socket: Socket & { secureConnecting?: boolean }) => {
+    const open = () => (connection.isOpen = true);
+    const isReady = isSecure ? socket.secureConnecting === false : !socket.connecting;
+    if (isReady || request.reusedSocket) open();
+    else socket.once(isSecure ? 'secureConnect' : 'connect', open);
+  });
+  return request;
+};
 
 /** The sentence of PROVIDER_TIMEOUT. */
 export const timedOutSentence = (provider: string): string => `${provider} did not answer in time; try again later.`;
@@ -164,18 +183,14 @@ export const timedOutSentence = (provider: string): string => `${provider} did n
 export const unreachableSentence = (provider: string): string =>
   `${provider} could not be reached; check the network and its base URL, and try again.`;
 
-// Errors that can only happen before the first byte of a request has left.
-const unsentCodes =
-  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ERR_TLS_.*|CERT_.*|UNABLE_TO_.*|SELF_SIGNED_.*|DEPTH_ZERO_.*|ERR_SSL_.*|ERR_INVALID_.*)$/;
-
-function toProviderError(error: unknown, provider: string, wasAborted: boolean): AppError {
+function toProviderError(error: unknown, provider: string, { isOpen }: Connection, wasAborted: boolean): AppError {
   const code = (error as { code?: string }).code ?? '';
   // The AxiosError itself holds the request with its key, so only its words go on.
   const cause = isAxiosError(error) ? Object.assign(new Error(error.message), { code }) : error;
-  if (wasAborted) {
-    return new AppError('PROVIDER_TIMEOUT', timedOutSentence(provider), { cause });
-  }
-  return new AppError('PROVIDER_FAILED', unreachableSentence(provider), { cause, unsent: unsentCodes.test(code) });
+  const [errorCode, sentence] = wasAborted
+    ? (['PROVIDER_TIMEOUT', timedOutSentence(provider)] as const)
+    : (['PROVIDER_FAILED', unreachableSentence(provider)] as const);
+  return new AppError(errorCode, sentence, { cause, unsent: !isOpen });
 }
 
 function agents(url: string, { http: httpAgent, https: httpsAgent }: typeof fresh): AxiosRequestConfig {

@@ -153,7 +153,9 @@ function answerPlainly(server: Server, request: IncomingMessage, stream: Duplex)
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(stream as Socket);
-  response.on('finish', () => stream.end());
+  // What else the peer sends belongs to no request, and one that keeps its half open would hold a stop for ever.
+  stream.resume();
+  response.on('finish', () => (stream as Socket).destroySoon());
   server.emit('request', request, response);
 }
 

@@ -4,8 +4,17 @@ import net from 'node:net';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import sharp from 'sharp';
-import { animatedPng, animation, blank, claimedJpeg, claimedPng } from '../fixtures/pictures';
-import { cut, emptyPng, noise, pngSignature } from '../fixtures/pictures';
+import {
+  animatedPng,
+  animation,
+  blank,
+  claimedJpeg,
+  claimedPng,
+  cut,
+  emptyPng,
+  noise,
+  pngSignature,
+} from '../fixtures/pictures';
 import { startServer, type TestServer } from '../helpers/server';
 import { connect, type TestSocket } from '../helpers/socket';
 import { changeStored, filesOf, portOf, sendRaw, toRequest, type RawAnswer } from './wire';

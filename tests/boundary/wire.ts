@@ -97,8 +97,12 @@ export async function filesOf(folder: string): Promise<string[]> {
     .sort();
 }
 
-/** Sets fields of a stored workspace behind the server's back; ids and dates are written as `$oid` and `$date`. */
-export async function changeStored(uri: string, workspaceId: string, fields: object): Promise<void> {
+/**
+ * Changes a stored workspace behind the server's back: sets fields, or runs a list of stages; ids and dates are written as
+ * `$oid` and `$date`.
+ */
+export async function changeStored(uri: string, workspaceId: string, change: object | object[]): Promise<void> {
+  const update = Array.isArray(change) ? change : { $set: change };
   // In a thread of its own, since the driver cannot shake hands inside the sandbox that Jest puts around a test.
   const worker = new Worker(
     `const { parentPort, workerData } = require('node:worker_threads');
@@ -106,12 +110,12 @@ export async function changeStored(uri: string, workspaceId: string, fields: obj
      void (async () => {
        const client = await mongo.MongoClient.connect(workerData.uri);
        const filter = { _id: new mongo.ObjectId(workerData.workspaceId) };
-       const update = { $set: mongo.BSON.EJSON.deserialize(workerData.fields) };
+       const update = mongo.BSON.EJSON.deserialize(workerData.update);
        const { matchedCount } = await client.db().collection('workspaces').updateOne(filter, update);
        await client.close();
        parentPort.postMessage(matchedCount);
      })();`,
-    { eval: true, workerData: { mongoose: require.resolve('mongoose'), uri, workspaceId, fields } },
+    { eval: true, workerData: { mongoose: require.resolve('mongoose'), uri, workspaceId, update } },
   );
   const [matched] = (await once(worker, 'message')) as [number];
   await worker.terminate();

@@ -2,18 +2,18 @@ import { idleVideo } from '../../src/contract';
 import { changeStored } from '../boundary/wire';
 import { freshDatabase, startServer, type TestServer } from '../helpers/server';
 import { connect, type TestSocket } from '../helpers/socket';
-import { startLossyProxy, type LossyProxy } from './lossy-proxy';
+import { startMessageProxy, type MessageProxy } from './message-proxy';
 
 type Message = Record<string, unknown>;
 
 const database = freshDatabase();
-let proxy: LossyProxy;
+let proxy: MessageProxy;
 let server: TestServer;
 let tab: TestSocket;
 let other: TestSocket;
 
 beforeAll(async () => {
-  proxy = await startLossyProxy(database);
+  proxy = await startMessageProxy(database);
   server = await startServer({ MONGODB_URI: proxy.uri });
   [tab, other] = [await connect(server.wsUrl), await connect(server.wsUrl)];
 });
@@ -28,12 +28,11 @@ afterAll(async () => {
 /** Sends a message whose answer from the database gets lost, and then again until it is answered. */
 async function sendThroughLoss(message: Message, command: string) {
   const since = other.frames.length;
-  const before = proxy.lost();
-  proxy.loseAnswersTo(command);
+  const losing = proxy.rule({ matches: (sent) => command in sent, times: Infinity, act: 'lose' });
   const first = await tab.ask(message);
   expect(first).toMatchObject({ type: 'error', code: 'DATABASE_UNAVAILABLE', request_id: message.request_id });
-  expect(proxy.lost()).toBeGreaterThan(before);
-  proxy.loseAnswersTo();
+  expect(losing.count()).toBeGreaterThan(0);
+  losing.lift();
   let answer = first;
   while (answer.code === 'DATABASE_UNAVAILABLE') answer = await tab.ask(message);
   // Whatever was told before this one is here when this one is.

@@ -1,14 +1,17 @@
-// npm run chaos -- money|edits|ambiguous|model|away|restarts|files [--generations 300] [--kills 100] [--updates 20000] [--rounds 20] [--seed 1] ...
+// npm run chaos -- NAME [--generations 300] [--kills 100] [--updates 20000] [--rounds 20] [--seed 1] ...; the names are those of `campaigns`.
 // Prints its seed, lines of progress and, last, the result as one line of JSON; ends with 1 when anything was lost or paid twice.
 
 import { startTestMongod } from '../helpers/mongod';
 import { runAmbiguous } from './ambiguous';
 import { runAway } from './away';
+import { runCancelling } from './cancelling';
 import { runEdits } from './edits';
 import { runFiles } from './files';
 import { runModel } from './model';
 import { runMoney } from './money';
 import { runRestarts } from './restarts';
+import { runSteps } from './steps';
+import { runUndelivered } from './undelivered';
 
 type Campaign = (options: Record<string, number>) => Promise<{ ok: boolean }>;
 
@@ -20,6 +23,9 @@ const campaigns: Record<string, Campaign> = {
   away: runAway,
   restarts: runRestarts,
   files: () => runFiles(),
+  steps: async () => (await runSteps()).result,
+  cancelling: async () => (await runCancelling()).result,
+  undelivered: async () => (await runUndelivered()).result,
 };
 
 void run(process.argv.slice(2));

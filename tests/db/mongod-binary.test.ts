@@ -76,18 +76,18 @@ test('MONGOMS_SYSTEM_BINARY comes before the PATH', async () => {
 
 test.each([
   ['points to nothing', async () => path.join(folder, 'nowhere'), /nowhere, which is not a mongod that runs here/],
-  ['is too old', () => writeMongod('old/mongod', '3.6.23'), /which is version 3\.6\.23, and 4\.2 is the oldest/],
+  ['is too old', () => writeMongod('old/mongod', '4.4.29'), /which is version 4\.4\.29, and 5\.0 is the oldest/],
 ])('a MONGOMS_SYSTEM_BINARY that %s is named in the error', async (_what, makeFile, message) => {
   process.env.MONGOMS_SYSTEM_BINARY = await makeFile();
   await expect(findMongodBinary(report)).rejects.toThrow(message);
 });
 
 test('a mongod on the PATH that is too old is passed over, with a word about it', async () => {
-  const old = await writeMongod('old/mongod', '3.6.23');
-  const current = await writeMongod('current/mongod', '4.2.0');
+  const old = await writeMongod('old/mongod', '4.4.29');
+  const current = await writeMongod('current/mongod', '5.0.0');
   process.env.PATH = [path.dirname(old), path.dirname(current)].join(path.delimiter);
   expect(await findMongodBinary(report)).toBe(current);
-  expect(lines).toEqual([`passing over ${old}: it is version 3.6.23, and 4.2 is the oldest that works`]);
+  expect(lines).toEqual([`passing over ${old}: it is version 4.4.29, and 5.0 is the oldest that works`]);
 });
 
 test('a mongod in the cache is used without asking the network', async () => {
@@ -103,7 +103,7 @@ test('a mongod in the cache that does not run here is replaced', async () => {
   expect(await readFile(file, 'utf8')).toContain('v8.2.6');
 });
 
-test('a download tells how far it is and the license, and leaves the binary and nothing else', async () => {
+test('a download tells what it is and the license, and leaves the binary and nothing else', async () => {
   await startVendor('8.2.6');
   expect(await findMongodBinary(report)).toBe(path.join(cacheFolder, 'mongod'));
   expect(await readdir(cacheFolder)).toEqual(['mongod']);
@@ -122,7 +122,7 @@ test('when nothing can be had, one error tells the ways out, and no half file is
   await expect(findMongodBinary(report)).rejects.toMatchObject({
     code: 'DATABASE_UNAVAILABLE',
     message: expect.stringMatching(
-      /Install MongoDB 4\.2 or newer.*set MONGODB_URI.*set MONGOMS_SYSTEM_BINARY.*MongoDB's download site: /,
+      /install MongoDB 5\.0 or newer.*set MONGODB_URI.*set MONGOMS_SYSTEM_BINARY.*MongoDB's download site: /,
     ) as string,
   });
   expect(await readdir(cacheFolder)).toEqual([]);

@@ -1,6 +1,7 @@
 // What all provider doubles share: a server as a process of its own, which outlives a killed application and judges it.
 // `tsx tests/doubles/runway.ts --port 0 --log accepted.jsonl` prints `listening <port>`. Control, under /__double__/:
-// POST script [Rule] (replaces the rules), POST settings {...}, GET accepted, GET requests, POST reset.
+// POST script [Rule] (replaces the rules), POST settings {...}, GET accepted, GET requests, GET tasks, POST release {die?} (what
+// a rule holds), POST forget {task_id} (the vendor no longer has it), POST reset.
 
 import { createHash } from 'node:crypto';
 import { appendFileSync, readFileSync } from 'node:fs';
@@ -17,6 +18,8 @@ export type Rule = {
   times?: number;
   /** How long the answer is held back; the work is done before. */
   delay_ms?: number;
+  /** The answer is held back until `release`; the work is done before. */
+  hold?: boolean;
   status?: number;
   headers?: Record<string, string>;
   /** A string goes out as it is, anything else as JSON. */
@@ -41,6 +44,9 @@ export type Accepted = {
   external_id: string | null;
   body_sha256: string;
 };
+
+/** A task that the vendor has. */
+export type KnownTask = { task_id: string; phase: ReturnType<Double['phaseOf']> };
 
 export type DoubleRequest = {
   method: string;
@@ -111,6 +117,7 @@ export function runDouble(dialect: Dialect): void {
   let rules: Rule[] = [];
   let accepted: Accepted[] = [];
   let requests: unknown[] = [];
+  let held: ((die: boolean) => void)[] = [];
 
   const double: Double = {
     get settings() {
@@ -140,14 +147,24 @@ export function runDouble(dialect: Dialect): void {
     linkTo: ({ id }, { base }) => `${base}/files/${Date.now()}/${id}.mp4`,
   };
 
+  function release(die: boolean): void {
+    for (const letGo of held) letGo(die);
+    held = [];
+  }
+
   const control: Record<string, (body: unknown) => unknown> = {
     'POST script': (body) => void (rules = (body as Rule[]).map((rule) => ({ ...rule }))),
     'POST settings': (body) => void Object.assign(settings, body),
     'GET accepted': () => accepted,
     'GET requests': () => requests,
+    'GET tasks': (): KnownTask[] =>
+      [...tasks.values()].map((task) => ({ task_id: task.id, phase: double.phaseOf(task) })),
+    'POST release': (body) => release((body as { die?: boolean } | undefined)?.die === true),
+    'POST forget': (body) => tasks.delete((body as { task_id: string }).task_id),
     'POST reset': () => {
       settings = { ...defaults };
       [rules, accepted, requests] = [[], [], []];
+      release(true);
       tasks.clear();
       dialect.reset?.();
     },
@@ -161,14 +178,24 @@ export function runDouble(dialect: Dialect): void {
       return send(response, run ? { status: 200, body: run(request.json) ?? {} } : { status: 404, body: {} });
     }
     const { method, path: requestPath, headers, json } = request;
-    requests.push({ at: new Date().toISOString(), method, path: requestPath, headers, body: shorten(json) });
+    const about = [...tasks.values()].find(({ id }) => requestPath.includes(id));
+    const task_phase = about ? double.phaseOf(about) : null;
+    requests.push({
+      at: new Date().toISOString(),
+      method,
+      path: requestPath,
+      headers,
+      body: shorten(json),
+      task_phase,
+    });
     const file = /^\/files\/(\d+)\//.exec(requestPath);
     const rule = takeRule(rules, `${method} ${requestPath}`);
     const isReplaced = rule && (rule.status !== undefined || rule.body !== undefined || rule.redirect !== undefined);
     const works = !isReplaced || rule.work === true;
     const usual = works && (file ? sendFile(Number(file[1]), settings) : await dialect.handle(request, double));
     if (rule?.delay_ms) await wait(rule.delay_ms);
-    if (rule?.accept_then_die) return void response.destroy();
+    const isToDie = rule?.hold && (await new Promise<boolean>((letGo) => held.push(letGo)));
+    if (rule?.accept_then_die || isToDie) return void response.destroy();
     if (rule?.redirect) return send(response, { status: 307, headers: { Location: rule.redirect }, body: '' });
     const { status = 200, headers: ruleHeaders, body } = rule ?? {};
     const reply = isReplaced || !usual ? { status, body } : usual;

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Accepted, DoubleSettings, Rule } from './double';
+import type { Accepted, DoubleSettings, KnownTask, Rule } from './double';
 
 export type DialectName = 'runway' | 'pika' | 'kling' | 'openai' | 'claude' | 'qwen';
 
@@ -13,6 +13,8 @@ export type SeenRequest = {
   headers: Record<string, string>;
   /** The JSON body with long strings shortened; null where there is none. */
   body: unknown;
+  /** Where the task of its path stood at that moment; null where there is none. */
+  task_phase: KnownTask['phase'] | null;
 };
 
 export type StartedDouble = {
@@ -22,6 +24,11 @@ export type StartedDouble = {
   /** Every create that was taken, oldest first. */
   accepted: () => Promise<Accepted[]>;
   requests: () => Promise<SeenRequest[]>;
+  tasks: () => Promise<KnownTask[]>;
+  /** Lets go the answers that a rule holds; or ends their connections without an answer. */
+  release: (options?: { die?: boolean }) => Promise<void>;
+  /** Removes a task, as a vendor does after some time. */
+  forget: (taskId: string) => Promise<void>;
   /** Forgets tasks, rules and logs, and goes back to the first settings. */
   reset: () => Promise<void>;
   set: (settings: Partial<DoubleSettings>) => Promise<void>;
@@ -58,6 +65,9 @@ export async function startDouble(dialect: DialectName, logFile?: string): Promi
     script: (rules) => control('POST', 'script', rules),
     accepted: () => control('GET', 'accepted'),
     requests: () => control('GET', 'requests'),
+    tasks: () => control('GET', 'tasks'),
+    release: (options = {}) => control('POST', 'release', options),
+    forget: (task_id) => control('POST', 'forget', { task_id }),
     reset: () => control('POST', 'reset'),
     set: (settings) => control('POST', 'settings', settings),
     async stop() {

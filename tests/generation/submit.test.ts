@@ -275,7 +275,7 @@ describe('a repetition', () => {
     expect(await resultOf(attempt)).toMatchObject({ job: 'in_doubt', video: 'mine failed SUBMIT_UNKNOWN maybe' });
   });
 
-  test.failing('that a stop keeps from being sent stays one whose first create may be paid', async () => {
+  test('that a stop keeps from being sent stays one whose first create may be paid', async () => {
     const attempt = await newAttempt(repeated);
     const provider = fakeProvider({ submit: answers.accepted, prepare: 'anew' });
     afterWrite(

@@ -92,7 +92,7 @@ export async function startServer(env: Record<string, string> = {}): Promise<Tes
   };
 }
 
-/** Runs the built server until it ends by itself; for wrong settings. */
+/** Runs the built server until it ends by itself; for a start that cannot succeed. */
 export function runServer(
   env: Record<string, string>,
   cwd = os.tmpdir(),
@@ -104,7 +104,7 @@ export function runServer(
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += String(chunk)));
   child.stderr.on('data', (chunk: Buffer) => (output += String(chunk)));
-  return new Promise((resolve) => child.once('exit', (code) => resolve({ code, output })));
+  return new Promise((resolve) => child.once('close', (code) => resolve({ code, output })));
 }
 
 function addresses(child: ChildProcess): Promise<{ url: string; wsUrl: string }> {

@@ -115,10 +115,15 @@ describe('the provider kling', () => {
     expect(await check(task)).toMatchObject(expected);
   });
 
-  it('takes a finished task without a video, and an empty list, for bad answers', async () => {
+  it('takes a finished task without a video, and no list, for bad answers', async () => {
     expect((await errorOf(check({ status: 'succeeded', outputs: [] }))).code).toBe('PROVIDER_BAD_REPLY');
-    nock(host).get(`/tasks?task_ids=${taskId}`).reply(200, { code: 0, data: [] });
+    nock(host).get(`/tasks?task_ids=${taskId}`).reply(200, { code: 0, data: null });
     expect((await errorOf(kling.check(taskId, open()))).code).toBe('PROVIDER_BAD_REPLY');
+  });
+
+  it('takes an empty list for a task that the vendor does not have', async () => {
+    nock(host).get(`/tasks?task_ids=${taskId}`).reply(200, { code: 0, data: [] });
+    expect(await kling.check(taskId, open())).toMatchObject({ state: 'not_found' });
   });
 
   async function submitAnswered(status: number, body: nock.Body) {
@@ -191,6 +196,16 @@ describe('the provider kling', () => {
     nock(host).post('/image-to-video/kling-3.0-turbo').reply(400, { code: 1201, message: 'image is too small' });
     nock(host).get(`/tasks?external_task_ids=${job.attempt_id}`).reply(200, { code: 0, data: [] });
     expect(await kling.submit(job, open())).toMatchObject({ state: 'refused', code: 'INVALID_INPUT' });
+  });
+
+  it('does not know what became of a create when the question for the first one never left', async () => {
+    const job = await makeJob(kling);
+    nock(host).post('/image-to-video/kling-3.0-turbo').reply(400, { code: 1201, message: 'already exists' });
+    const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+    nock(host).get(`/tasks?external_task_ids=${job.attempt_id}`).replyWithError(refused);
+    expect(await errorOf(kling.submit(job, open()))).toMatchObject({ code: 'PROVIDER_FAILED', unsent: false });
+    nock(host).get('/tasks?external_task_ids=ours').replyWithError(refused);
+    expect(await errorOf(kling.lookup!('ours', open()))).toMatchObject({ unsent: true });
   });
 
   it('does not take the task of another attempt for ours', async () => {

@@ -216,7 +216,7 @@ describe('a task', () => {
     expect(readdirSync(rendersFolder).filter((name) => name.startsWith('busy'))).toEqual([]);
     const { stdout } = await promisify(execFile)('ps', ['-eo', 'args']);
     expect(stdout).not.toContain(rendersFolder);
-    expect(await local.check('busy-0', signal)).toMatchObject({ state: 'failed', charged: 'no' });
+    expect(await local.check('busy-0', signal)).toMatchObject({ state: 'not_found' });
     await local.submit(job('after-busy'), signal);
     expect((await local.check('after-busy', signal)).state).toBe('running');
     await follow('after-busy');

@@ -127,12 +127,23 @@ describe('the provider pika', () => {
     expect(await check(job)).toEqual(expected);
   });
 
-  it('asks for the content when the finished job does not name it, and forgives that it is not ready', async () => {
-    const content = `/v1/media/jobs/${jobId}/content`;
+  const content = `/v1/media/jobs/${jobId}/content`;
+
+  it('asks for the content when the finished job does not name it, and again when it is not ready', async () => {
     nock(host).get(content).reply(200, { url: 'https://cdn.test/a.mp4' });
     expect(await check({ status: 'completed' })).toEqual({ state: 'completed', url: 'https://cdn.test/a.mp4' });
-    nock(host).get(content).reply(404, { message: 'not ready' });
+    nock(host).get(content).reply(404, { message: 'Content is not ready' });
     expect((await errorOf(check({ status: 'completed' }))).name).toBe('AppError');
+    nock(host).get(content).reply(500, {});
+    expect((await errorOf(check({ status: 'completed' }))).code).toBe('PROVIDER_FAILED');
+  });
+
+  it.each([404, 410])('has lost the video of a finished job whose content is answered with %i', async (status) => {
+    nock(host).get(content).reply(status, { message: 'Not found' });
+    expect(await check({ status: 'completed' })).toEqual({
+      state: 'not_found',
+      reason: `HTTP ${status}: {"message":"Not found"}`,
+    });
   });
 
   it.each([
@@ -229,13 +240,15 @@ describe('the provider pika', () => {
     expect(keys).toEqual([job.attempt_id, job.attempt_id, job.attempt_id, job.attempt_id]);
   });
 
-  it('takes the erasure that goes on in the background as cancelled', async () => {
-    for (const status of [204, 404, 503]) {
+  it('takes a job for cancelled once it is erased, and not when the erasure was only accepted', async () => {
+    for (const status of [204, 404]) {
       nock(host).delete(`/v1/media/jobs/${jobId}`).reply(status);
       await pika.cancel!(jobId, open());
     }
-    nock(host).delete(`/v1/media/jobs/${jobId}`).reply(500);
-    expect((await errorOf(pika.cancel!(jobId, open()))).code).toBe('PROVIDER_FAILED');
+    for (const status of [503, 500]) {
+      nock(host).delete(`/v1/media/jobs/${jobId}`).reply(status, { message: 'cleanup accepted' });
+      expect((await errorOf(pika.cancel!(jobId, open()))).code).toBe('PROVIDER_FAILED');
+    }
   });
 });
 

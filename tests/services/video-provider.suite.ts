@@ -247,8 +247,18 @@ export function describeVideoProvider(subject: VideoSubject): void {
         await double.script([{ match: task, ...fault }]);
         expect([fault, (await errorOf(provider.check(taskId, open()))).code]).toEqual([fault, code]);
       }
-      await double.script([]);
-      expect((await errorOf(provider.check('no-such-task', open()))).code).toBe('PROVIDER_BAD_REPLY');
+    });
+
+    it('tells a task that the vendor does not have from an answer that somebody else gave', async () => {
+      expect(await provider.check('no-such-task', open())).toMatchObject({ state: 'not_found' });
+      const taskId = await submitOne();
+      await double.script([{ match: task, status: 404, body: '<html>nginx</html>' }]);
+      expect((await errorOf(provider.check(taskId, open()))).name).toBe('AppError');
+      await double.reset();
+      expect(await provider.check(taskId, open())).toEqual({
+        state: 'not_found',
+        reason: expect.stringMatching(/\w/) as string,
+      });
     });
 
     it('throws with the time to wait when it asks for a task too often', async () => {
@@ -339,7 +349,23 @@ export function describeVideoProvider(subject: VideoSubject): void {
       const taskId = await submitOne();
       await provider.cancel(taskId, open());
       await provider.cancel(taskId, open());
-      expect((await errorOf(provider.check(taskId, open()))).code).toBe('PROVIDER_BAD_REPLY');
+      expect(await provider.check(taskId, open())).toMatchObject({ state: 'not_found' });
+    });
+
+    it('throws when the vendor has not confirmed that a task is cancelled, where it can', async () => {
+      if (!provider.cancel) return;
+      const taskId = await submitOne();
+      const match = task.replace('GET', 'DELETE');
+      for (const rule of [
+        { status: 503, body: {} },
+        { status: 500, body: {} },
+        { status: 404, body: '<html>nginx</html>' },
+      ]) {
+        await double.script([{ match, ...rule }]);
+        expect([rule, (await errorOf(provider.cancel(taskId, open()))).name]).toEqual([rule, 'AppError']);
+      }
+      await double.script([]);
+      expect(await provider.check(taskId, open())).not.toMatchObject({ state: 'not_found' });
     });
 
     it('knows that nothing was sent when the vendor cannot be reached', async () => {

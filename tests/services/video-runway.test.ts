@@ -141,6 +141,6 @@ describe('the provider runway', () => {
 
   it('never lets an id lead to another address', async () => {
     nock(host).get('/v1/tasks/..%2Forganization').reply(404);
-    expect((await errorOf(runway.check('../organization', open()))).code).toBe('PROVIDER_BAD_REPLY');
+    expect(await runway.check('../organization', open())).toEqual({ state: 'not_found', reason: 'HTTP 404: ' });
   });
 });

@@ -1,0 +1,93 @@
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { config, configurationExitCode } from '../config';
+import { addOwnPort } from './boundary';
+import { AppError } from './errors';
+import { refuse } from './refuse';
+
+/** An HTTP server on one of our ports. */
+export type Listener = {
+  server: Server;
+  /** Opens the port of this variable and resolves with its number; throws one sentence where it cannot be had. */
+  open: (port: number, variable: string) => Promise<number>;
+  /** Takes no more connections, and resolves when the last one is gone: after 5 s those are ended that are left. */
+  close: () => Promise<void>;
+};
+
+const maxConnections = 256;
+const destroyAfterMs = 5000;
+
+const limits = {
+  headersTimeout: 10_000,
+  requestTimeout: 120_000,
+  connectionsCheckingInterval: 2000,
+  // Above the 60 s of Nginx: a connection that both ends close at one moment would take a click with it.
+  keepAliveTimeout: 65_000,
+  // Refused by us, in JSON, like every other wrong Host.
+  requireHostHeader: false,
+};
+
+/** An HTTP server with our limits, which knows every connection until it is closed, whatever protocol it speaks by then. */
+export function createListener(app?: RequestListener): Listener {
+  const server = createServer(limits, app);
+  const connections = new Set<Socket>();
+  server.maxConnections = maxConnections;
+  server.on('connection', (socket: Socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
+  // An expectation that nobody knows is no reason not to answer.
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
+  refuseWhatIsNoHttp(server);
+  return { server, open: (port, variable) => open(server, port, variable), close: () => close(server, connections) };
+}
+
+function refuseWhatIsNoHttp(server: Server): void {
+  const answers = new WeakMap<Duplex, Set<ServerResponse>>();
+  server.on('request', ({ socket }, response) => {
+    const ofSocket = answers.get(socket) ?? new Set();
+    answers.set(socket, ofSocket.add(response));
+    response.once('close', () => ofSocket.delete(response));
+  });
+  server.on('clientError', (cause, stream) => {
+    const isAnswering = [...(answers.get(stream) ?? [])].some(({ headersSent }) => headersSent);
+    // A status line in the middle of a body would be taken for a part of it.
+    if (isAnswering) return void stream.destroy();
+    const message = 'The request is not HTTP that can be read, or came too slowly.';
+    refuse(stream, new AppError('INVALID_INPUT', message, { cause }));
+  });
+}
+
+function open(server: Server, port: number, variable: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => reject(portError(port, variable, cause)));
+    server.listen(port, config.HOST, () => {
+      const opened = (server.address() as AddressInfo).port;
+      addOwnPort(opened);
+      resolve(opened);
+    });
+  });
+}
+
+function portError(port: number, variable: string, cause: NodeJS.ErrnoException): AppError {
+  if (cause.code === 'EADDRINUSE') {
+    return new AppError('INTERNAL', `Port ${port} is taken by another program; stop it or set ${variable}.`, { cause });
+  }
+  const message = `Port ${port} of ${config.HOST} cannot be opened (${cause.code}); check HOST and ${variable}.`;
+  // An address can come with its network, a right to a low port does not come by itself.
+  const exitCode = cause.code === 'EACCES' ? configurationExitCode : undefined;
+  return new AppError('INTERNAL', message, { cause, exitCode });
+}
+
+function close(server: Server, connections: Set<Socket>): Promise<void> {
+  // What is being answered now is not kept open for a next request.
+  server.keepAliveTimeout = 1;
+  const timer = setTimeout(() => connections.forEach((socket) => socket.destroy()), destroyAfterMs);
+  return new Promise((resolve) => {
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
