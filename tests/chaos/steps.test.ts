@@ -2,7 +2,7 @@ import { canaryKeys, click as clickAt, vendors, wire, type Vendor } from '../hel
 import { changeStored } from '../boundary/wire';
 import { idleVideo } from '../../src/contract';
 import { setsState, sets, writesTo, type Rule } from './message-proxy';
-import { atEach, closeRigs, createsOf, judge, openRigs, requestsOf, soon, within } from './rig';
+import { atEach, closeRigs, createsOf, judge, openRigs, requestsOf, soon, within, patienceMs } from './rig';
 import type { Rig, Rigs, Shot } from './rig';
 import { allCells, fateNames, runSteps, settings, stepNames, type Judged } from './steps';
 
@@ -68,12 +68,12 @@ test('a take that is chosen while the end of another attempt is stored again sta
     const losing = write(rig, shot, { matches: inDoubt, act: 'lose', times: 2 });
     const refusing = write(rig, shot, { matches: inDoubt, act: 'refuse', times: Infinity, ...retryable });
     const clicked = shot.click();
-    await within(10_000, losing.met(2), 'the end of the attempt');
+    await within(patienceMs, losing.met(2), 'the end of the attempt');
 
     const take = await firstTake(shot);
     expect(await shot.choose(take)).toMatchObject({ type: 'workspace.sync_confirm' });
     refusing.lift();
-    await within(10_000, clicked, 'the answer to the click');
+    await within(patienceMs, clicked, 'the answer to the click');
     await rig.double.script([]);
     expect((await shot.load()).video).toMatchObject({ status: 'completed', attempt_id: take, error: null });
 
@@ -92,7 +92,7 @@ test('an accepted task is adopted within a lease round when the database refuses
       code: 8000,
     });
     await shot.click();
-    await within(5000, refusing.met(), 'the refusal');
+    await within(patienceMs, refusing.met(), 'the refusal');
     expect(await soon(async () => isCompleted(await shot.load()), 4000)).toBe(true);
     expect(shot.told().map(({ error }) => error?.code)).not.toContain('SUBMIT_UNKNOWN');
     expect(await createsOf(rig, shot)).toBe(1);
@@ -103,13 +103,13 @@ test('a create does not leave after its cancellation was stored, however late th
     const shot = await rig.newShot();
     const holding = write(rig, shot, { matches: (command) => setsState(command, 'submitting'), act: 'hold' });
     const clicked = shot.click();
-    await within(5000, holding.met(), 'the intent');
+    await within(patienceMs, holding.met(), 'the intent');
     const { status, body } = await shot.cancel();
     expect({ status, code: body.video.error.code }).toEqual({ status: 200, code: 'CANCELLED' });
     expect(body.video).toMatchObject({ status: 'failed' });
     expect(['no', 'maybe']).toContain(body.video.error.charged);
     holding.lift();
-    await within(5000, clicked, 'the answer to the click');
+    await within(patienceMs, clicked, 'the answer to the click');
 
     expect(await soon(async () => (await shot.click()).status === 202)).toBe(true);
     await shot.until(isCompleted, 'the clip of the second click');
@@ -122,7 +122,7 @@ test('an intent whose acknowledgements are lost is sent once, and nobody is told
     const shot = await rig.newShot();
     const losing = write(rig, shot, { matches: (command) => setsState(command, 'submitting'), act: 'lose', times: 2 });
     await shot.click();
-    await within(5000, losing.met(2), 'the lost replies');
+    await within(patienceMs, losing.met(2), 'the lost replies');
     await soon(async () => isCompleted(await shot.load()));
     expect(shot.told().map(({ error }) => error?.code)).not.toContain('SUBMIT_UNKNOWN');
     expect((await shot.load()).video).toMatchObject({ status: 'completed' });
@@ -143,7 +143,7 @@ test('a click that was answered while the database was away is answered again wi
       times: 2,
     });
     await rig.double.release();
-    const { body } = await within(10_000, first, 'the first answer');
+    const { body } = await within(patienceMs, first, 'the first answer');
     losing.lift();
     expect(['DATABASE_UNAVAILABLE', 'INVALID_INPUT']).toContain(body.error.code);
 
