@@ -1,6 +1,4 @@
 import { canaryKeys, click as clickAt, vendors, wire, type Vendor } from '../helpers/generating';
-import { changeStored } from '../boundary/wire';
-import { idleVideo } from '../../src/contract';
 import { setsState, sets, writesTo, type Rule } from './message-proxy';
 import { atEach, closeRigs, createsOf, judge, openRigs, requestsOf, soon, within, patienceMs } from './rig';
 import type { Rig, Rigs, Shot } from './rig';
@@ -191,32 +189,3 @@ describe('both replies to choose_take are lost, and it is sent again', () => {
       });
     }));
 });
-
-test('a choice that is repeated does not overwrite one that was acknowledged meanwhile', () =>
-  atEach(rigs, async (rig) => {
-    const shot = await rig.newShot();
-    const clips = ['a', 'b', 'c'].map((name) => ({
-      ...idleVideo,
-      status: 'completed',
-      attempt_id: `${name}-${shot.id}`,
-    }));
-    const [video, ...takes] = clips;
-    await changeStored(rig.database, shot.id, { video, takes });
-    const choice = (index: number, request_id: string) => ({
-      type: 'workspace.choose_take',
-      workspace_id: shot.id,
-      attempt_id: clips[index]!.attempt_id,
-      request_id,
-    });
-    const refusing = write(rig, shot, {
-      matches: (command) => sets(command, 'takes'),
-      act: 'refuse',
-      times: Infinity,
-      ...retryable,
-    });
-    expect(await rig.socket().ask(choice(1, 'first'))).toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
-    refusing.lift();
-    expect(await rig.socket().ask(choice(2, 'second'))).toMatchObject({ type: 'workspace.sync_confirm' });
-    expect(await rig.socket().ask(choice(1, 'first'))).toMatchObject({ type: 'workspace.sync_confirm' });
-    expect((await shot.load()).video.attempt_id).toBe(clips[2]!.attempt_id);
-  }));
