@@ -1,7 +1,7 @@
 import type { Video } from '../../src/contract';
-import { canaryKeys, vendors, wire } from '../helpers/generating';
+import { vendors, wire } from '../helpers/generating';
 import { allCells, deleteNames, deleteRules, fates, runCancelling, scenes, settings, states } from './cancelling';
-import type { Judged } from './cancelling';
+import type { Cell } from './cancelling';
 import {
   atEach,
   closeRigs,
@@ -14,6 +14,8 @@ import {
   type Rig,
   type Rigs,
   patienceMs,
+  resetRigs,
+  type Judged,
 } from './rig';
 
 jest.setTimeout(60_000);
@@ -33,18 +35,12 @@ beforeAll(async () => {
   rigs = await openRigs(settings);
 });
 
-afterEach(() =>
-  atEach(rigs, async ({ vendor, double, proxy }) => {
-    proxy.clear();
-    await double.reset();
-    await double.set({ api_key: canaryKeys[vendor], queued_ms: 0, running_ms: 0 });
-  }),
-);
+afterEach(() => resetRigs(rigs));
 
 afterAll(() => closeRigs(rigs));
 
 describe('a generation is cancelled', () => {
-  let all: Judged[];
+  let all: Judged<Cell>[];
 
   beforeAll(async () => {
     ({ all } = await runCancelling({ cells, rigs, print: () => undefined }));
@@ -53,7 +49,7 @@ describe('a generation is cancelled', () => {
   test.each(cells)(
     'nothing is lost, deleted or paid twice: $vendor, $state, what is out $fate, DELETE is answered $told',
     (cell) => {
-      const isThis = ({ faults: _faults, ...other }: Judged) => JSON.stringify(other) === JSON.stringify(cell);
+      const isThis = ({ faults: _faults, ...other }: Judged<Cell>) => JSON.stringify(other) === JSON.stringify(cell);
       expect(all.find(isThis)!.faults).toEqual([]);
     },
   );

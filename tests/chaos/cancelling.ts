@@ -3,18 +3,19 @@ import type { Rule as DoubleRule } from '../doubles/double';
 import type { Answer } from '../helpers/server';
 import { sets, setsState, writesTo } from './message-proxy';
 import {
+  type CellOptions,
+  type Rig,
+  type Shot,
   brief,
-  closeRigs,
   createsOf,
   judge,
   missingTasks,
-  openRigs,
+  patienceMs,
   requestsOf,
+  runCells,
   soon,
   within,
-  patienceMs,
 } from './rig';
-import type { Rig, Rigs, Shot } from './rig';
 
 /** Where an attempt stands when it is cancelled. */
 export const states = ['queued', 'storing', 'submitting', 'polling', 'downloading', 'fetching again'] as const;
@@ -38,8 +39,6 @@ export function deleteRules(vendor: Vendor, told: Delete): DoubleRule[] {
 }
 
 export type Cell = { vendor: Vendor; state: State; fate: Fate; told: Delete };
-export type Judged = Cell & { faults: string[] };
-
 /** Every cell that makes sense: Kling has nothing to be asked, so that its answers to it are one. */
 export const allCells: Cell[] = vendors.flatMap((vendor) =>
   states.flatMap((state) =>
@@ -52,38 +51,18 @@ export const allCells: Cell[] = vendors.flatMap((vendor) =>
 /** Two places, both taken where an attempt must wait. */
 export const settings = { VIDEO_MAX_CONCURRENT: '2', PROVIDER_REQUEST_TIMEOUT_MS: String(requestTimeoutMs) };
 
-export type CancellingOptions = { rounds?: number; cells?: Cell[]; rigs?: Rigs; print?: (line: string) => void };
-export type CancellingResult = { campaign: 'cancelling'; ok: boolean; cells: number; wrong: number; seconds: number };
-
 /** Cancels in every state, whatever becomes of what is out, whatever the vendor says; the vendors side by side. */
-export async function runCancelling(
-  options: CancellingOptions = {},
-): Promise<{ result: CancellingResult; all: Judged[] }> {
-  const { rounds = 1, print = console.log } = options;
-  const cells = Array.from({ length: rounds }, () => options.cells ?? allCells).flat();
-  const startedAt = performance.now();
-  const rigs = options.rigs ?? (await openRigs(settings));
-  try {
-    const judged = await Promise.all(Object.values(rigs).map((rig) => runVendor(rig, cells, print)));
-    const all = judged.flat();
-    const wrong = all.filter(({ faults }) => faults.length > 0).length;
-    const seconds = Math.round((performance.now() - startedAt) / 1000);
-    return { result: { campaign: 'cancelling', ok: wrong === 0, cells: all.length, wrong, seconds }, all };
-  } finally {
-    if (!options.rigs) await closeRigs(rigs);
-  }
-}
-
-async function runVendor(rig: Rig, cells: Cell[], print: (line: string) => void): Promise<Judged[]> {
-  const judged: Judged[] = [];
-  for (const cell of cells.filter(({ vendor }) => vendor === rig.vendor)) {
-    const faults = await runCell(rig, cell).catch((error: unknown) => [String(error)]);
-    judged.push({ ...cell, faults });
-    const { vendor, state, fate, told } = cell;
-    print(`cancelling: ${vendor}, ${state}, what is out ${fate}, DELETE ${told}: ${faults.join('; ') || 'right'}`);
-  }
-  return judged;
-}
+export const runCancelling = (options?: CellOptions<Cell>) =>
+  runCells<Cell>(
+    {
+      name: 'cancelling',
+      allCells,
+      settings,
+      runCell,
+      describe: ({ vendor, state, fate, told }) => `${vendor}, ${state}, what is out ${fate}, DELETE ${told}`,
+    },
+    options,
+  );
 
 /** An attempt on the way, and the end of what is out. */
 export type Scene = {

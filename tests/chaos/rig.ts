@@ -326,3 +326,54 @@ export async function atEach(rigs: Rigs, tell: (rig: Rig) => Promise<void>): Pro
   await Promise.allSettled(told);
   await Promise.all(told);
 }
+
+/** A cell that was tried, and what was wrong with it. */
+export type Judged<Cell> = Cell & { faults: string[] };
+
+/** What a campaign of cells takes and gives. */
+export type CellOptions<Cell> = { rounds?: number; cells?: Cell[]; rigs?: Rigs; print?: (line: string) => void };
+export type CellResult = { campaign: string; ok: boolean; cells: number; wrong: number; seconds: number };
+
+export type CellCampaign<Cell> = {
+  name: string;
+  allCells: Cell[];
+  settings: Record<string, string>;
+  /** What was wrong, in words; nothing where all is right. */
+  runCell: (rig: Rig, cell: Cell) => Promise<string[]>;
+  describe: (cell: Cell) => string;
+};
+
+/** Runs every cell of a campaign, the vendors side by side. */
+export async function runCells<Cell extends { vendor: Vendor }>(
+  { name, allCells, settings, runCell, describe }: CellCampaign<Cell>,
+  { rounds = 1, cells: chosen = allCells, rigs: given, print = console.log }: CellOptions<Cell> = {},
+): Promise<{ result: CellResult; all: Judged<Cell>[] }> {
+  const cells = Array.from({ length: rounds }, () => chosen).flat();
+  const startedAt = performance.now();
+  const rigs = given ?? (await openRigs(settings));
+  const runVendor = async (rig: Rig) => {
+    const judged: Judged<Cell>[] = [];
+    for (const cell of cells.filter(({ vendor }) => vendor === rig.vendor)) {
+      const faults = await runCell(rig, cell).catch((error: unknown) => [String(error)]);
+      judged.push({ ...cell, faults });
+      print(`${name}: ${describe(cell)}: ${faults.join('; ') || 'right'}`);
+    }
+    return judged;
+  };
+  try {
+    const all = (await Promise.all(Object.values(rigs).map(runVendor))).flat();
+    const wrong = all.filter(({ faults }) => faults.length > 0).length;
+    const seconds = Math.round((performance.now() - startedAt) / 1000);
+    return { result: { campaign: name, ok: wrong === 0, cells: all.length, wrong, seconds }, all };
+  } finally {
+    if (!given) await closeRigs(rigs);
+  }
+}
+
+/** Puts proxies and doubles back to the beginning. */
+export const resetRigs = (rigs: Rigs): Promise<unknown> =>
+  atEach(rigs, async ({ vendor, double, proxy }) => {
+    proxy.clear();
+    await double.reset();
+    await double.set({ api_key: canaryKeys[vendor], queued_ms: 0, running_ms: 0 });
+  });

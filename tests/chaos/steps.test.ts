@@ -1,8 +1,20 @@
-import { canaryKeys, click as clickAt, vendors, wire, type Vendor } from '../helpers/generating';
+import { click as clickAt, vendors, wire, type Vendor } from '../helpers/generating';
 import { setsState, sets, writesTo, type Rule } from './message-proxy';
-import { atEach, closeRigs, createsOf, judge, openRigs, requestsOf, soon, within, patienceMs } from './rig';
+import {
+  atEach,
+  closeRigs,
+  createsOf,
+  judge,
+  openRigs,
+  requestsOf,
+  soon,
+  within,
+  patienceMs,
+  resetRigs,
+  type Judged,
+} from './rig';
 import type { Rig, Rigs, Shot } from './rig';
-import { allCells, fateNames, runSteps, settings, stepNames, type Judged } from './steps';
+import { allCells, fateNames, runSteps, settings, stepNames, type Cell } from './steps';
 
 jest.setTimeout(60_000);
 
@@ -27,18 +39,12 @@ beforeAll(async () => {
   rigs = await openRigs(settings);
 });
 
-afterEach(() =>
-  atEach(rigs, async ({ vendor, double, proxy }) => {
-    proxy.clear();
-    await double.reset();
-    await double.set({ api_key: canaryKeys[vendor], queued_ms: 0, running_ms: 0 });
-  }),
-);
+afterEach(() => resetRigs(rigs));
 
 afterAll(() => closeRigs(rigs));
 
 describe('the write of a step is lost, refused or late', () => {
-  let all: Judged[];
+  let all: Judged<Cell>[];
 
   beforeAll(async () => {
     ({ all } = await runSteps({ cells, rigs, print: () => undefined }));

@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import { vendors, wire, type Vendor } from '../helpers/generating';
 import { sets, setsState, writesTo, type Fate } from './message-proxy';
-import { closeRigs, judge, openRigs, soon, within, type Rig, type Rigs, type Shot, patienceMs } from './rig';
+import { type CellOptions, type Rig, type Shot, judge, patienceMs, runCells, soon, within } from './rig';
 
 type Command = mongo.BSON.Document;
 
@@ -117,8 +117,6 @@ export const stepNames = Object.keys(steps) as StepName[];
 export const fateNames = Object.keys(fates) as FateName[];
 
 export type Cell = { vendor: Vendor; step: StepName; fate: FateName };
-export type Judged = Cell & { faults: string[] };
-
 /** Every step x what happens to it x vendor. */
 export const allCells: Cell[] = vendors.flatMap((vendor) =>
   stepNames.flatMap((step) => fateNames.map((fate) => ({ vendor, step, fate }))),
@@ -126,41 +124,18 @@ export const allCells: Cell[] = vendors.flatMap((vendor) =>
 
 export const settings = { VIDEO_TIMEOUT_MS: '2000' };
 
-export type StepsOptions = { rounds?: number; cells?: Cell[]; rigs?: Rigs; print?: (line: string) => void };
-export type StepsResult = {
-  campaign: 'steps';
-  ok: boolean;
-  cells: number;
-  wrong: number;
-  seconds: number;
-};
-
 /** Loses, refuses or delays each step of a generation at each vendor; the vendors side by side. */
-export async function runSteps(options: StepsOptions = {}): Promise<{ result: StepsResult; all: Judged[] }> {
-  const { rounds = 1, print = console.log } = options;
-  const cells = Array.from({ length: rounds }, () => options.cells ?? allCells).flat();
-  const startedAt = performance.now();
-  const rigs = options.rigs ?? (await openRigs(settings));
-  try {
-    const judged = await Promise.all(Object.values(rigs).map((rig) => runVendor(rig, cells, print)));
-    const all = judged.flat();
-    const wrong = all.filter(({ faults }) => faults.length > 0).length;
-    const seconds = Math.round((performance.now() - startedAt) / 1000);
-    return { result: { campaign: 'steps', ok: wrong === 0, cells: all.length, wrong, seconds }, all };
-  } finally {
-    if (!options.rigs) await closeRigs(rigs);
-  }
-}
-
-async function runVendor(rig: Rig, cells: Cell[], print: (line: string) => void): Promise<Judged[]> {
-  const judged: Judged[] = [];
-  for (const cell of cells.filter(({ vendor }) => vendor === rig.vendor)) {
-    const faults = await runCell(rig, cell).catch((error: unknown) => [String(error)]);
-    judged.push({ ...cell, faults });
-    print(`steps: ${cell.vendor}, ${cell.step}, ${cell.fate}: ${faults.join('; ') || 'right'}`);
-  }
-  return judged;
-}
+export const runSteps = (options?: CellOptions<Cell>) =>
+  runCells<Cell>(
+    {
+      name: 'steps',
+      allCells,
+      settings,
+      runCell,
+      describe: ({ vendor, step, fate }) => `${vendor}, ${step}, ${fate}`,
+    },
+    options,
+  );
 
 async function runCell(rig: Rig, { step: name, fate: fateName }: Cell): Promise<string[]> {
   const { double, proxy } = rig;

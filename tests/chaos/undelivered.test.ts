@@ -1,6 +1,16 @@
-import { canaryKeys } from '../helpers/generating';
-import { atEach, closeRigs, createsOf, judge, openRigs, type Rig, type Rigs, type Shot } from './rig';
-import { failDownload, letADayPass, runUndelivered, settings, singleCells, type Judged } from './undelivered';
+import {
+  atEach,
+  closeRigs,
+  createsOf,
+  judge,
+  openRigs,
+  type Rig,
+  type Rigs,
+  type Shot,
+  resetRigs,
+  type Judged,
+} from './rig';
+import { failDownload, letADayPass, runUndelivered, settings, singleCells, type Cell } from './undelivered';
 
 jest.setTimeout(60_000);
 
@@ -10,25 +20,19 @@ beforeAll(async () => {
   rigs = await openRigs(settings);
 });
 
-afterEach(() =>
-  atEach(rigs, async ({ vendor, double, proxy }) => {
-    proxy.clear();
-    await double.reset();
-    await double.set({ api_key: canaryKeys[vendor], queued_ms: 0, running_ms: 0 });
-  }),
-);
+afterEach(() => resetRigs(rigs));
 
 afterAll(() => closeRigs(rigs));
 
 describe('a clip that is made, paid and not fetched', () => {
-  let all: Judged[];
+  let all: Judged<Cell>[];
 
   beforeAll(async () => {
     ({ all } = await runUndelivered({ cells: singleCells, rigs, print: () => undefined }));
   }, 120_000);
 
   test.each(singleCells)('is fetched free by a click with the same form: $vendor, after this: $story', (cell) => {
-    const isThis = ({ vendor, story }: Judged) => vendor === cell.vendor && story === cell.story;
+    const isThis = ({ vendor, story }: Judged<Cell>) => vendor === cell.vendor && story === cell.story;
     expect(all.find(isThis)!.faults).toEqual([]);
   });
 });

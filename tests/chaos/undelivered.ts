@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { changeStored } from '../boundary/wire';
 import type { Video } from '../../src/contract';
 import { vendors, type Vendor } from '../helpers/generating';
-import { brief, closeRigs, createsOf, judge, openRigs, requestsOf, soon, type Rig, type Rigs, type Shot } from './rig';
+import { type CellOptions, type Rig, type Shot, brief, createsOf, judge, requestsOf, runCells, soon } from './rig';
 
 /** What may happen between a clip that was made, paid and not fetched, and the click that is to fetch it. */
 export const events = ['another take is chosen', 'another form is clicked', '25 hours pass', 'a restart'] as const;
@@ -12,8 +12,6 @@ export type Event = (typeof events)[number];
 export const settings = { VIDEO_RECHECK_INTERVAL_MS: '600000' };
 
 export type Cell = { vendor: Vendor; story: Event[] };
-export type Judged = Cell & { faults: string[] };
-
 /** Every event alone. */
 export const singleCells: Cell[] = vendors.flatMap((vendor) => events.map((event) => ({ vendor, story: [event] })));
 
@@ -25,37 +23,18 @@ export const allCells: Cell[] = [
   ),
 ];
 
-export type UndeliveredOptions = { rounds?: number; cells?: Cell[]; rigs?: Rigs; print?: (line: string) => void };
-export type UndeliveredResult = { campaign: 'undelivered'; ok: boolean; cells: number; wrong: number; seconds: number };
-
 /** A paid clip cannot be fetched, something happens, and a click with the same form fetches it; the vendors side by side. */
-export async function runUndelivered(
-  options: UndeliveredOptions = {},
-): Promise<{ result: UndeliveredResult; all: Judged[] }> {
-  const { rounds = 1, print = console.log } = options;
-  const cells = Array.from({ length: rounds }, () => options.cells ?? allCells).flat();
-  const startedAt = performance.now();
-  const rigs = options.rigs ?? (await openRigs(settings));
-  try {
-    const judged = await Promise.all(Object.values(rigs).map((rig) => runVendor(rig, cells, print)));
-    const all = judged.flat();
-    const wrong = all.filter(({ faults }) => faults.length > 0).length;
-    const seconds = Math.round((performance.now() - startedAt) / 1000);
-    return { result: { campaign: 'undelivered', ok: wrong === 0, cells: all.length, wrong, seconds }, all };
-  } finally {
-    if (!options.rigs) await closeRigs(rigs);
-  }
-}
-
-async function runVendor(rig: Rig, cells: Cell[], print: (line: string) => void): Promise<Judged[]> {
-  const judged: Judged[] = [];
-  for (const { vendor, story } of cells.filter((cell) => cell.vendor === rig.vendor)) {
-    const faults = await runCell(rig, story).catch((error: unknown) => [String(error)]);
-    judged.push({ vendor, story, faults });
-    print(`undelivered: ${vendor}, ${story.join(', then ')}: ${faults.join('; ') || 'right'}`);
-  }
-  return judged;
-}
+export const runUndelivered = (options?: CellOptions<Cell>) =>
+  runCells<Cell>(
+    {
+      name: 'undelivered',
+      allCells,
+      settings,
+      runCell: (rig, { story }) => runCell(rig, story),
+      describe: ({ vendor, story }) => `${vendor}, ${story.join(', then ')}`,
+    },
+    options,
+  );
 
 async function runCell(rig: Rig, story: Event[]): Promise<string[]> {
   try {
