@@ -123,7 +123,8 @@ export function usableProvider(attempt: Attempt): VideoProvider | null {
 }
 
 /** Providers that attempts wait for and that have no file or no key. */
-export const unusableProviderNames = (): string[] => [...unusableProviders];
+export const unusableProviderNames = (): string[] =>
+  [...unusableProviders].filter((name) => [...active.values()].some(({ job }) => job.provider === name));
 
 /** A provider limits creates and polls apart: a full queue for creates says nothing about the tasks that run. */
 export type Gate = 'creates' | 'polls';

@@ -14,7 +14,7 @@ const lookupWaitMs = Math.min(20_000, 4 * config.VIDEO_POLL_INTERVAL_MS);
 export async function reconcile(attempt: ActiveAttempt, provider: VideoProvider | null): Promise<number | null> {
   const { attempt_id: attemptId, submit_attempts: submitAttempts, sent_at: sentAt } = attempt.job;
   const noted = await readAccepted(attemptId);
-  if (noted && provider) return accepted(attempt, provider, noted.task_id);
+  if (noted) return accepted(attempt, provider, noted.task_id);
   const ageMs = Date.now() - (sentAt?.getTime() ?? 0);
   // Without its provider it cannot be asked for, and holds a slot meanwhile.
   if (!provider) return ageMs > config.VIDEO_TIMEOUT_MS ? inDoubt(attempt) : longestBackoffMs;

@@ -142,7 +142,11 @@ async function ask(attempt: ActiveAttempt, provider: VideoProvider, job: VideoJo
 }
 
 /** Stores the task of an accepted attempt: in the journal first, since the database may be away. */
-export async function accepted(attempt: ActiveAttempt, provider: VideoProvider, taskId: string): Promise<number> {
+export async function accepted(
+  attempt: ActiveAttempt,
+  provider: VideoProvider | null,
+  taskId: string,
+): Promise<number> {
   const { workspaceId, job } = attempt;
   const task = { workspace_id: workspaceId, attempt_id: job.attempt_id, task_id: taskId, provider: job.provider };
   await noteAccepted(task).catch((error: unknown) =>
