@@ -16,7 +16,8 @@ const zones = layers.flatMap((layer, index) =>
     return {
       target: `./src/${name}`,
       from: later.map((folder) => `./src/${folder}`),
-      message: 'Imports go from the later to the earlier: utils, db, media, prompts, services, generation, api and websocket, server.',
+      message:
+        'Imports go from the later to the earlier: utils, db, media, prompts, services, generation, api and websocket, server.',
     };
   }),
 );

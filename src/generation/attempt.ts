@@ -42,6 +42,9 @@ export type ActiveAttempt = Attempt & {
   badReplies: number;
   /** How often in a row the provider said that it has no such task. */
   notFound: number;
+  /** How often the provider was asked to cancel. */
+  cancelTries: number;
+  /** Rounds of cancelling without a confirmation. */
   failedCancels: number;
 };
 
@@ -69,6 +72,7 @@ export const activate = (attempt: Attempt): ActiveAttempt => ({
   failedPolls: 0,
   badReplies: 0,
   notFound: 0,
+  cancelTries: 0,
   failedCancels: 0,
 });
 

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { trusted } from 'mongoose';
-import { config } from '../config';
 import type { Video } from '../contract';
 import type { Job } from '../db/job';
 import { findWorkspace, toJson, Workspace, type StoredWorkspace } from '../db/mongodb';
@@ -71,10 +70,13 @@ export async function cancelAtProvider(attempt: ActiveAttempt, provider: VideoPr
     return poll(attempt, provider);
   }
   const checked = await ask(attempt, provider, { evenInCooldown: true });
-  if (checked?.state === 'completed') return startDownload(attempt, checked);
+  if (checked?.state === 'completed') {
+    attempt.cancelTried.resolve();
+    return startDownload(attempt, checked);
+  }
   if (checked?.state === 'failed') return endAsFailed(attempt, checked);
   // A task that is not there any more once it was asked to go is the best confirmation.
-  const hasGone = checked?.state === 'not_found' && (attempt.failedCancels > 0 || isGone(attempt));
+  const hasGone = checked?.state === 'not_found' && (attempt.cancelTries > 0 || isGone(attempt));
   const isConfirmed = hasGone || (isRunning(checked) && (await tryToCancel(attempt, provider)));
   attempt.cancelTried.resolve();
   const isOld = Date.now() - (attempt.job.accepted_at?.getTime() ?? 0) > cancelForMs;
@@ -88,9 +90,9 @@ const isRunning = (checked: { state: string } | null): boolean =>
   checked?.state === 'queued' || checked?.state === 'running';
 
 async function tryToCancel(attempt: ActiveAttempt, provider: VideoProvider): Promise<boolean> {
+  attempt.cancelTries++;
   try {
-    const deadline = AbortSignal.timeout(config.PROVIDER_REQUEST_TIMEOUT_MS);
-    await provider.cancel!(attempt.job.task_id!, AbortSignal.any([attempt.stop.signal, deadline]));
+    await provider.cancel!(attempt.job.task_id!, attempt.stop.signal);
     return true;
   } catch (error) {
     logger.warn('provider did not cancel, asking again', { ...logFields(attempt), error });

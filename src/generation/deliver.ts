@@ -49,7 +49,7 @@ export async function fetchClip(
       if (goneStatuses.includes(statusOf(error))) deadLinks++;
       logger.warn('video not fetched', { ...logFields(attempt), error });
       made = null;
-      await sleep(pauseMs(tries), undefined, { signal: attempt.stop.signal });
+      if (tries < downloadTries - 1) await sleep(pauseMs(tries), undefined, { signal: attempt.stop.signal });
     }
   }
   return isOld && deadLinks === downloadTries ? 'gone' : 'not_fetched';

@@ -46,10 +46,10 @@ export async function storeStep(attempt: Attempt, change: Change): Promise<void>
     let known: Found | null =
       isRetry || change.video?.status === 'completed' ? await findAttempt(attempt) : { attempt };
     for (let race = 0; race < stepRaces; race++) {
-      if (!known && isRetry && change.job === null) return;
+      if (!known && isRetry && change.job === null) return tellPresent(attempt);
       if (known?.attempt.job.lease.epoch !== attempt.job.lease.epoch) throw new LeaseLost();
       Object.assign(attempt, known.attempt);
-      if (attempt.job.step === step) return;
+      if (attempt.job.step === step) return tellPresent(attempt);
       const stored = await writeStep(attempt, change, step, known.takes);
       if (stored) return tell(attempt, stored);
       known = await findAttempt(attempt);
@@ -127,6 +127,12 @@ function billOf({ job, video: shown }: Attempt, video: Partial<Video> | undefine
   return charged && charged !== shown.error.charged ? { 'video.error.charged': charged } : {};
 }
 
+/** What a step has stored whose answer was lost, and so was not told. */
+async function tellPresent(attempt: Attempt): Promise<void> {
+  const stored = await Workspace.findOne({ _id: attempt.workspaceId }, readFields).lean<StoredWorkspace>();
+  if (stored) tell(attempt, { stored, isTold: true, withTakes: stored.takes.length > 0 });
+}
+
 function tell(attempt: Attempt, { stored, isTold, withTakes }: Told): void {
   Object.assign(attempt, attemptIn(stored, attempt.job.attempt_id) ?? { video: stored.video });
   if (isTold) broadcast(stored, withTakes);
@@ -146,13 +152,16 @@ export const isWanted = ({ workspaceId, job }: Attempt): Promise<boolean> =>
  */
 export function storeAccepted(task: AcceptedTask): Promise<Attempt | 'taken' | 'unknown'> {
   const { workspace_id: workspaceId, attempt_id: attemptId, task_id: taskId } = task;
-  return persist(async () => {
+  return persist(async (isRetry) => {
     for (;;) {
       const filter = { _id: workspaceId };
       const read = await Workspace.findOne(filter, { ...readFields, clicks: 1 }).lean<StoredWorkspace>();
       const attempt = read && attemptIn(read, attemptId);
       if (!attempt) return read && hasEnded(read, attemptId) ? 'taken' : 'unknown';
-      if (attempt.job.task_id) return attempt.job.lease.owner === processId ? attempt : 'taken';
+      if (attempt.job.task_id) {
+        if (isRetry) broadcast(read);
+        return attempt.job.lease.owner === processId ? attempt : 'taken';
+      }
       const stored = await writeAccepted(attempt, taskId);
       if (!stored) continue;
       broadcast(stored);

@@ -1,7 +1,7 @@
 // No network: ffmpeg on this machine makes an animatic, to judge a camera move before paying for it.
 // A task is the folder renders/<taskId>: request.json and still.png from submit on, video.mp4 once it is finished.
-// A folder with neither video.mp4 nor failure.txt, and no ffmpeg at work for it, is a task that died with the process;
-// check renders it again, which costs nothing.
+// A folder with neither video.mp4 nor failure.txt, and no ffmpeg at work for it, is a task whose ffmpeg was ended from outside,
+// with the server or without it; check renders it again, which costs nothing.
 
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -17,13 +17,18 @@ import { aspectRatios } from '../contract';
 import { defineVideoProvider, type VideoJob } from './provider';
 import { logger } from '../utils/logger';
 import { parseReply } from '../utils/parse';
+import { createLimit } from '../utils/queue';
 import { filterGraph, framesPerSecond, renderRequest, stillSize, type RenderRequest } from './animatic';
 import { ffmpegPath } from '../media/ffmpeg';
 import { imageInput } from '../media/images';
 
 const folderLifetimeMs = 24 * 3600 * 1000;
 const complaintLength = 2000;
-const maxRenders = availableParallelism();
+const limited = createLimit(availableParallelism());
+/** In one process: something that ends ffmpeg again and again, such as a lack of memory, is a failure. */
+const maxRestarts = 3;
+/** What ffmpeg ends with after a signal that it took itself, SIGINT or SIGTERM. */
+const interruptedCode = 255;
 /** Asking costs nothing here, and a bar that moves is worth it. */
 const checkEveryMs = 300;
 
@@ -35,9 +40,12 @@ type Render = {
 };
 
 const renders = new Map<string, Render>();
-const waiting: (() => void)[] = [];
-let busy = 0;
+/** How often the ffmpeg of a task was ended from outside. */
+const interruptions = new Map<string, number>();
 
+class Interrupted extends Error {}
+
+// In a process group of its own, no ffmpeg ends with ours.
 process.once('exit', () => renders.forEach(({ stop }) => stop.abort()));
 
 export default defineVideoProvider({
@@ -93,6 +101,7 @@ export default defineVideoProvider({
   async cancel(taskId) {
     const render = renders.get(taskId);
     render?.stop.abort();
+    interruptions.delete(taskId);
     // One that still waits for its turn will find itself stopped.
     if (render?.state === 'running') await render.done;
     await rm(folderOf(taskId), { recursive: true, force: true });
@@ -149,26 +158,30 @@ function startRender(taskId: string): Render {
   if (known) return known;
   const render: Render = { state: 'queued', progress: 0, stop: new AbortController(), done: Promise.resolve() };
   renders.set(taskId, render);
-  render.done = takeTurn(taskId, render);
+  render.done = limited(() => work(taskId, render));
   return render;
 }
 
 // Never rejects: how it ended is told by the files of the folder.
-async function takeTurn(taskId: string, render: Render): Promise<void> {
-  const folder = folderOf(taskId);
-  if (busy >= maxRenders) await new Promise<void>((resolve) => waiting.push(resolve));
-  else busy += 1;
+async function work(taskId: string, render: Render): Promise<void> {
   render.state = 'running';
   try {
-    if (!render.stop.signal.aborted) await renderVideo(folder, render);
+    if (!render.stop.signal.aborted) await renderVideo(folderOf(taskId), render);
+    interruptions.delete(taskId);
   } catch (error) {
-    if (!render.stop.signal.aborted) await recordFailure(folder, error);
+    if (!render.stop.signal.aborted && !isToBeginAgain(taskId, error)) await recordFailure(folderOf(taskId), error);
   } finally {
-    const next = waiting.shift();
-    if (next) next();
-    else busy -= 1;
     renders.delete(taskId);
   }
+}
+
+function isToBeginAgain(taskId: string, error: unknown): boolean {
+  if (!(error instanceof Interrupted)) return false;
+  const count = (interruptions.get(taskId) ?? 0) + 1;
+  interruptions.set(taskId, count);
+  if (count > maxRestarts) return false;
+  logger.warn('render interrupted, rendering again', { task_id: taskId, error });
+  return true;
 }
 
 async function recordFailure(folder: string, error: unknown): Promise<void> {
@@ -184,14 +197,19 @@ async function renderVideo(folder: string, render: Render): Promise<void> {
   const frames = request.duration_s * framesPerSecond;
   // An ffmpeg that outlived a killed server may still be writing to a file of its own.
   const unfinished = `${randomBytes(4).toString('hex')}.mp4`;
-  await runFfmpeg(folder, render, frames, [
+  const parameters = [
     ...['-framerate', String(framesPerSecond), '-i', 'still.png'],
     ...['-filter_complex', filterGraph(request), '-map', '[video]'],
     ...['-frames:v', String(frames), '-r', String(framesPerSecond), '-c:v', 'libx264', '-preset', 'veryfast'],
     ...'-crf 19 -pix_fmt yuv420p -colorspace bt709 -color_primaries bt709 -color_trc bt709'.split(' '),
     ...['-movflags', '+faststart', unfinished],
-  ]);
-  await rename(path.join(folder, unfinished), path.join(folder, 'video.mp4'));
+  ];
+  try {
+    await runFfmpeg(folder, render, frames, parameters);
+    await rename(path.join(folder, unfinished), path.join(folder, 'video.mp4'));
+  } finally {
+    await rm(path.join(folder, unfinished), { force: true });
+  }
 }
 
 async function runFfmpeg(folder: string, render: Render, frames: number, parameters: string[]): Promise<void> {
@@ -202,6 +220,9 @@ async function runFfmpeg(folder: string, render: Render, frames: number, paramet
     stdio: ['ignore', 'pipe', 'pipe'],
     signal: render.stop.signal,
     killSignal: 'SIGKILL',
+    // A Ctrl-C reaches the whole process group of the terminal, and the clip is to be rendered after the next start.
+    detached: true,
+    windowsHide: true,
   });
   let complaint = '';
   child.stderr.on('data', (chunk: Buffer) => (complaint = (complaint + chunk.toString()).slice(-complaintLength)));
@@ -211,7 +232,11 @@ async function runFfmpeg(folder: string, render: Render, frames: number, paramet
   });
   let spawnError: Error | undefined;
   child.on('error', (error) => (spawnError = error));
-  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  const { code, endedBy } = await new Promise<{ code: number | null; endedBy: NodeJS.Signals | null }>((resolve) =>
+    child.on('close', (code, endedBy) => resolve({ code, endedBy })),
+  );
   if (spawnError) throw spawnError;
+  const isInterrupted = endedBy !== null || code === interruptedCode;
+  if (isInterrupted) throw new Interrupted(`ffmpeg was ended from outside (${endedBy ?? `code ${code}`})`);
   if (code !== 0) throw new Error(`ffmpeg ended with code ${code}: ${complaint.trim()}`);
 }

@@ -2,7 +2,19 @@ import type { Video } from '../../src/contract';
 import { canaryKeys, vendors, wire } from '../helpers/generating';
 import { allCells, deleteNames, deleteRules, fates, runCancelling, scenes, settings, states } from './cancelling';
 import type { Judged } from './cancelling';
-import { atEach, closeRigs, createsOf, judge, openRigs, requestsOf, soon, within, type Rig, type Rigs } from './rig';
+import {
+  atEach,
+  closeRigs,
+  createsOf,
+  judge,
+  openRigs,
+  requestsOf,
+  soon,
+  within,
+  type Rig,
+  type Rigs,
+  patienceMs,
+} from './rig';
 
 jest.setTimeout(60_000);
 
@@ -57,7 +69,7 @@ describe.each(['is lost', 'is out when the server is killed'] as const)(
       expect(await shot.cancel()).toMatchObject({ status: 200, body: { video: { error: { code: 'CANCELLED' } } } });
       if (fate === 'is out when the server is killed') await rig.crash();
       await scene.settle('is lost');
-      await within(8000, scene.clicked, 'the answer to the first click');
+      await within(patienceMs, scene.clicked, 'the answer to the first click');
       return shot;
     }
 
@@ -80,7 +92,7 @@ describe.each(['is lost', 'is out when the server is killed'] as const)(
       const rig = rigs.pika;
       await rig.double.set({ ends: 'never' });
       const shot = await cancelUnanswered(rig);
-      expect(await soon(async () => (await rig.double.tasks()).length === 0, 10_000)).toBe(true);
+      expect(await soon(async () => (await rig.double.tasks()).length === 0)).toBe(true);
       expect(await requestsOf(rig, shot, 'DELETE')).toHaveLength(1);
       expect(await createsOf(rig, shot)).toBe(1);
       expect(isCancelled((await shot.load()).video)).toBe(true);
@@ -123,7 +135,7 @@ test('a vendor is told of a cancellation until it takes it, and what cannot be c
     const { body } = await shot.cancel();
     expect(isCancelled(body.video as Video)).toBe(true);
     if (rig.vendor !== 'kling') {
-      expect(await soon(async () => (await rig.double.tasks()).length === 0, 10_000)).toBe(true);
+      expect(await soon(async () => (await rig.double.tasks()).length === 0)).toBe(true);
       return expect(await requestsOf(rig, shot, 'DELETE')).toHaveLength(3);
     }
     await rig.double.set({ ends: 'completed' });

@@ -2,7 +2,18 @@ import { vendors, wire, type Vendor } from '../helpers/generating';
 import type { Rule as DoubleRule } from '../doubles/double';
 import type { Answer } from '../helpers/server';
 import { sets, setsState, writesTo } from './message-proxy';
-import { brief, closeRigs, createsOf, judge, missingTasks, openRigs, requestsOf, soon, within } from './rig';
+import {
+  brief,
+  closeRigs,
+  createsOf,
+  judge,
+  missingTasks,
+  openRigs,
+  requestsOf,
+  soon,
+  within,
+  patienceMs,
+} from './rig';
 import type { Rig, Rigs, Shot } from './rig';
 
 /** Where an attempt stands when it is cancelled. */
@@ -41,14 +52,15 @@ export const allCells: Cell[] = vendors.flatMap((vendor) =>
 /** Two places, both taken where an attempt must wait. */
 export const settings = { VIDEO_MAX_CONCURRENT: '2', PROVIDER_REQUEST_TIMEOUT_MS: String(requestTimeoutMs) };
 
-export type CancellingOptions = { cells?: Cell[]; rigs?: Rigs; print?: (line: string) => void };
+export type CancellingOptions = { rounds?: number; cells?: Cell[]; rigs?: Rigs; print?: (line: string) => void };
 export type CancellingResult = { campaign: 'cancelling'; ok: boolean; cells: number; wrong: number; seconds: number };
 
 /** Cancels in every state, whatever becomes of what is out, whatever the vendor says; the vendors side by side. */
 export async function runCancelling(
   options: CancellingOptions = {},
 ): Promise<{ result: CancellingResult; all: Judged[] }> {
-  const { print = console.log, cells = allCells } = options;
+  const { rounds = 1, print = console.log } = options;
+  const cells = Array.from({ length: rounds }, () => options.cells ?? allCells).flat();
   const startedAt = performance.now();
   const rigs = options.rigs ?? (await openRigs(settings));
   try {
@@ -87,7 +99,7 @@ async function runCell(rig: Rig, { state, fate, told }: Cell): Promise<string[]>
     await double.set({ ends: state === 'downloading' || state === 'fetching again' ? 'completed' : 'never' });
     const scene = await scenes[state](rig, shot, deleteRules(vendor, told), fate);
     const faults: string[] = [];
-    const { body } = await within(8000, shot.cancel(), 'the answer to the cancellation');
+    const { body } = await within(patienceMs, shot.cancel(), 'the answer to the cancellation');
     const cancelled = body.video ?? (await shot.load()).video;
     if (cancelled?.error?.code !== 'CANCELLED') faults.push(`is not cancelled: ${brief(cancelled)}`);
     const [first] = (await double.accepted()).slice(shot.createsBefore).map(({ task_id }) => task_id);
@@ -106,11 +118,11 @@ async function runCell(rig: Rig, { state, fate, told }: Cell): Promise<string[]>
     const mayWarn = isUnknown || (vendor === 'kling' && state === 'storing' && isKilled);
     if (first && !isUnknown && vendor !== 'kling' && !isMade) {
       const isGone = async () => !(await double.tasks()).some(({ task_id }) => task_id === first);
-      if (!(await soon(isGone, 10_000))) faults.push('the vendor was not told until it took the cancellation');
+      if (!(await soon(isGone))) faults.push('the vendor was not told until it took the cancellation');
     }
     await double.script([]);
     await double.set({ ends: 'completed' });
-    await within(8000, scene.clicked, 'the answer to the first click');
+    await within(patienceMs, scene.clicked, 'the answer to the first click');
     const unknowable = isUnknown ? 1 : 0;
     if (second?.status !== 202) faults.push(...(await thirdClick(rig, shot, { unknowable, mayWarn })));
     // Of an intent nothing has left, but after a kill nobody knows that: Pika is asked by the same create again.
@@ -189,7 +201,7 @@ export const scenes: Record<State, Enter> = {
     const isIntent = (command: object) => writesTo(command, shot.id) && setsState(command, 'submitting');
     const intent = rig.proxy.rule({ matches: isIntent, act: 'hold' });
     const clicked = shot.click();
-    await within(5000, intent.met(), 'the intent');
+    await within(patienceMs, intent.met(), 'the intent');
     return {
       clicked,
       async settle(how) {

@@ -47,7 +47,7 @@ export type Shot = {
   choose: (attemptId: string) => Promise<Frame>;
   edit: (form: Partial<FormData>) => Promise<Frame>;
   load: () => Promise<Workspace>;
-  /** Waits until the stored workspace is so; fails after 10 s. */
+  /** Waits until the stored workspace is so; fails after 15 s. */
   until: (isSo: (workspace: Workspace) => boolean, what: string) => Promise<Workspace>;
   /** Every video it was told to have, oldest first. */
   told: () => Video[];
@@ -56,7 +56,9 @@ export type Shot = {
 const laterCodes = ['DATABASE_UNAVAILABLE', 'BUSY'];
 const triesOfOneRequest = 100;
 const betweenTriesMs = 50;
-const lookEveryMs = 20;
+const lookEveryMs = 40;
+/** How long a test waits for what must come; only a fault, or a machine with much else to do, needs so long. */
+export const patienceMs = 15_000;
 
 let count = 0;
 
@@ -77,6 +79,8 @@ export async function openRig(
     VIDEO_POLL_INTERVAL_MS: '50',
     VIDEO_RECHECK_INTERVAL_MS: '300',
     PROVIDER_REQUEST_TIMEOUT_MS: '800',
+    // A program that makes no posters, since nobody looks at them here.
+    FFMPEG_PATH: 'false',
     ...settings,
   });
   const frames: Frame[] = [];
@@ -117,9 +121,9 @@ export async function openRig(
     };
     const until: Shot['until'] = async (isSo, what) => {
       let workspace = await loadShot();
-      const isThere = await soon(async () => isSo((workspace = await loadShot())), 10_000);
+      const isThere = await soon(async () => isSo((workspace = await loadShot())));
       if (isThere) return workspace;
-      throw new Error(`${what} did not come within 10 s: ${brief(workspace.video)}`);
+      throw new Error(`${what} did not come within 15 s: ${brief(workspace.video)}`);
     };
     return {
       id,
@@ -194,7 +198,7 @@ function endProcess({ child }: TestServer): Promise<number | null> {
 }
 
 /** Asks again and again for what tells nobody when it comes; false when it did not come in time. */
-export async function soon(isSo: () => Promise<boolean>, withinMs = 6000): Promise<boolean> {
+export async function soon(isSo: () => Promise<boolean>, withinMs = patienceMs): Promise<boolean> {
   for (const giveUpAt = Date.now() + withinMs; ; await delay(lookEveryMs)) {
     if (await isSo().catch(() => false)) return true;
     if (Date.now() > giveUpAt) return false;

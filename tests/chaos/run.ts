@@ -23,9 +23,9 @@ const campaigns: Record<string, Campaign> = {
   away: runAway,
   restarts: runRestarts,
   files: () => runFiles(),
-  steps: async () => (await runSteps()).result,
-  cancelling: async () => (await runCancelling()).result,
-  undelivered: async () => (await runUndelivered()).result,
+  steps: async (options) => (await runSteps(options)).result,
+  cancelling: async (options) => (await runCancelling(options)).result,
+  undelivered: async (options) => (await runUndelivered(options)).result,
 };
 
 void run(process.argv.slice(2));

@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import { vendors, wire, type Vendor } from '../helpers/generating';
 import { sets, setsState, writesTo, type Fate } from './message-proxy';
-import { closeRigs, judge, openRigs, soon, within, type Rig, type Rigs, type Shot } from './rig';
+import { closeRigs, judge, openRigs, soon, within, type Rig, type Rigs, type Shot, patienceMs } from './rig';
 
 type Command = mongo.BSON.Document;
 
@@ -125,9 +125,8 @@ export const allCells: Cell[] = vendors.flatMap((vendor) =>
 );
 
 export const settings = { VIDEO_TIMEOUT_MS: '2000' };
-const patienceMs = 8000;
 
-export type StepsOptions = { cells?: Cell[]; rigs?: Rigs; print?: (line: string) => void };
+export type StepsOptions = { rounds?: number; cells?: Cell[]; rigs?: Rigs; print?: (line: string) => void };
 export type StepsResult = {
   campaign: 'steps';
   ok: boolean;
@@ -138,7 +137,8 @@ export type StepsResult = {
 
 /** Loses, refuses or delays each step of a generation at each vendor; the vendors side by side. */
 export async function runSteps(options: StepsOptions = {}): Promise<{ result: StepsResult; all: Judged[] }> {
-  const { print = console.log, cells = allCells } = options;
+  const { rounds = 1, print = console.log } = options;
+  const cells = Array.from({ length: rounds }, () => options.cells ?? allCells).flat();
   const startedAt = performance.now();
   const rigs = options.rigs ?? (await openRigs(settings));
   try {

@@ -25,14 +25,15 @@ export const allCells: Cell[] = [
   ),
 ];
 
-export type UndeliveredOptions = { cells?: Cell[]; rigs?: Rigs; print?: (line: string) => void };
+export type UndeliveredOptions = { rounds?: number; cells?: Cell[]; rigs?: Rigs; print?: (line: string) => void };
 export type UndeliveredResult = { campaign: 'undelivered'; ok: boolean; cells: number; wrong: number; seconds: number };
 
 /** A paid clip cannot be fetched, something happens, and a click with the same form fetches it; the vendors side by side. */
 export async function runUndelivered(
   options: UndeliveredOptions = {},
 ): Promise<{ result: UndeliveredResult; all: Judged[] }> {
-  const { print = console.log, cells = allCells } = options;
+  const { rounds = 1, print = console.log } = options;
+  const cells = Array.from({ length: rounds }, () => options.cells ?? allCells).flat();
   const startedAt = performance.now();
   const rigs = options.rigs ?? (await openRigs(settings));
   try {

@@ -223,7 +223,7 @@ describe('a step whose answer is lost', () => {
     expect(await resultOf(attempt)).toMatchObject({ job: 'polling', video: 'mine generating queued' });
   });
 
-  test.failing.each([
+  test.each([
     ['progress', runs, 'mine generating running'],
     ['an end', { video: completed, job: null }, 'mine completed'],
   ] as [string, Parameters<typeof storeStep>[1], string][])('is told all the same: %s', async (_, change, video) => {
@@ -347,7 +347,7 @@ describe('an accepted task', () => {
     expect((await storedOf(attempt)).version).toBe(2);
   });
 
-  test.failing('whose answer is lost is told all the same', async () => {
+  test('whose answer is lost is told all the same', async () => {
     const attempt = await newAttempt({ state: 'submitting' });
     const told = listen(attempt);
     loseAnswers(1, (set) => set['job.state'] === 'polling');

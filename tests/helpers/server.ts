@@ -32,8 +32,14 @@ export type Answer = { status: number; headers: Headers; body: any };
 export const freshDatabase = (): string =>
   process.env.TEST_MONGODB_URI!.replace(/\/[^/?]*(?=\?|$)/, `/test-${randomBytes(6).toString('hex')}`);
 
-/** Starts the built server as an own process with folders and a database of its own. */
-export async function startServer(env: Record<string, string> = {}): Promise<TestServer> {
+/**
+ * Starts the built server as an own process with folders and a database of its own; `detached` in a process group of its own,
+ * as a terminal would.
+ */
+export async function startServer(
+  env: Record<string, string> = {},
+  { detached = false }: { detached?: boolean } = {},
+): Promise<TestServer> {
   const folder = env.TEST_FOLDER ?? (await mkdtemp(path.join(os.tmpdir(), 'video-maker-server-')));
   const settings: Record<string, string> = {
     NODE_ENV: 'test',
@@ -54,6 +60,7 @@ export async function startServer(env: Record<string, string> = {}): Promise<Tes
       cwd: folder,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, ...settings },
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached,
     },
   );
   const { url, wsUrl } = await addresses(child);

@@ -1,6 +1,8 @@
 import { execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, rm, utimes, writeFile } from 'node:fs/promises';
+import net from 'node:net';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -12,6 +14,10 @@ import { emptyForm, type FormData } from '../../src/contract';
 import { ffmpegPath } from '../../src/media/ffmpeg';
 import local from '../../src/services/video-local';
 import type { VideoJob } from '../../src/services/provider';
+import { portOf } from '../boundary/wire';
+import { click, eventually, finalVideo, newWorkspace, nextVideo, uploadPicture } from '../helpers/generating';
+import { startServer, type TestServer } from '../helpers/server';
+import { connect } from '../helpers/socket';
 
 const root = path.resolve(__dirname, '../..');
 const sample = path.join(root, 'docs/sample.jpg');
@@ -44,6 +50,30 @@ async function render(attemptId: string, form: Partial<FormData> = {}, imageFile
   const end = (await follow(attemptId)).at(-1);
   if (end?.state !== 'completed' || !('file' in end)) throw new Error(`ended as ${JSON.stringify(end)}`);
   return end.file;
+}
+
+/** The ffmpeg that renders for a process, with its process group; null when there is none. */
+function ffmpegOf(parent: number): { pid: number; group: number } | null {
+  const { stdout } = spawnSync('ps', ['-eo', 'pid=,ppid=,pgid=,stat=,args='], { encoding: 'utf8' });
+  const rows = stdout.split('\n').map((line) => line.trim().split(/\s+/));
+  // One that is dead and not yet collected has the state Z.
+  const row = rows.find(([, ppid, , state, ...words]) => {
+    return Number(ppid) === parent && !state?.startsWith('Z') && words.includes('-progress');
+  });
+  return row ? { pid: Number(row[0]), group: Number(row[2]) } : null;
+}
+
+const isAlive = (pid: number) =>
+  /^[^Z]/.test(spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim());
+
+/** Waits until ffmpeg is at work for a task, and ends it from outside. */
+async function interrupt(taskId: string, ending: NodeJS.Signals): Promise<void> {
+  const ffmpeg = await eventually(async () => {
+    const { state, ...rest } = await local.check(taskId, signal);
+    return state === 'running' && 'progress' in rest && rest.progress! > 0 && ffmpegOf(process.pid);
+  });
+  process.kill(ffmpeg.pid, ending);
+  await eventually(async () => !isAlive(ffmpeg.pid));
 }
 
 /** What ffmpeg says about a file. */
@@ -214,8 +244,7 @@ describe('a task', () => {
     expect(states.slice(0, -2)).not.toContain('queued');
     for (const name of names.reverse()) await local.cancel?.(name, signal);
     expect(readdirSync(rendersFolder).filter((name) => name.startsWith('busy'))).toEqual([]);
-    const { stdout } = await promisify(execFile)('ps', ['-eo', 'args']);
-    expect(stdout).not.toContain(rendersFolder);
+    expect(ffmpegOf(process.pid)).toBeNull();
     expect(await local.check('busy-0', signal)).toMatchObject({ state: 'not_found' });
     await local.submit(job('after-busy'), signal);
     expect((await local.check('after-busy', signal)).state).toBe('running');
@@ -237,6 +266,45 @@ describe('a task', () => {
     expect(existsSync(path.join(rendersFolder, 'killed/video.mp4'))).toBe(false);
     const end = (await follow('killed')).at(-1) as { file: string };
     expect(describeVideo(end.file).duration).toBeCloseTo(2, 1);
+  });
+
+  test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)(
+    'whose ffmpeg is ended by %s is rendered again',
+    async (ending) => {
+      await local.submit(job(`ended-by-${ending}`, { duration_s: 4 }), signal);
+      await interrupt(`ended-by-${ending}`, ending);
+      const end = (await follow(`ended-by-${ending}`)).at(-1);
+      expect(end).toMatchObject({ state: 'completed' });
+      expect(describeVideo((end as { file: string }).file).duration).toBeCloseTo(4, 1);
+      expect(readdirSync(path.join(rendersFolder, `ended-by-${ending}`)).sort()).toEqual([
+        'request.json',
+        'still.png',
+        'video.mp4',
+      ]);
+    },
+  );
+
+  test('whose ffmpeg is ended a fourth time has failed', async () => {
+    await local.submit(job('ended-often', { duration_s: 15 }), signal);
+    for (let count = 1; count <= 3; count++) {
+      await interrupt('ended-often', 'SIGKILL');
+      expect((await local.check('ended-often', signal)).state).toBe('running');
+    }
+    await interrupt('ended-often', 'SIGKILL');
+    expect((await follow('ended-often')).at(-1)).toMatchObject({
+      state: 'failed',
+      code: 'TASK_FAILED',
+      charged: 'no',
+      reason: expect.stringContaining('ended from outside (SIGKILL)') as string,
+    });
+  });
+
+  test('has an ffmpeg in a process group of its own, which a cancellation ends', async () => {
+    await local.submit(job('grouped', { duration_s: 15 }), signal);
+    const { pid, group } = await eventually(async () => ffmpegOf(process.pid));
+    expect(group).toBe(pid);
+    await local.cancel?.('grouped', signal);
+    expect(isAlive(pid)).toBe(false);
   });
 
   test('is refused, free of charge, when the picture cannot be read', async () => {
@@ -270,6 +338,48 @@ describe('a task', () => {
     await local.submit(job('fresh'), signal);
     expect(existsSync(old)).toBe(false);
     expect(existsSync(path.join(rendersFolder, 'fresh'))).toBe(true);
+  });
+});
+
+describe('in a server that is stopped', () => {
+  /** A server in a process group of its own whose ffmpeg is at work. */
+  async function startRendering(): Promise<{ server: TestServer; id: string; ffmpeg: number }> {
+    const server = await startServer({}, { detached: true });
+    const socket = await connect(server.wsUrl);
+    const id = await newWorkspace(socket, await uploadPicture(server), { duration_s: 8 });
+    await click(server, id);
+    await nextVideo(socket, id, ({ progress }) => progress !== null && progress > 0);
+    // Somebody who is still asking keeps the stop from being over before ffmpeg is.
+    const asking = net.connect(portOf(server.url), '127.0.0.1').on('error', () => undefined);
+    await new Promise<void>((resolve) => asking.write('GET / HTTP/1.1\r\n', () => resolve()));
+    const { pid } = ffmpegOf(server.child.pid!)!;
+    return { server, id, ffmpeg: pid };
+  }
+
+  test('by a Ctrl-C of its terminal, the clip is rendered after the next start', async () => {
+    const { server, id, ffmpeg } = await startRendering();
+    const exited = once(server.child, 'exit');
+    process.kill(-server.child.pid!, 'SIGINT');
+    expect(await exited).toEqual([0, null]);
+    await eventually(async () => !isAlive(ffmpeg));
+
+    const again = await server.restart();
+    expect(await finalVideo(again, id)).toMatchObject({ status: 'completed', error: null });
+    expect(await again.stop()).toBe(0);
+    await rm(server.folder, { recursive: true, force: true });
+  });
+
+  test('by a service manager that signals every process, the clip is rendered after the next start', async () => {
+    const { server, id, ffmpeg } = await startRendering();
+    const exited = once(server.child, 'exit');
+    process.kill(ffmpeg, 'SIGTERM');
+    server.child.kill('SIGTERM');
+    expect(await exited).toEqual([0, null]);
+
+    const again = await server.restart();
+    expect(await finalVideo(again, id)).toMatchObject({ status: 'completed', error: null });
+    expect(await again.stop()).toBe(0);
+    await rm(server.folder, { recursive: true, force: true });
   });
 });
 
