@@ -65,6 +65,7 @@ test.each([
   ['an attempt that the user waits for', {}, 'mine failed TASK_FAILED yes'],
   ['a cancelled one, whose clip was to come', { isCancelled: true }, 'mine failed TASK_FAILED yes'],
   ['a superseded one', { isSuperseded: true }, 'newer generating queued'],
+  ['one that costs nothing', { provider: 'local' }, 'mine failed TASK_FAILED no'],
 ] as [string, Given, string][])('a task that is gone is the last word of %s', async (_, given, video) => {
   const attempt = await newAttempt({ state: 'download_failed', ...given });
   expect(await endAsGone(attempt)).toBeNull();

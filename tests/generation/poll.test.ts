@@ -216,6 +216,17 @@ describe('progress', () => {
     ]);
   });
 
+  test.each(['cancelled', 'a take was chosen', 'superseded'] as const)(
+    'is no write at all where the video does not show it (%s)',
+    async (situation) => {
+      const provider = fakeProvider({ check: running });
+      const attempt = await newAttempt({ provider: provider.name, state: 'polling', ...situations[situation] });
+      const before = await storedOf(attempt);
+      await poll(attempt, provider);
+      expect(await storedOf(attempt)).toEqual(before);
+    },
+  );
+
   test('goes when the download begins', async () => {
     const provider = fakeProvider({ check: [running, completed] });
     const attempt = await newAttempt({ provider: provider.name, state: 'polling' });

@@ -28,7 +28,7 @@ import {
   type Given,
   type Situation,
 } from '../helpers/attempts';
-import { loseAnswers, refuseWrites } from '../helpers/driver-faults';
+import { afterRead, loseAnswers, refuseWrites } from '../helpers/driver-faults';
 import { freshDatabase } from '../helpers/server';
 
 beforeAll(() => mongoose.connect(freshDatabase()));
@@ -140,6 +140,14 @@ describe('the video of a workspace', () => {
     expect(await resultOf(attempt)).toEqual({ job: 'ended', video, takes: left.toSpliced(place, 0, 'mine') });
     expect(told).toEqual([`${video}, and the takes`]);
   });
+});
+
+test('a clip that comes while another video is completed goes before the takes', async () => {
+  const workspace = { takes: [finishedVideo('take')] };
+  const attempt = await newAttempt({ state: 'downloading', isSuperseded: true, workspace });
+  afterRead(() => Workspace.updateOne({ _id: attempt.workspaceId }, { 'video.status': 'completed' }));
+  await storeStep(attempt, { video: completed, job: null });
+  expect((await resultOf(attempt)).takes).toEqual(['mine', 'take']);
 });
 
 describe('an attempt that is not ours any more', () => {

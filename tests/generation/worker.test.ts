@@ -1,5 +1,6 @@
 process.env.FFMPEG_PATH = 'no-ffmpeg';
 process.env.RUNWAY_API_KEY = 'key_runway';
+process.env.PIKA_API_KEY = 'key_pika';
 
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -16,6 +17,7 @@ import { submits } from '../../src/generation/submit';
 import { follow, isEngineStopping, startEngine, stopEngine } from '../../src/generation/worker';
 import { makeUploadFolders } from '../../src/media/uploads';
 import type { Checked, Submitted } from '../../src/services/provider';
+import { AppError } from '../../src/utils/errors';
 import {
   ago,
   fakeProvider,
@@ -63,7 +65,10 @@ afterEach(async () => {
   for (const attempt of [...active.values()]) release(attempt);
   await Workspace.deleteMany({});
 });
-afterAll(() => mongoose.disconnect());
+afterAll(async () => {
+  await stopEngine();
+  await mongoose.disconnect();
+});
 
 describe('an attempt is brought to its end', () => {
   test.each([
@@ -255,11 +260,13 @@ describe('a lease round', () => {
     expect(activeOf(attempt)).toBe(followed);
   });
 
-  test('hears of a cancellation that another process has stored', async () => {
-    const provider = plug({ check: runs, cancel: 'confirmed' });
-    provider.checkEveryMs = undefined;
-    const attempt = await newRunwayAttempt({ state: 'polling' });
+  test('wakes an attempt that another process has cancelled', async () => {
+    const limited = new AppError('PROVIDER_RATE_LIMITED', '429', { retryAfterMs: 60_000 });
+    // A provider of its own, whose gate stays closed.
+    const provider = plugIn('pika', fakeProvider({ check: [limited, runs], cancel: 'confirmed' }));
+    const attempt = await newAttempt({ provider: 'pika', state: 'polling' });
     const followed = follow(attempt);
+    await eventually(async () => followed.failedPolls === 1);
     await Workspace.updateOne({ _id: attempt.workspaceId }, { 'job.cancelled_at': new Date(), 'job.step': 'wish' });
     await startEngine();
     await letGo(followed);

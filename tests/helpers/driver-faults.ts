@@ -7,6 +7,19 @@ type Fits = (set: Record<string, unknown>) => boolean;
 /** Does something once between the next write that fits and its answer. */
 export const afterWrite = (fits: Fits, then: () => unknown): void => onWrites(1, fits, async () => void (await then()));
 
+/** Does something once between the next read of a workspace and its answer. */
+export function afterRead(then: () => unknown): void {
+  const { collection } = Workspace;
+  const original = collection.findOne.bind(collection) as (...args: unknown[]) => Promise<unknown>;
+  const spy = jest.spyOn(collection, 'findOne');
+  spy.mockImplementation(async (...args: unknown[]) => {
+    const found = await original(...args);
+    spy.mockRestore();
+    await then();
+    return found;
+  });
+}
+
 /** Loses the answers of the next writes that fit, after something was done meanwhile: each is stored, and the driver throws. */
 export const loseAnswers = (times: number, fits: Fits, meanwhile: () => unknown = () => undefined): void =>
   onWrites(times, fits, async () => {
