@@ -1,6 +1,13 @@
 import mongoose from 'mongoose';
 import { ask, isGone, providerWarnings } from '../../src/generation/ask';
-import { activate, coolDown, cooldownLeftMs, usableProvider, type ActiveAttempt } from '../../src/generation/attempt';
+import {
+  activate,
+  active,
+  coolDown,
+  cooldownLeftMs,
+  usableProvider,
+  type ActiveAttempt,
+} from '../../src/generation/attempt';
 import type { Checked } from '../../src/services/provider';
 import { AppError } from '../../src/utils/errors';
 import { fakeProvider, newJob, rejectionOf, videoOf, type FakeProvider } from '../helpers/attempts';
@@ -133,8 +140,12 @@ test('a provider that refuses the key is named until it accepts it again', async
   expect(warnings()).toEqual([]);
 });
 
-test('a provider that cannot be used any more is named', () => {
+test('a provider that cannot be used any more is named as long as an attempt waits for it', () => {
   const attempt = attemptAt(fakeProvider({ name: 'gone-by-now' }));
+  const { attempt_id: attemptId } = attempt.job;
+  active.set(attemptId, attempt);
   expect(usableProvider(attempt)).toBeNull();
   expect(providerWarnings()).toContainEqual(expect.stringMatching(/^gone-by-now cannot be used/));
+  active.delete(attemptId);
+  expect(providerWarnings()).not.toContainEqual(expect.stringMatching(/^gone-by-now/));
 });
