@@ -80,7 +80,8 @@ export async function cancelAtProvider(attempt: ActiveAttempt, provider: VideoPr
   const isConfirmed = hasGone || (isRunning(checked) && (await tryToCancel(attempt, provider)));
   attempt.cancelTried.resolve();
   const isOld = Date.now() - (attempt.job.accepted_at?.getTime() ?? 0) > cancelForMs;
-  if (!isConfirmed && !isOld) return pauseMs(attempt.failedCancels++);
+  // One that could not be asked for is not given up, however old it is: it may be made and paid by now.
+  if (!isConfirmed && !(isOld && isRunning(checked))) return pauseMs(attempt.failedCancels++);
   logger.info('cancellation confirmed or given up', { ...logFields(attempt), confirmed: isConfirmed });
   await storeStep(attempt, { job: null });
   return null;

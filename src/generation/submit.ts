@@ -83,8 +83,8 @@ async function sendPrepared(
     },
   });
   // The intent may have been stored long before its answer came: what is not wanted any more by now is not sent.
-  if (isFirst && !(await store.isWanted(attempt)))
-    return endAsFailed(attempt, { code: 'CANCELLED', reason: 'not wanted any more' });
+  const isUnwanted = isFirst && (!(await store.isWanted(attempt)) || attempt.job.cancelled_at !== null);
+  if (isUnwanted) return endAsFailed(attempt, { code: 'CANCELLED', reason: 'not wanted any more' });
   if (attempt.stop.signal.aborted) return isFirst ? putBack(attempt) : keepInFlight(attempt, before);
 
   const answer = await ask(attempt, provider, job);
