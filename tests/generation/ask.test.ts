@@ -88,20 +88,23 @@ test('counts what fails in a row, and forgets it at the next answer', async () =
 });
 
 test.each([
-  ['three times in a row', [notFound, notFound, notFound], true],
+  ['three times in a row', true, [notFound, notFound, notFound]],
   [
     'three times, with a failed poll between',
-    [notFound, notFound, new AppError('PROVIDER_FAILED', '?'), notFound],
     true,
+    [notFound, notFound, new AppError('PROVIDER_FAILED', '?'), notFound],
   ],
-  ['twice', [notFound, notFound], false],
-  ['three times, but not in a row', [notFound, notFound, runs, notFound], false],
-] as [string, (Checked | Error)[], boolean][])('a task that is not found %s: gone %s', async (_, check, expected) => {
-  const provider = fakeProvider({ check });
-  const attempt = attemptAt(provider);
-  for (let turn = 0; turn < check.length; turn++) await ask(attempt, provider);
-  expect(isGone(attempt)).toBe(expected);
-});
+  ['twice', false, [notFound, notFound]],
+  ['three times, but not in a row', false, [notFound, notFound, runs, notFound]],
+] as [string, boolean, (Checked | Error)[]][])(
+  'a task that is not found %s is gone: %s',
+  async (_, expected, check) => {
+    const provider = fakeProvider({ check });
+    const attempt = attemptAt(provider);
+    for (let turn = 0; turn < check.length; turn++) await ask(attempt, provider);
+    expect(isGone(attempt)).toBe(expected);
+  },
+);
 
 test('a stop ends the question', async () => {
   const provider = fakeProvider();

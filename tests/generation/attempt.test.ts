@@ -23,11 +23,11 @@ function attemptOf(given: Given = {}): Attempt {
 }
 
 test.each([
-  ['that the user waits for', {}, true],
-  ['that timed out', { state: 'timed_out' }, true],
-  ['that the user cancelled', { isCancelled: true }, false],
-  ['whose place a chosen take has', { isTakeChosen: true }, false],
-] as [string, Given, boolean][])('an attempt %s owns the video: %s', (_, given, expected) => {
+  ['that the user waits for', true, {}],
+  ['that timed out', true, { state: 'timed_out' }],
+  ['that the user cancelled', false, { isCancelled: true }],
+  ['whose place a chosen take has', false, { isTakeChosen: true }],
+] as [string, boolean, Given][])('an attempt %s owns the video: %s', (_, expected, given) => {
   expect(ownsVideo(attemptOf(given))).toBe(expected);
 });
 

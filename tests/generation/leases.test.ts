@@ -110,12 +110,12 @@ describe('an attempt that nobody has held for long', () => {
   const longAgo = heldBy('a process elsewhere', ago(forgottenAfterMs + 1000));
 
   test.each([
-    ['was not sent', { ...longAgo }, true],
-    ['was not sent and costs nothing', { ...longAgo, provider: 'local' }, false],
-    ['was sent', { ...longAgo, state: 'submitting' }, false],
-    ['runs', { ...longAgo, state: 'polling' }, false],
-    ['was held a moment ago', heldBy('a process elsewhere', over()), false],
-  ] as [string, Given, boolean][])('and %s is forgotten: %s', async (_, given, expected) => {
+    ['was not sent', true, { ...longAgo }],
+    ['was not sent and costs nothing', false, { ...longAgo, provider: 'local' }],
+    ['was sent', false, { ...longAgo, state: 'submitting' }],
+    ['runs', false, { ...longAgo, state: 'polling' }],
+    ['was held a moment ago', false, heldBy('a process elsewhere', over())],
+  ] as [string, boolean, Given][])('and %s is forgotten: %s', async (_, expected, given) => {
     const attempt = await newAttempt(given);
     expect(idsOf(await findForgotten()).includes(attempt.job.attempt_id)).toBe(expected);
   });

@@ -30,17 +30,17 @@ async function fill(count: number, given: Given = { state: 'polling' }): Promise
 describe('a slot', () => {
   const inDoubtNewer = { job: null } as const;
   test.each([
-    ['one that is being sent', { state: 'submitting' }, false],
-    ['one that runs', { state: 'polling' }, false],
-    ['one that runs in the trash', { state: 'polling', workspace: { deleted_at: new Date() } }, false],
-    ['one that runs and was superseded', { state: 'polling', isSuperseded: true, workspace: inDoubtNewer }, false],
-    ['one that runs and was cancelled', { state: 'polling', isCancelled: true }, false],
-    ['one that waits', { state: 'queued' }, true],
-    ['one that is downloaded', { state: 'downloading' }, true],
-    ['one that timed out', { state: 'timed_out' }, true],
-    ['one in doubt', { state: 'in_doubt' }, true],
-    ['one that costs nothing', { state: 'polling', provider: 'local' }, true],
-  ] as [string, Given, boolean][])('is left beside %s: %s', async (_, given, expected) => {
+    ['one that is being sent', false, { state: 'submitting' }],
+    ['one that runs', false, { state: 'polling' }],
+    ['one that runs in the trash', false, { state: 'polling', workspace: { deleted_at: new Date() } }],
+    ['one that runs and was superseded', false, { state: 'polling', isSuperseded: true, workspace: inDoubtNewer }],
+    ['one that runs and was cancelled', false, { state: 'polling', isCancelled: true }],
+    ['one that waits', true, { state: 'queued' }],
+    ['one that is downloaded', true, { state: 'downloading' }],
+    ['one that timed out', true, { state: 'timed_out' }],
+    ['one in doubt', true, { state: 'in_doubt' }],
+    ['one that costs nothing', true, { state: 'polling', provider: 'local' }],
+  ] as [string, boolean, Given][])('is left beside %s: %s', async (_, expected, given) => {
     await fill(slots - 1);
     expect(await hasFreeSlot('runway')).toBe(true);
     await newAttempt(given);

@@ -20,6 +20,25 @@ export function afterRead(then: () => unknown): void {
   });
 }
 
+/** Does something once between the next read of many workspaces whose filter fits and its answer. */
+export function afterList(fits: (filter: Record<string, unknown>) => boolean, then: () => unknown): void {
+  const { collection } = Workspace;
+  const original = collection.find.bind(collection) as (...args: unknown[]) => { toArray: () => Promise<unknown[]> };
+  const spy = jest.spyOn(collection, 'find');
+  spy.mockImplementation(((...args: unknown[]) => {
+    const cursor = original(...args);
+    if (!fits(args[0] as Record<string, unknown>)) return cursor;
+    spy.mockRestore();
+    const toArray = cursor.toArray.bind(cursor);
+    cursor.toArray = async () => {
+      const found = await toArray();
+      await then();
+      return found;
+    };
+    return cursor;
+  }) as never);
+}
+
 /** Loses the answers of the next writes that fit, after something was done meanwhile: each is stored, and the driver throws. */
 export const loseAnswers = (times: number, fits: Fits, meanwhile: () => unknown = () => undefined): void =>
   onWrites(times, fits, async () => {
