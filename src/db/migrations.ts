@@ -19,14 +19,17 @@ export async function migrate(): Promise<void> {
     {
       $set: {
         job: { $cond: [{ $ifNull: ['$job', false] }, newJob('$job'), null] },
-        superseded: { $map: { input: { $ifNull: ['$late', []] }, in: newJob('$$this') } },
+        // A newer click took the place of an unclear one only where the user had accepted to pay twice.
+        superseded: {
+          $map: { input: { $ifNull: ['$late', []] }, in: newJob('$$this', { $eq: ['$$this.state', 'unclear'] }) },
+        },
       },
     },
     { $unset: ['late', 'job.sends', 'superseded.sends'] },
   ]);
 }
 
-const newJob = (job: string) => ({
+const newJob = (job: string, isRiskAccepted: object | boolean = false) => ({
   $mergeObjects: [
     job,
     {
@@ -41,7 +44,7 @@ const newJob = (job: string) => ({
       },
       submit_attempts: { $ifNull: [`${job}.sends`, 0] },
       cancelled_at: null,
-      risk_accepted: false,
+      risk_accepted: isRiskAccepted,
       step: 'migrated',
     },
   ],

@@ -63,7 +63,9 @@ test.each(renamed)('a job that was %s is %s, in its place and among the late one
   await migrate();
   const stored = await raw(id);
   expect(stored!.job).toEqual(nowJob(now));
-  expect(stored!.superseded).toEqual([nowJob(now, 'attempt-0'), nowJob('timed_out', 'attempt-2')]);
+  const isAccepted = now === 'in_doubt';
+  const late = { ...nowJob(now, 'attempt-0'), risk_accepted: isAccepted };
+  expect(stored!.superseded).toEqual([late, nowJob('timed_out', 'attempt-2')]);
   expect(stored).not.toHaveProperty('late');
 });
 
