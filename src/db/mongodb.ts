@@ -9,6 +9,7 @@ import {
   requestIdsKept,
   type AiEntry,
   type Changes,
+  type ErrorBody,
   type FormData,
   type Updates,
   type Video,
@@ -33,8 +34,16 @@ export type StoredWorkspace = Omit<WireWorkspace, '_id' | 'ai_collaboration'> & 
   job: Job | null;
   /** Attempts that a newer click has replaced, and whose late result becomes a take. */
   superseded: Job[];
-  /** Which click made which attempt, and what became of it once that is neither the video nor a take any more. */
-  clicks: { request_id: string; attempt_id: string; outcome?: Video | null }[];
+  clicks: StoredClick[];
+};
+
+/** What became of a click: the attempt that it made, or why it made none. */
+export type StoredClick = {
+  request_id: string;
+  attempt_id?: string;
+  /** What the attempt said when it was neither the video nor a take any more. */
+  outcome?: Video | null;
+  refusal?: ErrorBody | null;
 };
 
 const nested = { _id: false, strict: 'throw' } as const;
@@ -138,7 +147,18 @@ const workspaceSchema = new Schema(
     superseded: { type: [jobSchema], default: [] },
     clicks: {
       type: [
-        new Schema({ request_id: String, attempt_id: String, outcome: { type: videoSchema, default: null } }, nested),
+        new Schema(
+          {
+            request_id: String,
+            attempt_id: String,
+            outcome: { type: videoSchema, default: null },
+            refusal: {
+              type: new Schema({ code: String, message: String, details: Schema.Types.Mixed }, nested),
+              default: null,
+            },
+          } satisfies Record<keyof StoredClick, unknown>,
+          nested,
+        ),
       ],
       default: [],
     },

@@ -4,6 +4,7 @@ import { requestIdsKept, takesKept, type Video } from '../contract';
 import { recordDropped } from '../db/dropped-clips';
 import { notApplied, toSet, Workspace, type StoredWorkspace } from '../db/mongodb';
 import type { Attempt } from './attempt';
+import type { AppError } from '../utils/errors';
 import { attemptIn, broadcast, dotted, readFields } from './store';
 
 /** Matches while everything about the generation is as it was read; the form may be edited meanwhile. */
@@ -50,6 +51,16 @@ export async function storeClaim(
   if (!stored) return null;
   broadcast(stored, takes !== read.takes);
   return attemptIn(stored, job.attempt_id);
+}
+
+/** Keeps what a click was refused with, so that the same request_id never starts anything; false where that click is known already. */
+export async function storeRefusal(workspaceId: string, requestId: string, error: AppError): Promise<boolean> {
+  const click = { request_id: requestId, refusal: error.body };
+  const { matchedCount } = await Workspace.updateOne(
+    { _id: workspaceId, 'clicks.request_id': trusted({ $ne: requestId }) },
+    { $push: { clicks: { $each: [click], $slice: -requestIdsKept } } },
+  );
+  return matchedCount > 0;
 }
 
 /**

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { idleVideo, type ErrorCode, type FormData, type Video } from '../contract';
 import { madeStates, type Job } from '../db/job';
-import { findWorkspace, processId, toJson, type StoredWorkspace } from '../db/mongodb';
+import { findWorkspace, processId, toJson, type StoredClick, type StoredWorkspace } from '../db/mongodb';
 import { imageFile } from '../media/images';
 import type { VideoProvider } from '../services/provider';
 import { providerTitle } from '../services/provider-errors';
@@ -12,13 +12,15 @@ import { videoProvider } from '../services/providers';
 import { AppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { logFields, type ActiveAttempt, type Attempt } from './attempt';
-import { storeClaim } from './clicks';
+import { storeClaim, storeRefusal } from './clicks';
 import { leaseMs } from './leases';
 import { hasFreeSlot } from './queue';
 import { follow, isEngineStopping } from './worker';
 
 const answerWithinMs = 30_000;
 const claimRaces = 5;
+/** What says nothing about the click itself. */
+const passingCodes: ErrorCode[] = ['DATABASE_UNAVAILABLE', 'BUSY'];
 
 export type Click = {
   workspaceId: string;
@@ -54,9 +56,15 @@ async function startVideo(click: Click): Promise<Clicked> {
   for (let race = 0; race < claimRaces; race++) {
     const workspace = await findWorkspace(click.workspaceId);
     const earlier = click.requestId && workspace.clicks.find(({ request_id }) => request_id === click.requestId);
-    if (earlier) return answerAgain(workspace, earlier.attempt_id);
+    if (earlier) return answerAgain(workspace, earlier);
 
-    const attempt = await newAttempt(workspace, click);
+    let attempt;
+    try {
+      attempt = await newAttempt(workspace, click);
+    } catch (error) {
+      if (await isKnown(click, error)) continue;
+      throw error;
+    }
     const claimed = await storeClaim(workspace, attempt, click);
     if (!claimed) continue;
     logger.info('video requested', logFields(claimed));
@@ -65,20 +73,33 @@ async function startVideo(click: Click): Promise<Clicked> {
   throw new AppError('BUSY', 'The generation was changed at the same time; try again.');
 }
 
+/** Keeps the refusal of a click; true where the same click has been answered otherwise meanwhile. */
+async function isKnown({ workspaceId, requestId }: Click, error: unknown): Promise<boolean> {
+  const isRefusal = error instanceof AppError && !passingCodes.includes(error.code);
+  return isRefusal && requestId !== undefined && !(await storeRefusal(workspaceId, requestId, error));
+}
+
 async function answerClick(attempt: ActiveAttempt): Promise<Clicked> {
   const { attempt_id: attemptId, state } = attempt.job;
   if (state === 'downloading') return toClicked(attempt.workspaceId, attempt.video);
   const outcome = await Promise.race([attempt.firstOutcome.promise, sleep(answerWithinMs, 'out', { ref: false })]);
   // The end may have been stored by a cancellation or by another process.
-  if (outcome === 'ended') return answerAgain(await findWorkspace(attempt.workspaceId), attemptId);
+  if (outcome === 'ended') {
+    const workspace = await findWorkspace(attempt.workspaceId);
+    const click = workspace.clicks.find(({ attempt_id }) => attempt_id === attemptId);
+    return answerAgain(workspace, click ?? { attempt_id: attemptId });
+  }
   return toClicked(attempt.workspaceId, attempt.video);
 }
 
-/** What became of a click: its take or its video, or what that said when it gave way. */
-function answerAgain({ _id, video, takes, clicks }: StoredWorkspace, attemptId: string): Clicked {
-  const isMine = (candidate: Video) => candidate.attempt_id === attemptId;
-  const click = clicks.find(({ attempt_id }) => attempt_id === attemptId);
-  const mine = takes.find(isMine) ?? [video].find(isMine) ?? click?.outcome;
+/** What became of a click: its refusal, its take or its video, or what that said when it gave way. */
+function answerAgain({ _id, video, takes }: StoredWorkspace, click: Omit<StoredClick, 'request_id'>): Clicked {
+  if (click.refusal) {
+    const { code, message, details } = click.refusal;
+    throw new AppError(code, message, { details });
+  }
+  const isMine = (candidate: Video) => candidate.attempt_id === click.attempt_id;
+  const mine = takes.find(isMine) ?? [video].find(isMine) ?? click.outcome;
   if (!mine) {
     throw new AppError(
       'NOT_FOUND',

@@ -414,11 +414,30 @@ describe('the same request_id again', () => {
     expect(await rejectionOf(click(_id, first))).toMatchObject({ code: 'PROVIDER_QUOTA' });
   });
 
-  test('after a refusal that stored nothing is a new click', async () => {
+  test('after a refusal is refused as it was, though it could be started by now', async () => {
     const { _id } = await newWorkspace();
     await rm(imageFile(imagePath));
-    expect(await refusal(_id, first)).toMatchObject({ code: 'IMAGE_MISSING' });
+    const error = await rejectionOf(click(_id, first));
+    expect(error).toMatchObject({ code: 'IMAGE_MISSING' });
     await writeFile(imageFile(imagePath), 'a picture');
-    expect(await click(_id, first)).toMatchObject({ task_id: 'task-new' });
+    expect((await rejectionOf(click(_id, first))).body).toEqual(error.body);
+    expect(await click(_id, { requestId: 'click-2' })).toMatchObject({ task_id: 'task-new' });
+    expect((await rejectionOf(click(_id, first))).body).toEqual(error.body);
+  });
+
+  test('after a refusal while a video was generated starts nothing once that is done', async () => {
+    const attempt = await newAttempt({ state: 'polling' });
+    expect(await rejectionOf(click(attempt.workspaceId, first))).toMatchObject({ code: 'VIDEO_IN_PROGRESS' });
+    await Workspace.updateOne({ _id: attempt.workspaceId }, { video: finishedVideo('done'), job: null });
+    expect(await rejectionOf(click(attempt.workspaceId, first))).toMatchObject({ code: 'VIDEO_IN_PROGRESS' });
+    expect(provider.calls.submit).toBe(0);
+  });
+
+  test('is told the field that did not fit', async () => {
+    const { _id } = await newWorkspace({ form_data: { ...emptyForm, prompt: 'A lamp.', duration_s: 7 } });
+    const error = await rejectionOf(click(_id, first));
+    expect(error).toMatchObject({ code: 'INVALID_INPUT', details: [{ path: 'form_data.duration_s' }] });
+    await Workspace.updateOne({ _id }, { 'form_data.duration_s': 5 });
+    expect((await rejectionOf(click(_id, first))).body).toEqual(error.body);
   });
 });
