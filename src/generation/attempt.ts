@@ -34,6 +34,8 @@ export type ActiveAttempt = Attempt & {
   /** Whether its paid request is out. */
   isSending: boolean;
   isRepetitionDue: boolean;
+  /** Set when its workspace goes to the trash. */
+  isDropped: boolean;
   /** What the provider last said about a finished task. */
   result: Extract<Checked, { state: 'completed' }> | null;
   refusals: number;
@@ -42,8 +44,6 @@ export type ActiveAttempt = Attempt & {
   badReplies: number;
   /** How often in a row the provider said that it has no such task. */
   notFound: number;
-  /** How often the provider was asked to cancel. */
-  cancelTries: number;
   /** Rounds of cancelling without a confirmation. */
   failedCancels: number;
 };
@@ -66,13 +66,13 @@ export const activate = (attempt: Attempt): ActiveAttempt => ({
   hasSlot: false,
   isSending: false,
   isRepetitionDue: false,
+  isDropped: false,
   result: null,
   refusals: 0,
   lookups: 0,
   failedPolls: 0,
   badReplies: 0,
   notFound: 0,
-  cancelTries: 0,
   failedCancels: 0,
 });
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { trusted } from 'mongoose';
+import { config } from '../config';
 import type { Video } from '../contract';
 import type { Job } from '../db/job';
 import { findWorkspace, toJson, Workspace, type StoredWorkspace } from '../db/mongodb';
@@ -9,14 +10,13 @@ import { logger } from '../utils/logger';
 import { ask, isGone } from './ask';
 import { active, failure, logFields, pauseMs, type ActiveAttempt, type Attempt } from './attempt';
 import { storeCancellation } from './clicks';
-import { endAsFailed } from './ends';
-import { poll, startDownload } from './poll';
+import { endAsFailed, failForNow } from './ends';
+import { poll, recheck, remainingMs, startDownload } from './poll';
 import { release } from './queue';
 import { storeStep } from './store';
 
 const cancelRaces = 5;
 const cancelWaitMs = 3000;
-const cancelForMs = 24 * 3600 * 1000;
 
 /**
  * Ends the running generation as CANCELLED for the user; what may be paid is followed until its fate is known. Throws
@@ -60,14 +60,14 @@ async function tellFollower({ job, video }: Attempt): Promise<void> {
 }
 
 /**
- * Cancels a task at its provider, again and again until that is confirmed. What is made by then is paid, so that nothing is
- * deleted and its clip arrives as a take; so does that of a provider that cannot cancel.
+ * Cancels a task at its provider, again and again until that is confirmed, however old it is. What is made by then is paid,
+ * so that nothing is deleted and its clip arrives as a take; so does that of a provider that cannot cancel.
  */
 export async function cancelAtProvider(attempt: ActiveAttempt, provider: VideoProvider | null): Promise<number | null> {
   if (attempt.job.state === 'queued') return endCancelled(attempt);
   if (!provider?.cancel) {
     attempt.cancelTried.resolve();
-    return poll(attempt, provider);
+    return attempt.job.state === 'timed_out' ? recheck(attempt, provider) : poll(attempt, provider);
   }
   const checked = await ask(attempt, provider, { evenInCooldown: true });
   if (checked?.state === 'completed') {
@@ -75,23 +75,25 @@ export async function cancelAtProvider(attempt: ActiveAttempt, provider: VideoPr
     return startDownload(attempt, checked);
   }
   if (checked?.state === 'failed') return endAsFailed(attempt, checked);
-  // A task that is not there any more once it was asked to go is the best confirmation.
-  const hasGone = checked?.state === 'not_found' && (attempt.cancelTries > 0 || isGone(attempt));
-  const isConfirmed = hasGone || (isRunning(checked) && (await tryToCancel(attempt, provider)));
+  const isConfirmed = isGone(attempt) || (isRunning(checked) && (await tryToCancel(attempt, provider)));
   attempt.cancelTried.resolve();
-  const isOld = Date.now() - (attempt.job.accepted_at?.getTime() ?? 0) > cancelForMs;
-  // One that could not be asked for is not given up, however old it is: it may be made and paid by now.
-  if (!isConfirmed && !(isOld && isRunning(checked))) return pauseMs(attempt.failedCancels++);
-  logger.info('cancellation confirmed or given up', { ...logFields(attempt), confirmed: isConfirmed });
+  if (!isConfirmed) return cancelLater(attempt);
+  logger.info('cancellation confirmed', logFields(attempt));
   await storeStep(attempt, { job: null });
   return null;
+}
+
+/** A task whose time is over leaves its slot to others, and goes on being cancelled. */
+async function cancelLater(attempt: ActiveAttempt): Promise<number> {
+  if (attempt.job.state === 'timed_out') return config.VIDEO_RECHECK_INTERVAL_MS;
+  if (remainingMs(attempt) <= 0) return failForNow(attempt, 'TIMEOUT');
+  return pauseMs(attempt.failedCancels++);
 }
 
 const isRunning = (checked: { state: string } | null): boolean =>
   checked?.state === 'queued' || checked?.state === 'running';
 
 async function tryToCancel(attempt: ActiveAttempt, provider: VideoProvider): Promise<boolean> {
-  attempt.cancelTries++;
   try {
     await provider.cancel!(attempt.job.task_id!, attempt.stop.signal);
     return true;
@@ -108,6 +110,7 @@ async function endCancelled(attempt: ActiveAttempt): Promise<null> {
 
 /** Ends a generation that was not sent, of a workspace that went to the trash; a paid one is followed to its end there. */
 export async function dropUnsentJob(workspaceId: string): Promise<void> {
+  for (const attempt of active.values()) if (attempt.workspaceId === workspaceId) attempt.isDropped = true;
   const inTrash = { _id: workspaceId, deleted_at: trusted({ $ne: null }), 'job.state': 'queued' } as const;
   const read = await Workspace.findOne(inTrash).lean<StoredWorkspace>();
   if (!read?.job) return;

@@ -1,9 +1,9 @@
 import { config } from '../config';
 import type { ErrorCode, VideoError } from '../contract';
 import { makePoster, videoUrl } from '../media/videos';
-import { goneErrorOf } from '../services/provider-errors';
+import { forgottenErrorOf, goneErrorOf, videoErrorOf } from '../services/provider-errors';
 import { logger } from '../utils/logger';
-import { failedWith, failure, isNoCharge, logFields, type ActiveAttempt } from './attempt';
+import { failedWith, failure, isNoCharge, logFields, type ActiveAttempt, type Attempt } from './attempt';
 import { storeStep } from './store';
 
 /** Ends an attempt whose file is ours: its video is completed, or a take where the video is no longer the attempt's. */
@@ -54,4 +54,21 @@ export async function failForNow(
     job: { state: isMade ? 'download_failed' : 'timed_out' },
   });
   return config.VIDEO_RECHECK_INTERVAL_MS;
+}
+
+/** Says that nobody knows whether this attempt was accepted; it is never sent again by itself. */
+export async function inDoubt(attempt: Attempt): Promise<null> {
+  logger.error('submit outcome unknown', logFields(attempt));
+  return storeDoubt(attempt, videoErrorOf('SUBMIT_UNKNOWN', attempt.job.provider, 'maybe'));
+}
+
+/** Says that an attempt waited so long that it may be from a backup, whose server may have sent it since. */
+export async function forgotten(attempt: Attempt): Promise<null> {
+  logger.warn('attempt waited too long to be sent by itself', logFields(attempt));
+  return storeDoubt(attempt, forgottenErrorOf(attempt.job.provider));
+}
+
+async function storeDoubt(attempt: Attempt, error: VideoError): Promise<null> {
+  await storeStep(attempt, { video: failedWith(error), job: { state: 'in_doubt' } });
+  return null;
 }

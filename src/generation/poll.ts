@@ -32,7 +32,14 @@ export async function startDownload(
   made: Extract<Checked, { state: 'completed' }>,
 ): Promise<number> {
   attempt.result = made;
-  await storeStep(attempt, { video: { phase: 'downloading', progress: null }, job: { state: 'downloading' } });
+  const running = {
+    status: 'generating',
+    phase: 'downloading',
+    progress: null,
+    error: null,
+    completed_at: null,
+  } as const;
+  await storeStep(attempt, { video: running, job: { state: 'downloading' } });
   return 0;
 }
 
@@ -45,8 +52,9 @@ export async function recheck(attempt: ActiveAttempt, provider: VideoProvider | 
   if (checked?.state === 'failed') return endAsFailed(attempt, checked);
   if (isGone(attempt)) return endAsGone(attempt);
   if (checked?.state === 'completed') {
+    // Stored before the download, so that a click meanwhile knows that the clip is made and paid.
+    if (attempt.job.state === 'timed_out') return startDownload(attempt, checked);
     if ((await fetchClip(attempt, provider, checked)) === 'fetched') return complete(attempt);
-    if (attempt.job.state === 'timed_out') return failForNow(attempt, 'DOWNLOAD_FAILED');
   }
   // A task that could not be asked for is not given up, however old it is.
   if (!isOld || !checked || checked.state === 'not_found') return config.VIDEO_RECHECK_INTERVAL_MS;
@@ -72,5 +80,5 @@ async function storeProgress(
 }
 
 /** The time that the task still has. */
-const remainingMs = ({ job }: ActiveAttempt): number =>
+export const remainingMs = ({ job }: ActiveAttempt): number =>
   config.VIDEO_TIMEOUT_MS - (Date.now() - (job.accepted_at?.getTime() ?? Date.now()));

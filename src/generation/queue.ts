@@ -28,6 +28,10 @@ export async function acquireSlot(attempt: ActiveAttempt): Promise<number> {
   return isFirst ? slotCheckMs : cooldownLeftMs(provider, 'creates') || longestBackoffMs;
 }
 
+/** Whether more tasks run than may, since another process has sent one at the same time. */
+export const isOverbooked = async (provider: string): Promise<boolean> =>
+  (await countRunning(provider)) > config.VIDEO_MAX_CONCURRENT;
+
 /** Wakes the oldest attempt that waits for a slot, since one may be free. */
 export const wakeNext = (provider: string): void => nextInQueue(provider)?.wake.abort();
 
@@ -59,11 +63,16 @@ function nextInQueue(provider: string): ActiveAttempt | undefined {
   return first;
 }
 
-/** What runs at the providers, trash included, and what this process is about to send. */
+/** What runs at the providers, and what this process is about to send. */
 async function countTaken(provider: string): Promise<number> {
   const leaving = [...active.values()].filter(
     ({ hasSlot, job }) => hasSlot && job.state === 'queued' && isNoCharge(job.provider) === isNoCharge(provider),
   );
+  return leaving.length + (await countRunning(provider));
+}
+
+/** What runs at the providers, trash included. */
+async function countRunning(provider: string): Promise<number> {
   const inSlot = { $in: slotStates };
   const [counted] = await Workspace.aggregate<{ running: number }>([
     { $match: { $or: [{ 'job.state': inSlot }, { 'superseded.state': inSlot }] } },
@@ -77,5 +86,5 @@ async function countTaken(provider: string): Promise<number> {
     },
     { $count: 'running' },
   ]);
-  return leaving.length + (counted?.running ?? 0);
+  return counted?.running ?? 0;
 }

@@ -4,7 +4,8 @@ import { logger } from '../utils/logger';
 import { logFields, longestBackoffMs, pauseMs, type ActiveAttempt } from './attempt';
 import { readAccepted } from './journal';
 import { forgottenAfterMs } from './leases';
-import { accepted, inDoubt, send } from './submit';
+import { inDoubt } from './ends';
+import { accepted, send } from './submit';
 
 const maxSubmitAttempts = 5;
 const lookupsOfOneCreate = 3;

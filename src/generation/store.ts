@@ -123,7 +123,8 @@ async function writeStep(
 /** A cancelled video goes on saying that it was cancelled, and says what that costs as soon as it is known. */
 function billOf({ job, video: shown }: Attempt, video: Partial<Video> | undefined): object {
   if (shown.attempt_id !== job.attempt_id || shown.error?.code !== 'CANCELLED' || isNoCharge(job.provider)) return {};
-  const charged = video?.status === 'completed' ? 'yes' : video?.error?.charged;
+  const isMade = video?.status === 'completed' || video?.phase === 'downloading';
+  const charged = isMade ? 'yes' : video?.error?.charged;
   return charged && charged !== shown.error.charged ? { 'video.error.charged': charged } : {};
 }
 
@@ -138,11 +139,17 @@ function tell(attempt: Attempt, { stored, isTold, withTakes }: Told): void {
   if (isTold) broadcast(stored, withTakes);
 }
 
-/** Whether an attempt that is about to be sent is still ours and wanted: not cancelled, and not in the trash. */
-export const isWanted = ({ workspaceId, job }: Attempt): Promise<boolean> =>
+/**
+ * Whether an attempt that is about to be sent is still ours and wanted: not in the trash, not cancelled, not superseded.
+ * Where sending is how its fate is learned (`toLearn`), the trash alone counts.
+ */
+export const isWanted = ({ workspaceId, job }: Attempt, { toLearn = false } = {}): Promise<boolean> =>
   persist(async () => {
-    const mine = { attempt_id: job.attempt_id, cancelled_at: null, 'lease.epoch': job.lease.epoch };
-    return (await Workspace.exists({ _id: workspaceId, deleted_at: null, ...dotted('job', mine) })) !== null;
+    const mine = { attempt_id: job.attempt_id, 'lease.epoch': job.lease.epoch };
+    const wanted = toLearn
+      ? { $or: [dotted('job', mine), { superseded: trusted({ $elemMatch: mine }) }] }
+      : dotted('job', { ...mine, cancelled_at: null });
+    return (await Workspace.exists({ _id: workspaceId, deleted_at: null, ...wanted })) !== null;
   });
 
 /**

@@ -6,7 +6,6 @@ import { logger } from '../utils/logger';
 import {
   active,
   coolDown,
-  failure,
   LeaseLost,
   logFields,
   nextPollMs,
@@ -14,8 +13,9 @@ import {
   type ActiveAttempt,
   type Attempt,
 } from './attempt';
-import { endAsFailed } from './ends';
+import { endAsFailed, inDoubt } from './ends';
 import { forgetAccepted, noteAccepted, type AcceptedTask } from './journal';
+import { isOverbooked } from './queue';
 import * as store from './store';
 
 const refusalsInARow = 5;
@@ -82,9 +82,8 @@ async function sendPrepared(
       prepared: JSON.stringify(job.prepared ?? null),
     },
   });
-  // The intent may have been stored long before its answer came: what is not wanted any more by now is not sent.
-  const isUnwanted = isFirst && (!(await store.isWanted(attempt)) || attempt.job.cancelled_at !== null);
-  if (isUnwanted) return endAsFailed(attempt, { code: 'CANCELLED', reason: 'not wanted any more' });
+  if (isFirst && (await isOverbooked(provider.name))) return waitAgain(attempt, provider);
+  if (!(await isWanted(attempt, provider, isFirst))) return isFirst ? endAsUnwanted(attempt) : inDoubt(attempt);
   if (attempt.stop.signal.aborted) return isFirst ? putBack(attempt) : keepInFlight(attempt, before);
 
   const answer = await ask(attempt, provider, job);
@@ -92,13 +91,28 @@ async function sendPrepared(
     case 'accepted':
       return accepted(attempt, provider, answer.taskId);
     case 'refused':
-      return isFirst || isAboutRequest(answer) ? endAsFailed(attempt, answer) : repetitionRefused(attempt, answer);
+      return isFirst || isAboutRequest(answer, provider)
+        ? endAsFailed(attempt, answer)
+        : repetitionRefused(attempt, answer);
     case 'not_accepted':
       return isFirst ? notAccepted(attempt, answer) : repetitionRefused(attempt, answer);
     case 'unknown':
       return 0;
   }
 }
+
+/** Asked when the intent is stored, which may have taken long: what is not wanted any more by now is not sent. */
+async function isWanted(attempt: ActiveAttempt, provider: VideoProvider, isFirst: boolean): Promise<boolean> {
+  // With a key a repetition is how the fate of a cancelled create is learned; without one it would be a new create.
+  const toLearn = !isFirst && provider.capabilities.deduplication === 'key';
+  attempt.isDropped = false;
+  const isStored = await store.isWanted(attempt, { toLearn });
+  // Both may have come while that answer was on its way.
+  return isStored && !attempt.isDropped && (toLearn || attempt.job.cancelled_at === null);
+}
+
+const endAsUnwanted = (attempt: ActiveAttempt): Promise<null> =>
+  endAsFailed(attempt, { code: 'CANCELLED', reason: 'not wanted any more' });
 
 /** Everything that costs nothing: the image in the provider's shape, an upload. A stop ends it; a fault here is unpaid. */
 async function prepare(attempt: ActiveAttempt, provider: VideoProvider): Promise<Prepared> {
@@ -190,6 +204,13 @@ async function notAccepted(attempt: ActiveAttempt, refusal: Refusal): Promise<nu
   return attempt.job.cancelled_at ? 0 : waitMs;
 }
 
+/** Two processes took the last slot at once: each sees it once its intent is stored, and tries again a moment later. */
+async function waitAgain(attempt: ActiveAttempt, provider: VideoProvider): Promise<number> {
+  await putBack(attempt);
+  attempt.firstOutcome.resolve('waiting');
+  return nextPollMs(provider);
+}
+
 async function putBack(attempt: ActiveAttempt): Promise<null> {
   await store.storeStep(attempt, {
     ...(attempt.video.phase !== 'queued' && { video: { phase: 'queued' } }),
@@ -204,8 +225,11 @@ async function keepInFlight(attempt: ActiveAttempt, submitAttempts: number): Pro
   return null;
 }
 
-// The same request has the same answer each time, so that the first one was not taken either.
-const isAboutRequest = ({ code }: Refusal) => code === 'INVALID_INPUT' || code === 'CONTENT_REFUSED';
+/** The same request has the same answer each time, so that the first one was not taken either. */
+function isAboutRequest({ code }: Refusal, { capabilities }: VideoProvider): boolean {
+  // A provider without a key calls a second create of the same id bad input, and so says that the first is there.
+  return code === 'CONTENT_REFUSED' || (code === 'INVALID_INPUT' && capabilities.deduplication === 'key');
+}
 
 /** A limit or a fault of the account says nothing about the create before: asked again a few times, then nobody knows. */
 async function repetitionRefused(attempt: ActiveAttempt, refusal: Refusal): Promise<number | null> {
@@ -216,12 +240,4 @@ async function repetitionRefused(attempt: ActiveAttempt, refusal: Refusal): Prom
   const waitMs = refusal.retryAfterMs ?? pauseMs(attempt.refusals);
   coolDown(provider, 'creates', waitMs);
   return waitMs;
-}
-
-/** Says that nobody knows whether this attempt was accepted; it is never sent again by itself. */
-export async function inDoubt(attempt: Attempt): Promise<null> {
-  logger.error('submit outcome unknown', logFields(attempt));
-  const video = failure('SUBMIT_UNKNOWN', attempt.job.provider, 'maybe');
-  await store.storeStep(attempt, { video, job: { state: 'in_doubt' } });
-  return null;
 }

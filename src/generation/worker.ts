@@ -6,13 +6,14 @@ import { logger } from '../utils/logger';
 import { activate, active, LeaseLost, logFields, usableProvider, type ActiveAttempt, type Attempt } from './attempt';
 import { cancelAtProvider } from './cancel';
 import { deliver } from './deliver';
+import { forgotten } from './ends';
 import { readAllAccepted, type AcceptedTask } from './journal';
 import { claimLeases, findForgotten, leaseMs, releaseLeases } from './leases';
 import { poll, recheck } from './poll';
 import { acquireSlot, release, wakeNext } from './queue';
 import { reconcile } from './reconcile';
 import { stopPersisting } from './store';
-import { inDoubt, settleAccepted, submit, submits } from './submit';
+import { settleAccepted, submit, submits } from './submit';
 
 /** Does what one state asks for; returns the milliseconds to the next step, null when there is nothing left to do. */
 type Step = (attempt: ActiveAttempt, provider: VideoProvider | null) => Promise<number | null>;
@@ -28,9 +29,10 @@ const steps: Record<JobState, Step> = {
   in_doubt: async () => null,
 };
 
+const cancellableStates: JobState[] = ['queued', 'polling', 'timed_out'];
+
 function nextStep({ job, hasSlot }: ActiveAttempt): Step {
-  const isPursued = job.cancelled_at !== null && (job.state === 'queued' || job.state === 'polling');
-  if (isPursued) return cancelAtProvider;
+  if (job.cancelled_at && cancellableStates.includes(job.state)) return cancelAtProvider;
   return job.state === 'queued' && hasSlot ? submit : steps[job.state];
 }
 
@@ -40,7 +42,7 @@ let isStopping = false;
 /** Picks up every attempt that is not finished, whatever the default provider is now, and keeps doing so; may be repeated. */
 export async function startEngine(): Promise<void> {
   for (const task of await readAllAccepted()) await settleNoted(task);
-  for (const attempt of await findForgotten()) await inDoubt(attempt);
+  for (const attempt of await findForgotten()) await forgotten(attempt);
   await takeAttempts();
   clearInterval(leaseTimer);
   leaseTimer = setInterval(() => void takeAttempts().catch(logLeasesLost), leaseMs / 3);

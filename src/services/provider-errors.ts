@@ -65,6 +65,15 @@ export const goneErrorOf = (provider: string): VideoError => ({
   charged: 'yes',
 });
 
+/** The error of a generation that waited for its turn and was left alone for long: unsent, unless a backup says so. */
+export const forgottenErrorOf = (provider: string): VideoError => ({
+  code: 'SUBMIT_UNKNOWN',
+  message:
+    `This video was waiting for its turn when the server went down for long, so it was not started by itself. Generate again; ` +
+    `only if the database comes from a backup, look into your account at ${providerTitle(provider)} before.`,
+  charged: 'maybe',
+});
+
 /** What a status of HTTP means about a request of ours, where the vendor says nothing more exact; spread it and override. */
 export const statusCodes: Readonly<Record<number, ErrorCode>> = {
   400: 'INVALID_INPUT',

@@ -63,8 +63,14 @@ describe('a cancelled attempt at its provider', () => {
       { next: 'end', job: 'ended', deletes: 3 },
     ],
     [
-      'that is gone after a deletion without an answer is done',
+      'that is not found once after a deletion without an answer is kept',
       [runs, notFound],
+      [away],
+      { next: 'later', job: 'polling', deletes: 1 },
+    ],
+    [
+      'that is not found three times after a deletion without an answer is done',
+      [runs, notFound, notFound, notFound],
       [away],
       { next: 'end', job: 'ended', deletes: 1 },
     ],
@@ -91,7 +97,8 @@ describe('a cancelled attempt at its provider', () => {
       const provider = fakeProvider({ check, cancel });
       const result = await rounds(provider, place, check.length);
       const inPlace = place.isSuperseded && job !== 'ended' ? `superseded ${job}` : job;
-      expect(await resultOf(result.attempt)).toEqual({ job: inPlace, video, takes: [] });
+      const says = job === 'downloading' ? video.replace('maybe', 'yes') : video;
+      expect(await resultOf(result.attempt)).toEqual({ job: inPlace, video: says, takes: [] });
       expect(result.next).toBe(next);
       expect(provider.calls.cancel).toBe(deletes);
     });
@@ -120,11 +127,27 @@ describe('a cancelled attempt at its provider', () => {
     expect(await resultOf(attempt)).toMatchObject({ job: 'ended' });
   });
 
-  test('is given up after a day of deletions that fail', async () => {
+  test.each([
+    ['runs and is not deleted', runs],
+    ['cannot be asked for', away],
+    ['is not found once', notFound],
+  ])('that %s a day later leaves its slot, and is not given up', async (_, check) => {
     const job = { accepted_at: ago(25 * hourMs) };
-    const { attempt, next } = await rounds(fakeProvider({ check: runs, cancel: away }), { job }, 1);
-    expect(next).toBe('end');
-    expect(await resultOf(attempt)).toMatchObject({ job: 'ended', video: 'mine failed CANCELLED maybe' });
+    const { attempt, next } = await rounds(fakeProvider({ check, cancel: away }), { job }, 2);
+    expect(next).toBe('recheck');
+    expect(await resultOf(attempt)).toMatchObject({ job: 'timed_out', video: 'mine failed CANCELLED maybe' });
+  });
+
+  test('whose time ran out while its key was missing is cancelled once the key is back', async () => {
+    const provider = fakeProvider({ check: runs, cancel: confirmed });
+    const isOver = { accepted_at: ago(hourMs) };
+    const attempt = await newAttempt({ provider: provider.name, ...cancelled, job: isOver });
+    await cancelAtProvider(attempt, null);
+    expect(await resultOf(attempt)).toMatchObject({ job: 'timed_out' });
+    expect(nextIn(await cancelAtProvider(attempt, null))).toBe('recheck');
+    expect(await cancelAtProvider(attempt, provider)).toBeNull();
+    expect(provider.calls.cancel).toBe(1);
+    expect(await resultOf(attempt)).toMatchObject({ job: 'ended' });
   });
 
   test('is deleted with longer and longer pauses', async () => {

@@ -6,6 +6,7 @@ import { config } from '../../src/config';
 import type { VideoError } from '../../src/contract';
 import { Workspace } from '../../src/db/mongodb';
 import { coolDown, LeaseLost } from '../../src/generation/attempt';
+import { deliver } from '../../src/generation/deliver';
 import { poll, recheck, startDownload } from '../../src/generation/poll';
 import { makeUploadFolders } from '../../src/media/uploads';
 import type { Checked } from '../../src/services/provider';
@@ -65,7 +66,7 @@ const cases: [string, Case, Expected][] = [
   [
     'a task that is made',
     { says: completed },
-    { next: 'at once', job: 'downloading', video: 'generating downloading', cancelled: 'CANCELLED maybe' },
+    { next: 'at once', job: 'downloading', video: 'generating downloading', cancelled: 'CANCELLED yes' },
   ],
   [
     'a task that failed and is charged',
@@ -120,7 +121,7 @@ const cases: [string, Case, Expected][] = [
   [
     'a task that is made while its time is over and its gate is closed',
     { says: completed, isOver: true, isGateClosed: true },
-    { next: 'at once', job: 'downloading', video: 'generating downloading', cancelled: 'CANCELLED maybe' },
+    { next: 'at once', job: 'downloading', video: 'generating downloading', cancelled: 'CANCELLED yes' },
   ],
   [
     'a task that runs while its time is over and its gate is closed',
@@ -257,6 +258,7 @@ describe('an attempt that failed for the user is asked for again', () => {
     const attempt = await newAttempt({ provider: provider.name, ...given });
     let waitMs: number | null = 0;
     for (let turn = 0; turn < times; turn++) waitMs = await recheck(attempt, provider);
+    if (attempt.job.state === 'downloading') waitMs = await deliver(attempt, provider);
     return { attempt, provider, next: nextIn(waitMs), waitMs };
   };
 
@@ -279,6 +281,19 @@ describe('an attempt that failed for the user is asked for again', () => {
     const result = await recheckOnce({ state }, says);
     expect(result.next).toBe(next);
     expect(await resultOf(result.attempt)).toEqual({ job, video, takes: [] });
+  });
+
+  test.each([
+    ['plain', 'downloading', 'mine generating downloading'],
+    ['cancelled', 'downloading', 'mine failed CANCELLED yes'],
+    ['a take was chosen', 'downloading', 'chosen completed'],
+    ['superseded', 'superseded downloading', 'newer generating queued'],
+  ] as const)('timed_out (%s), and is stored as made before its clip is fetched', async (situation, job, video) => {
+    const provider = fakeProvider({ check: completed });
+    const given = { provider: provider.name, state: 'timed_out', ...situations[situation] } as const;
+    const attempt = await newAttempt(given);
+    expect(await recheck(attempt, provider)).toBe(0);
+    expect(await resultOf(attempt)).toEqual({ job, video, takes: [] });
   });
 
   test.each(['timed_out', 'download_failed'] as const)(

@@ -166,6 +166,30 @@ describe('a provider that looks an attempt up', () => {
     expect(result).toMatchObject({ job: 'in_doubt' });
   });
 
+  test.each([
+    [
+      'in doubt where its bad input may mean that the first is there',
+      'INVALID_INPUT',
+      'in_doubt',
+      'SUBMIT_UNKNOWN maybe',
+    ],
+    ['ended where its moderation refuses the same again', 'CONTENT_REFUSED', 'ended', 'CONTENT_REFUSED no'],
+  ] as const)('refuses the second create: %s', async (_, code, job, video) => {
+    const { result } = await reconciled(byLookup(null, { state: 'refused', code, reason: 'already exists' }));
+    expect(result).toMatchObject({ job, video: `mine failed ${video}` });
+  });
+
+  test.each([
+    ['superseded', 'superseded in_doubt', 'newer generating queued'],
+    ['in the trash', 'in_doubt', 'mine failed SUBMIT_UNKNOWN maybe'],
+  ])('has none three times, and one that is %s is not sent again', async (where, job, video) => {
+    const provider = byLookup(null);
+    const given = where === 'superseded' ? situations.superseded : { workspace: { deleted_at: new Date() } };
+    const { result } = await reconciled(provider, given);
+    expect(provider.calls).toMatchObject({ lookup: 3, submit: 0 });
+    expect(result).toEqual({ job, video, takes: [] });
+  });
+
   test('is asked on and on while it is away', async () => {
     const provider = byLookup(new AppError('PROVIDER_FAILED', 'away'));
     const { result, waitMs } = await reconciled(provider, {}, 6);

@@ -268,6 +268,15 @@ describe('an attempt that is about to be sent is wanted', () => {
     expect(await isWanted(await newAttempt({ state: 'submitting', ...given }))).toBe(expected);
   });
 
+  test.each([
+    ['of a cancelled one', { isCancelled: true }, true],
+    ['of a superseded one', { isSuperseded: true }, true],
+    ['of none in the trash', { workspace: { deleted_at: new Date() } }, false],
+  ] as [string, Given, boolean][])('to learn the fate %s: %s', async (_, given, expected) => {
+    const attempt = await newAttempt({ state: 'submitting', ...given });
+    expect(await isWanted(attempt, { toLearn: true })).toBe(expected);
+  });
+
   test('no more here once another process has it', async () => {
     const attempt = await newAttempt({ state: 'submitting' });
     await Workspace.updateOne({ _id: attempt.workspaceId }, { 'job.lease.epoch': 2 });

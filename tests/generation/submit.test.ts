@@ -1,10 +1,12 @@
 import mongoose from 'mongoose';
 import { AppError } from '../../src/utils/errors';
+import { config } from '../../src/config';
 import { Workspace } from '../../src/db/mongodb';
 import { active, cooldownLeftMs, LeaseLost } from '../../src/generation/attempt';
-import { cancelVideo } from '../../src/generation/cancel';
+import { cancelVideo, dropUnsentJob } from '../../src/generation/cancel';
 import { readAccepted } from '../../src/generation/journal';
-import { accepted, inDoubt, send, settleAccepted, submit, submits } from '../../src/generation/submit';
+import { inDoubt } from '../../src/generation/ends';
+import { accepted, send, settleAccepted, submit, submits } from '../../src/generation/submit';
 import type { Submitted } from '../../src/services/provider';
 import {
   clickAnew,
@@ -16,11 +18,14 @@ import {
   type Attempted,
   type Given,
 } from '../helpers/attempts';
-import { afterWrite } from '../helpers/driver-faults';
+import { afterRead, afterWrite } from '../helpers/driver-faults';
 import { freshDatabase } from '../helpers/server';
 
 beforeAll(() => mongoose.connect(freshDatabase()));
-afterEach(() => active.clear());
+afterEach(async () => {
+  active.clear();
+  await Workspace.deleteMany({});
+});
 afterAll(() => mongoose.disconnect());
 
 type Answer = Submitted | Error;
@@ -139,6 +144,77 @@ describe('before the create leaves', () => {
     expect(await submit(attempt, provider)).toBeNull();
     expect(provider.calls.submit).toBe(0);
     expect(await resultOf(attempt)).toMatchObject({ job: 'ended', video: 'mine failed CANCELLED no' });
+  });
+
+  const deleted = async ({ workspaceId }: Attempted) => {
+    await meanwhile['deletes the workspace']({ workspaceId } as Attempted);
+    await dropUnsentJob(workspaceId);
+  };
+  const repeats = { deduplication: 'key', submit: answers.accepted } as const;
+  const looksUp = { deduplication: 'lookup', submit: answers.accepted } as const;
+  const cancelledUnsent = { job: 'ended', video: 'mine failed CANCELLED no' };
+  const inDoubtNow = { job: 'in_doubt', video: 'mine failed SUBMIT_UNKNOWN maybe' };
+  test.each([
+    ['first', 'cancelled', notSent, ({ workspaceId }: Attempted) => cancelVideo(workspaceId), cancelledUnsent],
+    ['first', 'deleted', notSent, deleted, cancelledUnsent],
+    ['repeated', 'deleted', repeats, deleted, inDoubtNow],
+    ['repeated', 'deleted', looksUp, deleted, inDoubtNow],
+    [
+      'repeated',
+      'cancelled',
+      looksUp,
+      ({ workspaceId }: Attempted) => cancelVideo(workspaceId),
+      { job: 'in_doubt', video: 'mine failed CANCELLED maybe' },
+    ],
+  ] as const)(
+    'one that is %s and %s while it is asked whether it is wanted is not sent',
+    async (which, _, fake, act, result) => {
+      const provider = fakeProvider(fake);
+      const attempt = await newAttempt({ provider: provider.name, state: which === 'first' ? 'queued' : 'submitting' });
+      active.set(attempt.job.attempt_id, attempt);
+      afterWrite(
+        (set) => set['job.state'] === 'submitting',
+        () => afterRead(() => act(attempt)),
+      );
+      expect(await send(attempt, provider)).toBeNull();
+      expect(provider.calls.submit).toBe(0);
+      expect(await resultOf(attempt)).toMatchObject(result);
+    },
+  );
+
+  test.each([
+    ['by key', repeats],
+    ['after lookups', looksUp],
+  ])('a repetition %s is not sent for a workspace in the trash', async (_, fake) => {
+    const provider = fakeProvider(fake);
+    const inTrash = { deleted_at: new Date() };
+    const attempt = await newAttempt({ provider: provider.name, state: 'submitting', workspace: inTrash });
+    expect(await send(attempt, provider)).toBeNull();
+    expect(provider.calls.submit).toBe(0);
+    expect(await resultOf(attempt)).toMatchObject(inDoubtNow);
+  });
+
+  test('a repetition by key is sent for a cancelled one, since its fate is learned so', async () => {
+    const provider = fakeProvider(repeats);
+    const attempt = await newAttempt({ provider: provider.name, state: 'submitting', isCancelled: true });
+    await send(attempt, provider);
+    expect(provider.calls.submit).toBe(1);
+    expect(await resultOf(attempt)).toMatchObject({ job: 'polling' });
+  });
+
+  test('one that found the last slot taken by another process waits again', async () => {
+    const provider = fakeProvider(notSent);
+    const attempt = await newAttempt({ provider: provider.name });
+    afterWrite(
+      (set) => set['job.state'] === 'submitting',
+      async () => {
+        for (let index = 0; index < config.VIDEO_MAX_CONCURRENT; index++) await newAttempt({ state: 'polling' });
+      },
+    );
+    expect(nextIn(await submit(attempt, provider))).toBe('later');
+    expect(provider.calls.submit).toBe(0);
+    expect(await resultOf(attempt)).toMatchObject({ job: 'queued', video: 'mine generating queued' });
+    expect(await attempt.firstOutcome.promise).toBe('waiting');
   });
 
   test.each([

@@ -28,13 +28,14 @@ import {
   plugIn,
   rejectionOf,
   resultOf,
+  storedOf,
   situations,
   type Attempted,
   type FakeProvider,
   type Given,
   type Situation,
 } from '../helpers/attempts';
-import { afterWrite } from '../helpers/driver-faults';
+import { afterList, afterWrite } from '../helpers/driver-faults';
 import { eventually } from '../helpers/generating';
 import { freshDatabase } from '../helpers/server';
 
@@ -224,6 +225,8 @@ describe('a start', () => {
     await startEngine();
     expect(await resultOf(attempt)).toMatchObject({ job: 'in_doubt', video: 'mine failed SUBMIT_UNKNOWN maybe' });
     expect(provider.calls.submit).toBe(0);
+    const { message } = (await storedOf(attempt)).video.error!;
+    expect(message).toMatch(/was not started by itself.*only if the database comes from a backup/);
   });
 });
 
@@ -275,12 +278,18 @@ describe('a lease round', () => {
   });
 
   test('does not follow again what has ended while it read', async () => {
-    plug({ check: finishedTask });
+    let answer = (_: Checked): void => undefined;
+    plug({ check: () => new Promise((resolve) => (answer = resolve)) });
     const attempt = await newRunwayAttempt({ state: 'polling' });
     const followed = follow(attempt);
-    await Promise.all([startEngine(), letGo(followed)]);
-    expect(await resultOf(attempt)).toMatchObject({ job: 'ended', video: 'mine completed' });
+    const isOfLeases = (filter: object) => '$or' in filter;
+    afterList(isOfLeases, async () => {
+      answer({ state: 'failed', code: 'TASK_FAILED', reason: '?', charged: 'no' });
+      await letGo(followed);
+    });
+    await startEngine();
     expect(active.size).toBe(0);
+    expect(await resultOf(attempt)).toMatchObject({ job: 'ended', video: 'mine failed TASK_FAILED no' });
   });
 
   test('comes by itself', async () => {
