@@ -100,7 +100,18 @@ function fromMulter(error: multer.MulterError): AppError {
   });
 }
 
+/** The server says that it is no primary any more, or is being stopped. */
+const stateChangeCodes = [91, 189, 10107, 11600, 11602, 13435, 13436];
+
 function isDatabaseAway(error: unknown): boolean {
+  // A lost connection within many writes is wrapped.
+  if (
+    error instanceof mongo.MongoBulkWriteError &&
+    error.errorResponse !== error &&
+    isDatabaseAway(error.errorResponse)
+  )
+    return true;
+  if (error instanceof mongo.MongoServerError && stateChangeCodes.includes(Number(error.code))) return true;
   if (error instanceof MongooseError.MongooseServerSelectionError) return true;
   if (error instanceof mongo.MongoServerSelectionError || error instanceof mongo.MongoNetworkError) return true;
   if (error instanceof mongo.MongoNotConnectedError || error instanceof mongo.MongoClientClosedError) return true;

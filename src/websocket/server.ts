@@ -4,8 +4,8 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { config } from '../config';
 import { objectId, objectIdPattern, requestId, requestIdsKept, type ServerMessage } from '../contract';
-import { leaveEditOpen } from '../db/edit';
 import { isDatabaseConnected } from '../db/mongodb';
+import { leaveOpen } from '../db/repetitions';
 import { refusalOf } from '../utils/boundary';
 import type { AnyMessage, Answer } from '../utils/define';
 import { BoundedMap } from '../utils/bounded-map';
@@ -14,6 +14,7 @@ import { logger } from '../utils/logger';
 import { push, send, sockets } from '../utils/push';
 import { createJoiningQueues } from '../utils/queue';
 import { refuse } from '../utils/refuse';
+import { createLane } from './lane';
 import { workspaceChooseTake } from './workspace-choose-take';
 import { workspaceCreate } from './workspace-create';
 import { workspaceDelete } from './workspace-delete';
@@ -34,8 +35,8 @@ export const messages: AnyMessage[] = [
 const maxFrameBytes = 256 * 1024;
 const maxSockets = 256;
 const maxUnanswered = 256;
-/** Of these, messages that change the order: they wait for each other whoever sends them, and nobody may fill that queue. */
-const maxUnansweredOfOrder = 4;
+/** Of one socket, messages that change the order: they wait for each other whoever sends them, and nobody may fill that queue. */
+const maxBegunOfOrder = 4;
 /** So many messages of one socket are begun before the others have a turn. */
 const messagesPerTurn = 32;
 /** So far below the 5 s after which a client sends again that it never meets silence, on a busy machine either. */
@@ -56,7 +57,7 @@ type Client = {
   socket: WebSocket;
   isAlive: boolean;
   unanswered: number;
-  unansweredOfOrder: number;
+  lane: ReturnType<typeof createLane<Turn>>;
   /** Messages begun since the last rest. */
   begunInTurn: number;
   /** Frames that had already left the network buffer when reading was paused. */
@@ -76,6 +77,10 @@ type Turn = {
   message: AnyMessage | undefined;
   about: { request_id?: string; workspace_id?: string };
   queues: string[];
+  /** Whether it changes the order. */
+  isLimited: boolean;
+  /** Called when it is answered and its handler has ended. */
+  onDone: () => void;
   state: 'queued' | 'begun' | 'answered';
   timer: NodeJS.Timeout;
 };
@@ -168,7 +173,8 @@ function refusalOfDoor(request: IncomingMessage, path?: string): AppError | null
 }
 
 function welcome(socket: WebSocket): void {
-  const client: Client = { socket, isAlive: true, unanswered: 0, unansweredOfOrder: 0, begunInTurn: 0, unread: [] };
+  const lane = createLane(maxBegunOfOrder, begin);
+  const client: Client = { socket, isAlive: true, unanswered: 0, lane, begunInTurn: 0, unread: [] };
   clients.add(client);
   sockets.add(socket);
   socket.on('pong', () => (client.isAlive = true));
@@ -199,8 +205,7 @@ function read(client: Client): void {
   else if (client.socket.isPaused && !isStopping) client.socket.resume();
 }
 
-const isFull = ({ unanswered, unansweredOfOrder }: Client): boolean =>
-  unanswered >= maxUnanswered || unansweredOfOrder >= maxUnansweredOfOrder;
+const isFull = ({ unanswered }: Client): boolean => unanswered >= maxUnanswered;
 const isResting = ({ begunInTurn }: Client): boolean => begunInTurn >= messagesPerTurn;
 
 function rest(client: Client): void {
@@ -208,7 +213,7 @@ function rest(client: Client): void {
   read(client);
 }
 
-/** Puts a message in its queues; resolves when it is answered. */
+/** Takes a message up, in its lane and then in its queues; resolves when it is answered and its handler has ended. */
 function queue(client: Client, text: string): Promise<void> {
   const raw = toObject(text);
   // An object without toString would throw in String().
@@ -216,10 +221,29 @@ function queue(client: Client, text: string): Promise<void> {
   const message = byType.get(givenType);
   const about = { request_id: validOr(requestId, raw?.request_id), workspace_id: validOr(objectId, raw?.workspace_id) };
   const queues = queuesOf(message, raw, about.workspace_id);
-  const timer = setTimeout(() => replyError(turn, tooLate(turn)), answerWithinMs);
-  const turn: Turn = { client, text, raw, givenType, message, about, queues, state: 'queued', timer };
-  count(turn, 1);
-  return enqueue(queues, turn, message?.together === true);
+  const isLimited = queues.includes(orderQueue);
+  client.unanswered++;
+  return new Promise((onDone) => {
+    const timer = setTimeout(() => replyError(turn, tooLate(turn)), answerWithinMs);
+    const turn: Turn = {
+      client,
+      text,
+      raw,
+      givenType,
+      message,
+      about,
+      queues,
+      isLimited,
+      onDone,
+      state: 'queued',
+      timer,
+    };
+    client.lane.add(turn);
+  });
+}
+
+function begin(turn: Turn): void {
+  void enqueue(turn.queues, turn, turn.message?.together === true).then(turn.onDone);
 }
 
 function queuesOf(message: AnyMessage | undefined, raw: Turn['raw'], workspaceId: string | undefined): string[] {
@@ -233,11 +257,6 @@ function queuesOf(message: AnyMessage | undefined, raw: Turn['raw'], workspaceId
   return [...new Set((message?.queues ?? ['workspace']).flatMap((queue) => names[queue]))];
 }
 
-function count({ client, queues }: Turn, step: 1 | -1): void {
-  client.unanswered += step;
-  if (queues.includes(orderQueue)) client.unansweredOfOrder += step;
-}
-
 /** Answers messages whose turn has come, each exactly once and in their order. */
 async function answer(turns: Turn[]): Promise<void> {
   const inTime = turns.filter(({ state }) => state === 'queued');
@@ -249,7 +268,7 @@ async function answer(turns: Turn[]): Promise<void> {
   for (const [index, turn] of inTime.entries()) settle(turn, results[index]!);
 }
 
-async function handle({ raw, text, message }: Turn): Promise<Answer> {
+async function handle({ client, raw, text, message }: Turn): Promise<Answer> {
   if (!raw) throw notAnObject(text);
   if (!message) {
     const known = [...byType.keys()].join(', ');
@@ -261,7 +280,7 @@ async function handle({ raw, text, message }: Turn): Promise<Answer> {
       'The database is unavailable; send the message again with the same request_id.',
     );
   }
-  return message.run(raw);
+  return message.run(raw, client);
 }
 
 /** Tells what came out; the one place that writes errors to a socket. */
@@ -291,7 +310,8 @@ function reply(turn: Turn, message: ServerMessage): boolean {
   clearTimeout(turn.timer);
   const { type, ...fields } = message;
   send(client.socket, { type, ...(about.request_id && { request_id: about.request_id }), ...fields } as ServerMessage);
-  count(turn, -1);
+  client.unanswered--;
+  if (client.lane.leave(turn) === 'waiting') turn.onDone();
   read(client);
   return true;
 }
@@ -300,7 +320,7 @@ function replyError(turn: Turn, error: AppError): void {
   const { request_id: request, workspace_id: workspace } = turn.about;
   if (sendAgainCodes.has(error.code)) {
     if (request) openMessages.set(nameOf(turn), true);
-    if (workspace) leaveEditOpen(workspace, request && `${turn.givenType} ${request}`);
+    leaveOpen(workspace, request && `${turn.givenType} ${request}`);
   }
   reply(turn, { type: 'error', ...(workspace && { workspace_id: workspace }), ...error.body });
 }
