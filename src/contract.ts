@@ -233,6 +233,9 @@ export const errorBody = z.strictObject({
 export type ErrorBody = z.infer<typeof errorBody>;
 export type ErrorDetail = NonNullable<ErrorBody['details']>[number];
 
+/** The version of a workspace that the author of a message saw. */
+export const baseVersion = z.int().min(0);
+
 const echo = { request_id: requestId.optional() };
 
 /** The shape of a message from a browser: its type, an optional request_id, and its own fields, nothing else. */
@@ -248,6 +251,8 @@ export const serverMessages = {
     workspace_id: objectId,
     version: z.int(),
     updated_at: time,
+    replaced: changes.optional(),
+    kept: z.array(z.string()).optional(),
   }),
   'workspace.updated': z.strictObject({
     type: z.literal('workspace.updated'),

@@ -1,36 +1,33 @@
 import { Types } from 'mongoose';
 import type { Changes } from '../contract';
-import { BoundedMap } from '../utils/bounded-map';
 import { AppError } from '../utils/errors';
-import { notApplied, toSet, Workspace, workspaceNotFound, type StoredWorkspace } from './mongodb';
+import { notApplied, remember, Workspace, workspaceNotFound, type StoredWorkspace } from './mongodb';
+import {
+  changeBy,
+  isNewer,
+  isOpen,
+  keyOf,
+  known as knownNow,
+  noteRead,
+  noteStoredBefore,
+  settle,
+  type Changed,
+  type Known,
+  type Sent,
+} from './repetitions';
 
-const openEditsKept = 20_000;
-const changedFieldsKept = 100_000;
-const workspacesKept = 10_000;
-const maxFenceRaces = 5;
+const maxRaces = 20;
 
-/**
- * The number that an edit of a workspace must meet in the document. This process takes a new one before its first edit of
- * the workspace and after every edit whose fate is open, so that a write still on its way to a frozen database
- * can no longer land on top of an edit that was acknowledged after it.
- */
-const fences = new BoundedMap<string, number>(workspacesKept);
-
-/**
- * The edits that were not acknowledged and will come again, each with its place in the order of arrival. It keeps that
- * place, so that it changes no field that an edit from after it has changed.
- */
-const openEdits = new BoundedMap<string, number>(openEditsKept);
-
-/** The place of the last edit that changed a field; known while there are open edits. */
-const changedBy = new BoundedMap<string, number>(changedFieldsKept);
-
-let places = 0;
-
-export type Edit = { workspaceId: string; changes: Changes; applied: string | undefined };
+export type Edit = Sent & {
+  changes: Changes;
+};
 export type EditResult = Pick<StoredWorkspace, 'version' | 'updated_at'> & {
-  /** What the others must be told; null when they were told before. */
+  /** What the others must be told; null when they were told before, or nothing has changed. */
   told: Changes | null;
+  /** The values of other authors that its own had not seen. */
+  replaced: Changes;
+  /** The fields that a repetition has left as they are, since they are newer. */
+  kept: string[];
 };
 
 type Arrival = { edit: Edit; resolve: (result: EditResult) => void; reject: (error: unknown) => void };
@@ -65,89 +62,119 @@ async function storeArrived(workspaceId: string): Promise<void> {
 
 /** One write for edits of one workspace that are all new; null, and nothing is stored, where one of them may not be. */
 async function storeTogether(edits: Edit[]): Promise<EditResult[] | null> {
+  const known = await knownOf(edits[0]!.workspaceId);
+  const names = edits.flatMap(({ applied }) => applied ?? []);
+  const areNew = new Set(names).size === names.length;
+  return areNew && edits.every((edit) => leftOf(known, edit) === edit.changes) ? write(known, edits) : null;
+}
+
+async function storeAlone(edit: Edit): Promise<EditResult> {
+  const { workspaceId, applied } = edit;
+  for (let race = 0; race < maxRaces; race++) {
+    const known = await knownOf(workspaceId);
+    const changes = leftOf(known, edit);
+    const [result] = (await write(known, [{ ...edit, changes }])) ?? [];
+    if (result) return { ...result, kept: Object.keys(edit.changes).filter((field) => !(field in changes)) };
+
+    const found = await read(workspaceId);
+    noteRead(found);
+    if (applied === undefined || !found.applied.includes(applied)) continue;
+    // Stored by the first sending, whose answer was lost: then the others have not been told either.
+    const wasOpen = isOpen(edit);
+    noteStoredBefore(knownNow(workspaceId)!, edit);
+    settle(workspaceId, applied);
+    return {
+      version: found.version,
+      updated_at: found.updated_at,
+      told: wasOpen ? changes : null,
+      replaced: {},
+      kept: [],
+    };
+  }
+  const message = 'Others are editing this workspace at the same time; nothing was stored, try again.';
+  throw new AppError('BUSY', message);
+}
+
+/** The changes without those of a repetition that are newer by now. */
+function leftOf(known: Known, edit: Edit): Changes {
+  const left = Object.entries(edit.changes).filter(([field]) => !isNewer(known, field, edit));
+  return left.length < Object.keys(edit.changes).length ? Object.fromEntries(left) : edit.changes;
+}
+
+/**
+ * Stores all the edits against exactly the version that is known, so that none can land later on top of another; null, and
+ * nothing is stored, where it is not that version any more or one of them was applied before.
+ */
+async function write(known: Known, edits: Edit[]): Promise<EditResult[] | null> {
   const { workspaceId } = edits[0]!;
   const names = edits.flatMap(({ applied }) => applied ?? []);
-  const isNew = new Set(names).size === names.length && !names.some((name) => openEdits.has(nameOf(workspaceId, name)));
-  const stored = isNew && (await write(workspaceId, edits));
-  if (!stored) return null;
-  return edits.map((edit, index) => {
-    settleEdit(edit, ++places);
-    return { ...stored, version: stored.version - edits.length + 1 + index, told: edit.changes };
+  const version = known.version + edits.length;
+  const now = new Date();
+  const replaced = edits.map((edit) => unseenBy(known, edit));
+  const changed = new Map(
+    edits.flatMap((edit, index) => {
+      const last = changeBy(edit, known.version + 1 + index);
+      return Object.keys(edit.changes).map((field): [string, Changed] => [keyOf(field), last]);
+    }),
+  );
+  const stamps = [...changed].map(([key, { version: at, by }]) => [
+    `changed.${key}`,
+    { version: at, ...(by && { by }) },
+  ]);
+  // By the driver: Mongoose would cast what was parsed already, and double the CPU of an edit.
+  const before: Record<string, unknown> | null = await Workspace.collection.findOneAndUpdate(
+    { _id: new Types.ObjectId(workspaceId), deleted_at: null, version: known.version, ...notApplied(names) },
+    {
+      $set: {
+        ...edits.reduce<Changes>((merged, { changes }) => ({ ...merged, ...changes }), {}),
+        ...(Object.fromEntries(stamps) as object),
+        version,
+        updated_at: now,
+      },
+      ...remember(names),
+    } as object,
+    { projection: { _id: 1, ...Object.fromEntries(replaced.flat().map((field) => [field, 1])) } },
+  );
+  if (!before) return null;
+  const updated_at = now.toISOString();
+  Object.assign(known, { version, updated_at });
+  for (const [key, last] of changed) known.changed.set(key, last);
+  return edits.map(({ changes, applied }, index) => {
+    settle(workspaceId, applied);
+    return {
+      version: version - edits.length + 1 + index,
+      updated_at,
+      told: changes,
+      replaced: valuesOf(before, replaced[index]!),
+      kept: [],
+    };
   });
 }
 
-async function storeAlone({ workspaceId, changes, applied }: Edit): Promise<EditResult> {
-  const openSince = applied && openEdits.get(nameOf(workspaceId, applied));
-  const wanted = openSince ? leaveOutOvertaken(workspaceId, changes, openSince) : changes;
-  const edit = { workspaceId, changes: wanted, applied };
-  const place = openSince || ++places;
+/** The fields in which another author has stored something since the version that this one saw. */
+const unseenBy = ({ changed }: Known, { changes, baseVersion, author }: Edit): string[] =>
+  Object.keys(changes).filter((field) => {
+    const last = changed.get(keyOf(field));
+    const isOthers = last?.author === undefined || last.author !== author;
+    return baseVersion !== undefined && last !== undefined && last.version > baseVersion && isOthers;
+  });
 
-  for (let race = 0; race < maxFenceRaces; race++) {
-    const stored = await write(workspaceId, [edit]);
-    if (stored) {
-      settleEdit(edit, place);
-      return { ...stored, told: wanted };
-    }
-
-    const found = await Workspace.findOne({ _id: workspaceId, deleted_at: null }).lean<StoredWorkspace>();
-    if (!found) throw workspaceNotFound();
-    if (applied && found.applied.includes(applied)) {
-      // Stored by the first sending, whose answer was lost: then the others have not been told either.
-      if (openSince) settleEdit(edit, place);
-      return { version: found.version, updated_at: found.updated_at, told: openSince ? wanted : null };
-    }
-    fences.delete(workspaceId);
-  }
-  throw new AppError(
-    'BUSY',
-    'Another server is editing this workspace at the same time; nothing was stored, try again.',
-  );
-}
-
-/** Stores all the edits or, where one was applied before or the fence has moved, none: then null. */
-async function write(workspaceId: string, edits: Edit[]) {
-  const names = edits.flatMap(({ applied }) => applied ?? []);
-  const changes = edits.reduce<Changes>((merged, edit) => ({ ...merged, ...edit.changes }), {});
-  const fence = fences.get(workspaceId) ?? (await takeFence(workspaceId));
-  // By the driver: Mongoose would cast what was parsed already, and double the CPU of an edit.
-  const stored = await Workspace.collection.findOneAndUpdate(
-    { _id: new Types.ObjectId(workspaceId), deleted_at: null, fence, ...notApplied(names) },
-    toSet(changes, names, edits.length) as object,
-    { returnDocument: 'after', projection: { _id: 0, version: 1, updated_at: 1 } },
-  );
-  return stored as Pick<StoredWorkspace, 'version' | 'updated_at'> | null;
-}
-
-/** Remembers an edit that was answered "later": perhaps it is stored, and the same request_id again, if it has one, settles it. */
-export function leaveEditOpen(workspaceId: string, applied?: string): void {
-  fences.delete(workspaceId);
-  if (!applied) return;
-  const name = nameOf(workspaceId, applied);
-  if (openEdits.has(name)) return;
-  openEdits.set(name, ++places);
-}
-
-async function takeFence(workspaceId: string): Promise<number> {
-  const taken = await Workspace.findOneAndUpdate(
-    { _id: workspaceId, deleted_at: null },
-    { $inc: { fence: 1 } },
-    { returnDocument: 'after', projection: { fence: 1 } },
-  ).lean<StoredWorkspace>();
-  if (!taken) throw workspaceNotFound();
-  fences.set(workspaceId, taken.fence);
-  return taken.fence;
-}
-
-function settleEdit({ workspaceId, changes, applied }: Edit, place: number): void {
-  if (openEdits.size === 0) return;
-  if (applied) openEdits.delete(nameOf(workspaceId, applied));
-  for (const field of Object.keys(changes)) changedBy.set(nameOf(workspaceId, field), place);
-  if (openEdits.size === 0) changedBy.clear();
-}
-
-const leaveOutOvertaken = (workspaceId: string, changes: Changes, place: number): Changes =>
+const valuesOf = (stored: Record<string, unknown>, fields: string[]): Changes =>
   Object.fromEntries(
-    Object.entries(changes).filter(([field]) => (changedBy.get(nameOf(workspaceId, field)) ?? 0) < place),
+    fields.map((field) => [
+      field,
+      keyOf(field) === field ? stored[field] : (stored.form_data as Record<string, unknown>)[keyOf(field)],
+    ]),
   );
 
-const nameOf = (workspaceId: string, what: string): string => `${workspaceId} ${what}`;
+async function knownOf(workspaceId: string): Promise<Known> {
+  return knownNow(workspaceId) ?? noteRead(await read(workspaceId));
+}
+
+/** Reads what the next write must meet; throws WORKSPACE_NOT_FOUND for an unknown or deleted workspace. */
+async function read(workspaceId: string): Promise<StoredWorkspace> {
+  const fields = { version: 1, updated_at: 1, changed: 1, applied: 1 };
+  const found = await Workspace.findOne({ _id: workspaceId, deleted_at: null }, fields).lean<StoredWorkspace>();
+  if (!found) throw workspaceNotFound();
+  return found;
+}

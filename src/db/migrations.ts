@@ -27,6 +27,7 @@ export async function migrate(): Promise<void> {
     },
     { $unset: ['late', 'job.sends', 'superseded.sends'] },
   ]);
+  await collection.updateMany({ fence: { $exists: true } }, { $unset: { fence: '' } });
 }
 
 const newJob = (job: string, isRiskAccepted: object | boolean = false) => ({

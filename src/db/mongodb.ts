@@ -29,8 +29,8 @@ export type StoredWorkspace = Omit<WireWorkspace, '_id' | 'ai_collaboration'> & 
   created_by?: string;
   /** `<type> <request_id>` of the last messages that were applied. */
   applied: string[];
-  /** What an edit must meet; see `edit.ts`. */
-  fence: number;
+  /** Which version and message changed each field last, for what repeats an older message; see `edit.ts`. */
+  changed?: Record<string, { version: number; by?: string }>;
   job: Job | null;
   /** Attempts that a newer click has replaced, and whose late result becomes a take. */
   superseded: Job[];
@@ -142,7 +142,7 @@ const workspaceSchema = new Schema(
     deleted_at: date,
     created_by: String,
     applied: { type: [String], default: [] },
-    fence: { type: Number, default: 0 },
+    changed: { type: Schema.Types.Mixed, default: undefined },
     job: { type: jobSchema, default: null },
     superseded: { type: [jobSchema], default: [] },
     clicks: {
@@ -200,7 +200,7 @@ const publicFields = {
   deleted_at: 0,
   created_by: 0,
   applied: 0,
-  fence: 0,
+  changed: 0,
   job: 0,
   superseded: 0,
   clicks: 0,
@@ -401,7 +401,7 @@ export const workspaceNotFound = (): AppError =>
 
 /** The public part of a stored workspace, as it goes over the wire. */
 export function toWire(stored: StoredWorkspace): WireWorkspace {
-  const { deleted_at, created_by, applied, fence, job, superseded, clicks, ...rest } = stored;
+  const { deleted_at, created_by, applied, changed, job, superseded, clicks, ...rest } = stored;
   return toJson({
     ...rest,
     ai_collaboration: rest.ai_collaboration.map(({ request_id, ...entry }) => entry),

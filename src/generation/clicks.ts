@@ -44,8 +44,8 @@ export async function storeClaim(
   const click = requestId ? [{ request_id: requestId, attempt_id: job.attempt_id }] : [];
   const clicks = [...withOutcomes(read, [video, ...kept]), ...click].slice(-requestIdsKept);
   const stored = await Workspace.findOneAndUpdate(
-    asRead(read),
-    toSet({ video, takes: kept, job, superseded, clicks }),
+    { ...asRead(read), version: read.version },
+    toSet({ video, takes: kept, job, superseded, clicks, 'changed.video': { version: read.version + 1 } }),
     { returnDocument: 'after', projection: readFields },
   ).lean<StoredWorkspace>();
   if (!stored) return null;
@@ -72,8 +72,16 @@ export function storeChoice(read: StoredWorkspace, index: number, key?: string):
   const takes = read.takes.toSpliced(index, 1, ...(video.status === 'completed' ? [video] : []));
   const chosen = read.takes[index]!;
   return Workspace.findOneAndUpdate(
-    { ...asRead(read), ...notApplied(key) },
-    toSet({ video: chosen, takes, clicks: withOutcomes(read, [chosen, ...takes]) }, key),
+    { ...asRead(read), version: read.version, ...notApplied(key) },
+    toSet(
+      {
+        video: chosen,
+        takes,
+        clicks: withOutcomes(read, [chosen, ...takes]),
+        'changed.video': { version: read.version + 1, by: key },
+      },
+      key,
+    ),
     { returnDocument: 'after' },
   ).lean<StoredWorkspace>();
 }

@@ -18,7 +18,7 @@ import { hasFreeSlot } from './queue';
 import { follow, isEngineStopping } from './worker';
 
 const answerWithinMs = 30_000;
-const claimRaces = 5;
+const claimRaces = 20;
 /** What says nothing about the click itself. */
 const passingCodes: ErrorCode[] = ['DATABASE_UNAVAILABLE', 'BUSY'];
 

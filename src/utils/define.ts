@@ -75,11 +75,14 @@ export type Message<Input> = {
   queues: ('workspace' | 'listed' | 'order')[];
   /** Whether those that wait for one workspace are handled at once, and answered in their order. */
   together?: true;
-  handle: (input: Input) => Promise<Answer>;
+  /** `author` is the connection that sent it. */
+  handle: (input: Input, author: object) => Promise<Answer>;
 };
 
 /** A message whose input is checked on the way in; the shape of the table in `websocket/server.ts`. */
-export type AnyMessage = Omit<Message<unknown>, 'handle'> & { run: (raw: unknown) => Promise<Answer> };
+export type AnyMessage = Omit<Message<unknown>, 'handle'> & {
+  run: (raw: unknown, author: object) => Promise<Answer>;
+};
 
 /** What a handler returns: the answer to the sender, and what the other sockets (or all of them) are told. */
 export type Answer = {
@@ -94,5 +97,8 @@ export type Answer = {
 
 /** Puts the strict check of the input before the handler of a message file. */
 export function defineMessage<Input>({ handle, ...message }: Message<Input>): AnyMessage {
-  return { ...message, run: (raw) => handle(parseInput(message.input, raw, `message ${message.type}`)) };
+  return {
+    ...message,
+    run: (raw, author) => handle(parseInput(message.input, raw, `message ${message.type}`), author),
+  };
 }

@@ -6,11 +6,11 @@ export type NewWorkspace = { image_path?: string | null; form_data?: Partial<For
 /** Every message from this client, as it goes over the wire. */
 export type ClientMessage = { request_id: string } & (
   | { type: 'workspace.create'; workspace_id: string; data: NewWorkspace }
-  | { type: 'workspace.update'; workspace_id: string; updates: Changes }
+  | { type: 'workspace.update'; workspace_id: string; updates: Changes; base_version?: number }
   | { type: 'workspace.delete'; workspace_id: string }
   | { type: 'workspace.restore'; workspace_id: string }
-  | { type: 'workspace.choose_take'; workspace_id: string; attempt_id: string }
-  | { type: 'workspace.reorder'; workspace_ids: string[] }
+  | { type: 'workspace.choose_take'; workspace_id: string; attempt_id: string; base_version?: number }
+  | { type: 'workspace.reorder'; workspace_ids: string[]; base_order?: string[] }
 );
 
 /** One message on its way: written down, sent at least once, acknowledged, and then gone. */

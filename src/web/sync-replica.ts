@@ -24,8 +24,12 @@ export const createReplica = (): Replica => ({
   ahead: new Map(),
 });
 
-/** Replaces the list, keeping whatever is newer here; returns the ids that changed. */
-export function loadList(replica: Replica, list: Workspace[]): string[] {
+/**
+ * Replaces the list, keeping whatever is newer here; returns the ids that changed. The first list of a connection is the truth
+ * whatever is known: the database may have been restored to an older day.
+ */
+export function loadList(replica: Replica, list: Workspace[], { isFirst = false } = {}): string[] {
+  if (isFirst) replica.ahead.clear();
   const touched = new Set<string>();
   const listed = new Set(list.map((workspace) => workspace._id));
   for (const id of replica.order) {
@@ -35,7 +39,7 @@ export function loadList(replica: Replica, list: Workspace[]): string[] {
   }
   for (const workspace of list) {
     const known = replica.byId.get(workspace._id);
-    if (known && known.version >= workspace.version) {
+    if (known && (isFirst ? isSame(known, workspace) : known.version >= workspace.version)) {
       replica.byId.set(workspace._id, { ...known, order_index: workspace.order_index });
       continue;
     }
@@ -48,6 +52,10 @@ export function loadList(replica: Replica, list: Workspace[]): string[] {
   replica.arePlacesKnown = true;
   return [...touched];
 }
+
+/** Whether both are one stored state, and not two of the same number on either side of a restore. */
+const isSame = (known: Workspace, listed: Workspace): boolean =>
+  known.version === listed.version && known.updated_at === listed.updated_at;
 
 export type Applied = { id?: string; isOrderChanged?: boolean; hasGap?: boolean };
 

@@ -95,6 +95,10 @@ export function createSync(options: SyncOptions) {
   let isFirstTry = true;
   let isLoaded = false;
   let structureEpoch = 0;
+  /** What was told before the first list of the connection. */
+  let early: ServerMessage[] = [];
+  /** By workspace, the version of the last acknowledgement on this connection. */
+  const acknowledgedVersions = new Map<string, number>();
   let loads = 0;
   let loading: Promise<void> | null = null;
   let isLoadWanted = false;
@@ -152,9 +156,17 @@ export function createSync(options: SyncOptions) {
       const draft = drafts.get(message.workspace_id);
       if (draft) sendDraft(message.workspace_id, Object.keys(draft));
     }
-    append(outbox, message);
+    append(outbox, withBase(message));
     persist();
     changed(message.type === 'workspace.reorder' ? [] : [message.workspace_id]);
+  }
+
+  /** The message with what its author sees now, by which the server tells a repetition from what came after it. */
+  function withBase(message: ClientMessage): ClientMessage {
+    if (message.type === 'workspace.reorder') return { ...message, base_order: replica.order };
+    if (message.type !== 'workspace.update' && message.type !== 'workspace.choose_take') return message;
+    const known = replica.byId.get(message.workspace_id)?.version ?? 0;
+    return { ...message, base_version: Math.max(known, acknowledgedVersions.get(message.workspace_id) ?? 0) };
   }
 
   function dismiss(entry?: Refused): void {
@@ -262,6 +274,8 @@ export function createSync(options: SyncOptions) {
     isReady = false;
     isFirstTry = false;
     silences = 0;
+    early = [];
+    acknowledgedVersions.clear();
     loadAbort?.abort();
     for (const timer of answerTimers.values()) clearTimeout(timer);
     answerTimers.clear();
@@ -306,12 +320,14 @@ export function createSync(options: SyncOptions) {
         // Here it would undo for a moment what was pushed meanwhile.
         if (isReady && ++crossed < loadsThatMayCross) continue;
       }
-      const touched = [...loadList(replica, list), ...settleAcknowledged(ticket)];
+      const isFirst = !isReady;
+      const touched = [...loadList(replica, list, { isFirst }), ...settleAcknowledged(ticket, isFirst)];
       isLoaded = true;
       isReady = true;
       isFirstTry = false;
       failures = 0;
       changed(touched);
+      for (const message of early.splice(0)) apply(message);
       pump();
     }
   }
@@ -343,6 +359,8 @@ export function createSync(options: SyncOptions) {
     if (!isReady || socket?.readyState !== openState) return;
     for (const entry of readyToSend(outbox, Date.now())) {
       entry.isInFlight = true;
+      // What was acknowledged while it waited was seen too.
+      if (entry.sends === 0) entry.message = withBase(entry.message);
       entry.sends++;
       socket.send(JSON.stringify(entry.message));
       const { request_id: requestId } = entry.message;
@@ -365,7 +383,9 @@ export function createSync(options: SyncOptions) {
     const requestId = 'request_id' in message ? message.request_id : undefined;
     const entry = requestId && outbox.find((waiting) => waiting.message.request_id === requestId);
     if (entry) return answered(entry, message);
-    if (message.type !== 'error') apply(message);
+    if (message.type === 'error') return;
+    if (isReady) apply(message);
+    else early.push(message);
   }
 
   function apply(message: ServerMessage): void {
@@ -382,7 +402,7 @@ export function createSync(options: SyncOptions) {
     answerTimers.delete(entry.message.request_id);
     entry.isInFlight = false;
     if (answer.type === 'error') return failed(entry, answer);
-    if (answer.type === 'workspace.sync_confirm') acknowledge(entry, answer.version, answer.updated_at);
+    if (answer.type === 'workspace.sync_confirm') acknowledge(entry, answer);
     else {
       remove(entry);
       apply(answer);
@@ -392,9 +412,11 @@ export function createSync(options: SyncOptions) {
     pump();
   }
 
-  function acknowledge(entry: Waiting, version: number, updatedAt: string): void {
+  function acknowledge(entry: Waiting, answer: Extract<ServerMessage, { type: 'workspace.sync_confirm' }>): void {
     const { message } = entry;
-    if (message.type === 'workspace.update' && entry.sends === 1) {
+    const { workspace_id: id, version, updated_at: updatedAt, kept } = answer;
+    acknowledgedVersions.set(id, Math.max(version, acknowledgedVersions.get(id) ?? 0));
+    if (message.type === 'workspace.update' && entry.sends === 1 && !kept) {
       entry.settledBy = { version };
       advance(replica, message.workspace_id, version, (base) => ({
         ...withChanges(base, message.updates),
@@ -413,9 +435,10 @@ export function createSync(options: SyncOptions) {
   }
 
   /** Drops acknowledged messages that the replica holds by now; returns whose view that may change. */
-  function settleAcknowledged(load = 0): string[] {
+  function settleAcknowledged(load = 0, isTruth = false): string[] {
     const settled = outbox.filter(({ message, settledBy }) => {
       if (!settledBy || !('workspace_id' in message)) return false;
+      if (isTruth) return true;
       if ('load' in settledBy) return load >= settledBy.load;
       return (replica.byId.get(message.workspace_id)?.version ?? Infinity) >= settledBy.version;
     });

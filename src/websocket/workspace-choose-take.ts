@@ -1,23 +1,28 @@
 import { z } from 'zod';
-import { clientMessage, objectId } from '../contract';
+import { baseVersion, clientMessage, objectId } from '../contract';
+import { isNewer, noteRead, settle, type Sent } from '../db/repetitions';
 import { findWorkspace, rememberUnchanged, type StoredWorkspace } from '../db/mongodb';
 import { storeChoice } from '../generation/clicks';
 import { statusUpdate } from '../generation/store';
 import { defineMessage } from '../utils/define';
 import { AppError } from '../utils/errors';
 
-const choiceRaces = 5;
+const choiceRaces = 20;
 
 /** Makes a take the video of its workspace; a finished video takes its place among the takes. */
 export const workspaceChooseTake = defineMessage({
   type: 'workspace.choose_take',
   summary: 'Makes a take the video; a finished video takes its place. Not while a video is being generated.',
-  input: clientMessage('workspace.choose_take', { workspace_id: objectId, attempt_id: z.string().min(1).max(100) }),
+  input: clientMessage('workspace.choose_take', {
+    workspace_id: objectId,
+    attempt_id: z.string().min(1).max(100),
+    base_version: baseVersion.optional(),
+  }),
   answer: 'workspace.sync_confirm',
   queues: ['workspace'],
-  async handle({ workspace_id: workspaceId, attempt_id: attemptId, request_id: requestId }) {
+  async handle({ workspace_id: workspaceId, attempt_id: attemptId, request_id: requestId, base_version: base }) {
     const key = requestId && `workspace.choose_take ${requestId}`;
-    const { stored, isNew } = await chooseTake(workspaceId, attemptId, key);
+    const { stored, isNew } = await chooseTake(attemptId, { workspaceId, applied: key, baseVersion: base });
     const { version, updated_at } = stored;
     const told = statusUpdate(stored, true);
     return {
@@ -28,25 +33,20 @@ export const workspaceChooseTake = defineMessage({
 });
 
 /** Once for each request; not `isNew` when it was done before, or nothing had to change. */
-async function chooseTake(
-  workspaceId: string,
-  attemptId: string,
-  key?: string,
-): Promise<{ stored: StoredWorkspace; isNew: boolean }> {
+async function chooseTake(attemptId: string, sent: Sent): Promise<{ stored: StoredWorkspace; isNew: boolean }> {
+  const { workspaceId, applied: key } = sent;
   for (let race = 0; race < choiceRaces; race++) {
     const read = await findWorkspace(workspaceId);
     const { video, takes } = read;
     if (key && read.applied.includes(key)) return { stored: read, isNew: false };
+    if (isNewer(noteRead(read), 'video', sent)) return leaveAsItIs(read, sent);
     if (video.status === 'generating') {
       const message = 'A video is being generated here; wait for it or cancel it, then choose a take.';
       throw new AppError('VIDEO_IN_PROGRESS', message);
     }
     // The clip of a cancelled attempt is a take, while the video still says that it was cancelled.
     const index = takes.findIndex((take) => take.attempt_id === attemptId);
-    if (index < 0 && video.attempt_id === attemptId) {
-      await rememberUnchanged(workspaceId, key);
-      return { stored: read, isNew: false };
-    }
+    if (index < 0 && video.attempt_id === attemptId) return leaveAsItIs(read, sent);
     if (index < 0)
       throw new AppError('NOT_FOUND', 'This workspace has no take with this attempt_id; load the list again.');
 
@@ -54,4 +54,14 @@ async function chooseTake(
     if (stored) return { stored, isNew: true };
   }
   throw new AppError('BUSY', 'The generation was changed at the same time; try again.');
+}
+
+/** Nothing had to change, or something newer has: remembered, so that the same again does not undo what comes after. */
+async function leaveAsItIs(
+  stored: StoredWorkspace,
+  { workspaceId, applied }: Sent,
+): Promise<{ stored: StoredWorkspace; isNew: boolean }> {
+  await rememberUnchanged(workspaceId, applied);
+  settle(workspaceId, applied);
+  return { stored, isNew: false };
 }

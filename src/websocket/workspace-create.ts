@@ -1,6 +1,7 @@
 import { mongo } from 'mongoose';
 import { z } from 'zod';
 import { clientMessage, emptyForm, formData, imagePath, imageUrl, objectId } from '../contract';
+import { noteCreated } from '../db/repetitions';
 import { toChanges, toWire, Workspace, type StoredWorkspace } from '../db/mongodb';
 import { defineMessage } from '../utils/define';
 import { AppError } from '../utils/errors';
@@ -33,7 +34,9 @@ export const workspaceCreate = defineMessage({
         // An id that the client has chosen tells a repetition by itself, and is nobody else's.
         ...(!workspaceId && { created_by: requestId }),
       });
-      const workspace = toWire(created.toObject<StoredWorkspace>());
+      const stored = created.toObject<StoredWorkspace>();
+      noteCreated(stored);
+      const workspace = toWire(stored);
       logger.info('workspace created', { workspace_id: workspace._id });
       const message = { type: 'workspace.created', workspace } as const;
       return { answer: message, others: message };

@@ -2,6 +2,7 @@ import type { ClientSession } from 'mongoose';
 import { z } from 'zod';
 import { clientMessage, requestIdsKept } from '../contract';
 import { inTransaction, Timeline, Workspace } from '../db/mongodb';
+import { isOrderOvertaken, settleOrder } from '../db/repetitions';
 import { defineMessage } from '../utils/define';
 
 type Place = { id: string; order_index: number; isDeleted: boolean };
@@ -9,20 +10,30 @@ type Place = { id: string; order_index: number; isDeleted: boolean };
 /** Stores a new order of the whole timeline at once; those in the trash keep their places. */
 export const workspaceReorder = defineMessage({
   type: 'workspace.reorder',
-  summary: 'Puts the workspaces into the given order; those that are not named follow in their present order.',
-  input: clientMessage('workspace.reorder', { workspace_ids: z.array(z.string()) }),
+  summary:
+    'Puts the workspaces into the given order; those that are not named follow in their present order. With `base_order`, the ids that its author saw, a repetition is confirmed with the stored order where that is another.',
+  input: clientMessage('workspace.reorder', {
+    workspace_ids: z.array(z.string()),
+    base_order: z.array(z.string()).optional(),
+  }),
   answer: 'workspace.reorder_confirm',
   // Edits wait meanwhile: each would make the transaction begin anew.
   queues: ['listed', 'order'],
-  async handle({ workspace_ids: wanted, request_id: requestId }) {
+  async handle({ workspace_ids: wanted, request_id: requestId, base_order: baseOrder }) {
+    const applied = requestId && `workspace.reorder ${requestId}`;
     let ids: string[] = [];
     let isNew = true;
     await inTransaction(async (session) => {
       const places = await readPlaces(session);
-      isNew = await rememberRequest(requestId, session);
-      ids = isNew ? newOrder(places, wanted) : live(places);
+      const present = live(places);
+      const isKnown = await isApplied(requestId, session);
+      isNew = !isKnown && !isOrderOvertaken(present, applied, baseOrder);
+      ids = isNew ? newOrder(present, wanted) : present;
       if (isNew) await storeOrder(places, ids, session);
+      // After the order: on a server without transactions a cut between the two must not lose it.
+      if (!isKnown) await rememberRequest(requestId, session);
     });
+    settleOrder(ids, applied, isNew);
     const told = { type: 'workspace.reordered', workspace_ids: ids } as const;
     return {
       answer: { type: 'workspace.reorder_confirm', workspace_ids: ids },
@@ -40,8 +51,7 @@ async function readPlaces(session?: ClientSession): Promise<Place[]> {
 
 const live = (places: Place[]): string[] => places.filter((place) => !place.isDeleted).map((place) => place.id);
 
-function newOrder(places: Place[], wanted: string[]): string[] {
-  const present = live(places);
+function newOrder(present: string[], wanted: string[]): string[] {
   const known = new Set(present);
   const named = [...new Set(wanted)].filter((id) => known.has(id));
   const isNamed = new Set(named);
@@ -57,12 +67,13 @@ async function storeOrder(places: Place[], ids: string[], session?: ClientSessio
   if (moves.length > 0) await Workspace.bulkWrite(moves, { session });
 }
 
-/** False when this reorder was applied before. */
-async function rememberRequest(requestId: string | undefined, session?: ClientSession): Promise<boolean> {
+async function isApplied(requestId: string | undefined, session?: ClientSession): Promise<boolean> {
+  if (!requestId) return false;
+  return (await Timeline.exists({ _id: 'timeline', applied: requestId }).session(session ?? null)) !== null;
+}
+
+async function rememberRequest(requestId: string | undefined, session?: ClientSession): Promise<void> {
   // Written also without a request_id, so that two reorders at once conflict in the database and one of them waits.
   const push = { applied: { $each: requestId ? [requestId] : [], $slice: -requestIdsKept } };
-  const before = await Timeline.findOneAndUpdate({ _id: 'timeline' }, {}, { upsert: true, session }).lean();
-  if (requestId && before?.applied?.includes(requestId)) return false;
-  await Timeline.updateOne({ _id: 'timeline' }, { $push: push }, { session });
-  return true;
+  await Timeline.updateOne({ _id: 'timeline' }, { $push: push }, { upsert: true, session });
 }

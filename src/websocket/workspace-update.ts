@@ -1,4 +1,4 @@
-import { clientMessage, objectId, updates } from '../contract';
+import { baseVersion, clientMessage, objectId, updates } from '../contract';
 import { applyEdit } from '../db/edit';
 import { toChanges } from '../db/mongodb';
 import { defineMessage } from '../utils/define';
@@ -7,12 +7,13 @@ import { AppError } from '../utils/errors';
 /** Changes the named fields and no others; acknowledged when stored durably. */
 export const workspaceUpdate = defineMessage({
   type: 'workspace.update',
-  summary: 'Changes the named fields of the form or the image, and leaves all others as they are.',
-  input: clientMessage('workspace.update', { workspace_id: objectId, updates }),
+  summary:
+    'Changes the named fields of the form or the image, and leaves all others as they are. With `base_version`, a repetition leaves out what is newer, and the confirm tells what was replaced.',
+  input: clientMessage('workspace.update', { workspace_id: objectId, updates, base_version: baseVersion.optional() }),
   answer: 'workspace.sync_confirm',
   queues: ['workspace'],
   together: true,
-  async handle({ workspace_id: workspaceId, request_id: requestId, updates: wanted }) {
+  async handle({ workspace_id: workspaceId, request_id: requestId, updates: wanted, base_version: base }, author) {
     const changes = toChanges(wanted);
     if (Object.keys(changes).length === 0) {
       const details = [{ path: 'updates', message: 'names no field' }];
@@ -20,9 +21,18 @@ export const workspaceUpdate = defineMessage({
     }
 
     const applied = requestId && `workspace.update ${requestId}`;
-    const { version, updated_at, told } = await applyEdit({ workspaceId, changes, applied });
+    const edit = { workspaceId, changes, applied, baseVersion: base, author };
+    const { version, updated_at, told, replaced, kept } = await applyEdit(edit);
+    const isReplacing = Object.keys(replaced).length > 0;
     return {
-      answer: { type: 'workspace.sync_confirm', workspace_id: workspaceId, version, updated_at },
+      answer: {
+        type: 'workspace.sync_confirm',
+        workspace_id: workspaceId,
+        version,
+        updated_at,
+        ...(isReplacing && { replaced }),
+        ...(kept.length > 0 && { kept }),
+      },
       ...(told && { others: { type: 'workspace.updated', workspace_id: workspaceId, version, changes: told } }),
     };
   },

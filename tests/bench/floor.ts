@@ -13,7 +13,7 @@ const client = new mongo.MongoClient(process.env.MONGODB_URI!, {
   maxPoolSize: 20,
 });
 const workspaces = client.db().collection('workspaces');
-const privateFields = { deleted_at: 0, created_by: 0, applied: 0, fence: 0, job: 0, superseded: 0, clicks: 0 };
+const privateFields = { deleted_at: 0, created_by: 0, applied: 0, changed: 0, job: 0, superseded: 0, clicks: 0 };
 const sockets = new Set<WebSocket>();
 
 void listen();

@@ -67,7 +67,6 @@ function shot(index: number, more: Partial<StoredWorkspace>): StoredWorkspace {
     updated_at: now.toISOString(),
     deleted_at: null,
     applied: [],
-    fence: 0,
     job: null,
     superseded: [],
     clicks: [],

@@ -783,7 +783,7 @@ describe('a message that does not fit', () => {
       'created_by',
       'applied',
       'applied.0',
-      'fence',
+      'changed',
       'job',
       'job.state',
       'late',

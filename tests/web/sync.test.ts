@@ -1,16 +1,22 @@
+import mongoose from 'mongoose';
 import { idleVideo, emptyForm, aiEntriesKept, takesKept, type Workspace } from '../../src/contract';
 import * as defaults from '../../src/web/defaults';
 import { memoryStorage } from '../../src/web/sync-storage';
-import { startServer, type TestServer } from '../helpers/server';
+import { freshDatabase, startServer, type TestServer } from '../helpers/server';
 import { startClient, stopClients, type Interference, type TestClient } from './sync-helpers';
 
 let server: TestServer;
 
 beforeAll(async () => {
-  server = await startServer();
+  const uri = freshDatabase();
+  await mongoose.connect(uri);
+  server = await startServer({ MONGODB_URI: uri });
 });
 afterEach(stopClients);
-afterAll(() => server.stop());
+afterAll(async () => {
+  await server.stop();
+  await mongoose.disconnect();
+});
 
 const start = (options?: Parameters<typeof startClient>[2], interference?: Interference): TestClient =>
   startClient(server.wsUrl, server.url, options, interference);
@@ -274,4 +280,30 @@ it('stores the last of 200 edits while the connection is cut again and again', a
   await client.saved();
   expect((await stored(id))?.form_data.prompt).toBe('edit 200');
   expect(client.getSnapshot().byId[id]?.form_data.prompt).toBe('edit 200');
+});
+
+it('shows what is stored after the database went back to an older day, and what is typed then', async () => {
+  const client = start();
+  await client.saved();
+  const id = client.create();
+  client.update(id, { 'form_data.prompt': 'of the backup' });
+  await client.saved();
+  const backup = await mongoose.connection.collection('workspaces').find({}).toArray();
+  for (const prompt of ['later 1', 'later 2', 'later 3']) {
+    client.update(id, { 'form_data.prompt': prompt });
+    await client.saved();
+  }
+
+  // As restore.sh does: the server is down meanwhile.
+  await server.kill();
+  await mongoose.connection.collection('workspaces').deleteMany({});
+  await mongoose.connection.collection('workspaces').insertMany(backup);
+  server = await server.restart();
+  const shown = await client.until(({ byId }) => byId[id]?.form_data.prompt !== 'later 3');
+  expect(shown.byId[id]!.form_data.prompt).toBe('of the backup');
+
+  client.update(id, { 'form_data.prompt': 'typed after it' });
+  await client.saved();
+  expect(client.getSnapshot().byId[id]!.form_data.prompt).toBe('typed after it');
+  expect((await stored(id))!.form_data.prompt).toBe('typed after it');
 });

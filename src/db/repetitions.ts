@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto';
+import { BoundedMap } from '../utils/bounded-map';
+import type { StoredWorkspace } from './mongodb';
+import { isOnlyServer } from './servers';
+
+// Why a repetition must know its place, in time:
+//   1. A sends an edit of the prompt; the database is away, and A is told so.
+//   2. B edits the prompt too, and that is acknowledged.
+//   3. A sends the same again, as it was told to: stored now, it would overwrite what came after it.
+// So each field keeps the version that changed it last, and a repetition leaves out what is newer than its own place: that
+// of its arrival where this process knows it, else what its author had seen (`base_version`, `base_order`).
+
+const workspacesKept = 10_000;
+const openMessagesKept = 20_000;
+const ordersKept = 1000;
+/** Of what order messages are, as a workspace is what an edit is of. */
+const orderName = 'order';
+const formPrefix = 'form_data.';
+
+/** What tells a repetition from a first sending. */
+export type Sent = {
+  workspaceId: string;
+  /** `<type> <request_id>`. */
+  applied: string | undefined;
+  /** The version of the workspace that its author saw. */
+  baseVersion?: number;
+  /** Whoever sent it, as long as its connection lasts. */
+  author?: object;
+};
+
+/** The last change of a field. */
+export type Changed = {
+  version: number;
+  /** The message that made it, as `applied` names it. */
+  by?: string;
+  /** Its place in the order of arrival, and who sent it, where that was here. */
+  place?: number;
+  author?: object;
+};
+
+/** What this process knows of a workspace without asking the database. */
+export type Known = Pick<StoredWorkspace, 'version' | 'updated_at'> & {
+  /** By field, without the prefix of the form. */
+  changed: Map<string, Changed>;
+  /** The version that this process met first: whoever saw no later one may have sent its message to another process before. */
+  since: number;
+};
+
+/** A message that was answered "send it again": its place in the order of arrival, and the version that was known then. */
+type Open = { place: number; version: number | null };
+
+const knowns = new BoundedMap<string, Known>(workspacesKept);
+const openMessages = new BoundedMap<string, Open>(openMessagesKept);
+/** The orders that only this process has made, so that nobody who saw one can have sent a reorder of it elsewhere. */
+const ordersMadeHere = new BoundedMap<string, true>(ordersKept);
+let places = 0;
+let lastOrderPlace = 0;
+
+/** Remembers a message that was answered "later": perhaps it is stored, and the same request_id again, if it has one, settles it. */
+export function leaveOpen(workspaceId: string | undefined, applied: string | undefined): void {
+  if (!applied) return;
+  const name = nameOf(workspaceId ?? orderName, applied);
+  if (openMessages.has(name)) return;
+  openMessages.set(name, { place: ++places, version: knowns.get(workspaceId ?? '')?.version ?? null });
+}
+
+/** Forgets a message whose fate is known. */
+export function settle(workspaceId: string, applied: string | undefined): void {
+  if (applied) openMessages.delete(nameOf(workspaceId, applied));
+}
+
+/** Whether a message was answered "later", and not settled since. */
+export const isOpen = ({ workspaceId, applied }: Sent): boolean => openOf(workspaceId, applied) !== undefined;
+
+/** What is known of a workspace; undefined where this process has not met it. */
+export const known = (workspaceId: string): Known | undefined => knowns.get(workspaceId);
+
+/** Takes in what was read of a workspace. */
+export function noteRead({ _id, version, updated_at, changed = {} }: StoredWorkspace): Known {
+  const workspaceId = String(_id);
+  const before = knowns.get(workspaceId);
+  const entries = Object.entries(changed).map(([key, at]): [string, Changed] => {
+    const last = before?.changed.get(key);
+    return [key, last?.version === at.version ? last : { ...at }];
+  });
+  const read = { version, updated_at, changed: new Map(entries), since: before?.since ?? version };
+  knowns.set(workspaceId, read);
+  return read;
+}
+
+/** Notes a workspace that this process has made, so that nobody can have sent an edit of it elsewhere. */
+export function noteCreated({ _id, version, updated_at }: StoredWorkspace): void {
+  knowns.set(String(_id), { version, updated_at, changed: new Map(), since: 0 });
+}
+
+/** The change that a message makes at a version. */
+export function changeBy({ workspaceId, applied, author }: Sent, version: number): Changed {
+  return { version, by: applied, author, place: openOf(workspaceId, applied)?.place ?? ++places };
+}
+
+/** Notes that a message, which now came again, had been stored by its first sending. */
+export function noteStoredBefore({ changed }: Known, { workspaceId, applied, author }: Sent): void {
+  const { place } = openOf(workspaceId, applied) ?? {};
+  for (const last of changed.values()) if (last.by === applied) Object.assign(last, { author, place });
+}
+
+/** Whether a field was changed since by what a message's author had not seen, where the message may be a repetition. */
+export function isNewer({ changed, since }: Known, field: string, sent: Sent): boolean {
+  const { workspaceId, applied, baseVersion, author } = sent;
+  const last = changed.get(keyOf(field));
+  if (!last) return false;
+  const open = openOf(workspaceId, applied);
+  const place = last.place ?? openOf(workspaceId, last.by)?.place;
+  if (open && place !== undefined) return place > open.place;
+  if (!open && baseVersion === undefined) return false;
+  const mayBeRepeated = open !== undefined || baseVersion! <= since || !isOnlyServer();
+  const isOwn = last.author !== undefined && last.author === author;
+  return mayBeRepeated && !isOwn && last.version > (baseVersion ?? open?.version ?? since);
+}
+
+/** Whether another order is stored than the one that the author of a reorder saw, where the reorder may be a repetition. */
+export function isOrderOvertaken(stored: string[], applied: string | undefined, baseOrder?: string[]): boolean {
+  const open = openOf(orderName, applied);
+  if (open && (isOnlyServer() || !baseOrder)) return lastOrderPlace > open.place;
+  if (!baseOrder) return false;
+  const mayBeRepeated = !isMadeHere(baseOrder) || !isOnlyServer();
+  return mayBeRepeated && !isSameOrder(stored, baseOrder);
+}
+
+/** Notes the order that a reorder has stored, or left as it is. */
+export function settleOrder(stored: string[], applied: string | undefined, isChanged: boolean): void {
+  if (isChanged) lastOrderPlace = openOf(orderName, applied)?.place ?? ++places;
+  if (isChanged) ordersMadeHere.set(digestOf(stored), true);
+  settle(orderName, applied);
+}
+
+/** A field without the prefix of the form. */
+export const keyOf = (field: string): string => (field.startsWith(formPrefix) ? field.slice(formPrefix.length) : field);
+
+const isMadeHere = (order: string[]): boolean =>
+  order.some((id) => knowns.get(id)?.since === 0) || ordersMadeHere.has(digestOf(order));
+
+/** Whether what is in both stands in the same order. */
+function isSameOrder(one: string[], other: string[]): boolean {
+  const inOther = new Set(other);
+  const inOne = new Set(one);
+  const rest = other.filter((id) => inOne.has(id));
+  return one.filter((id) => inOther.has(id)).every((id, index) => id === rest[index]);
+}
+
+const digestOf = (order: string[]): string => createHash('sha1').update(order.join()).digest('base64');
+
+const openOf = (workspaceId: string, applied: string | undefined): Open | undefined =>
+  applied === undefined ? undefined : openMessages.get(nameOf(workspaceId, applied));
+
+const nameOf = (workspaceId: string, applied: string): string => `${workspaceId} ${applied}`;
