@@ -9,7 +9,8 @@ import { hotReloadPath, timeline } from './api/timeline';
 import { uploadImage } from './api/upload-image';
 import { config, configurationExitCode, serverProblems } from './config';
 import { migrate } from './db/migrations';
-import { closeDatabase, connectDatabase } from './db/mongodb';
+import { closeDatabase, connectDatabase, isShareable } from './db/mongodb';
+import { joinServers, leaveServers } from './db/servers';
 import { startEngine, stopEngine } from './generation/worker';
 import { makeUploadFolders, sweepTmp } from './media/uploads';
 import { providerProblems } from './services/providers';
@@ -19,6 +20,7 @@ import { createListener } from './utils/listener';
 import { flushLogs, logFolder, logger, logToFiles } from './utils/logger';
 import { asyncApi, openApi } from './utils/specs';
 import { makeUsable } from './utils/usable-folder';
+import { followOtherServers, stopFollowing } from './websocket/other-servers';
 import { closeSockets, messages, openDoor, startHeartbeat } from './websocket/server';
 
 /** Every REST endpoint; each line is one file. */
@@ -84,6 +86,7 @@ async function makeFolders(): Promise<void> {
 /** What needs the database; begun again where the database went away meanwhile. */
 async function startWork(): Promise<void> {
   if (isStopping) return;
+  await joinServers(isShareable(), followOtherServers);
   await migrate();
   await startEngine();
   stopSweeping();
@@ -130,6 +133,8 @@ async function stop(): Promise<void> {
   const closed = [http, socketHttp].map(({ close }) => close());
   await Promise.all([closeSockets(), stopEngine()]);
   await Promise.all(closed);
+  await stopFollowing();
+  await leaveServers().catch((error: unknown) => logger.warn('server not signed off', { error }));
   await closeDatabase();
 }
 

@@ -16,8 +16,8 @@ export const getWorkspaces = defineEndpoint({
   reply: z.strictObject({ workspaces: z.array(workspace) }),
   errors: ['DATABASE_UNAVAILABLE'],
   async handle() {
-    const now = await lastWriteTime();
-    if (now !== null && last?.at === now) return last.list;
+    const now = (await lastWriteTime())?.toBigInt();
+    if (now !== undefined && last?.at === String(now)) return last.list;
 
     const { documents, at } = await storedTimeline();
     const rows = toRows(documents, last?.rows ?? new Map<string, string>());

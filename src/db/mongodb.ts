@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import mongoose, { Schema, type Types, model, mongo, trusted } from 'mongoose';
 import { config, configurationExitCode } from '../config';
 import {
@@ -25,6 +24,8 @@ export type StoredWorkspace = Omit<WireWorkspace, '_id' | 'ai_collaboration'> & 
   _id: Types.ObjectId;
   ai_collaboration: (Omit<AiEntry, '_id'> & { _id: Types.ObjectId; request_id?: string })[];
   deleted_at: Date | null;
+  /** Which process put it into the trash or brought it back last; each such step is one of its own. */
+  moved_by?: string;
   /** The request_id that created it, for ever, where the client has not chosen its id. */
   created_by?: string;
   /** `<type> <request_id>` of the last messages that were applied. */
@@ -140,6 +141,7 @@ const workspaceSchema = new Schema(
     created_at: { type: Date, default: () => new Date() },
     updated_at: { type: Date, default: () => new Date() },
     deleted_at: date,
+    moved_by: String,
     created_by: String,
     applied: { type: [String], default: [] },
     changed: { type: Schema.Types.Mixed, default: undefined },
@@ -198,6 +200,7 @@ export const Timeline = model<{ _id: string; applied: string[]; uploads_id?: str
 /** Leaves out what only the server knows; a key with `0` here is never on the wire. */
 const publicFields = {
   deleted_at: 0,
+  moved_by: 0,
   created_by: 0,
   applied: 0,
   changed: 0,
@@ -344,10 +347,10 @@ function connected(): NonNullable<typeof mongoose.connection.db> {
 const databaseUnavailable = (): AppError =>
   new AppError('DATABASE_UNAVAILABLE', 'The database is unavailable and nothing was stored; try again in a moment.');
 
-/** When the database last wrote anything, as its replica set counts it; null where it is none. */
-export async function lastWriteTime(): Promise<string | null> {
+/** When the database last wrote anything, as its replica set counts it; undefined where it is none. */
+export async function lastWriteTime(): Promise<mongo.Timestamp | undefined> {
   const reply = await connected().command({ ping: 1 });
-  return reply.operationTime ? String(reply.operationTime) : null;
+  return reply.operationTime as mongo.Timestamp | undefined;
 }
 
 /** Runs `work` in a transaction where the server has them, else plainly. */
@@ -356,8 +359,8 @@ export async function inTransaction(work: (session?: mongoose.ClientSession) => 
   await mongoose.connection.transaction((session) => work(session));
 }
 
-/** Names this process in leases: host, process and start. */
-export const processId = `${hostname()}:${process.pid}:${Date.now().toString(36)}`;
+/** Whether the database can tell one server what another has stored. */
+export const isShareable = (): boolean => hasTransactions;
 
 /** The stored workspace with that id, not in the trash; else throws WORKSPACE_NOT_FOUND. */
 export async function findWorkspace(workspaceId: string): Promise<StoredWorkspace> {
@@ -392,6 +395,13 @@ async function findTimeline(session?: mongoose.ClientSession): Promise<Buffer[]>
   return (await Workspace.collection.find({ deleted_at: null }, options).toArray()) as unknown as Buffer[];
 }
 
+/** The ids of every workspace that is not in the trash, in order. */
+export async function readOrder(): Promise<string[]> {
+  const sort = { order_index: 1, _id: 1 } as const;
+  const rows = await Workspace.find({ deleted_at: null }, { _id: 1 }).sort(sort).lean();
+  return rows.map(({ _id }) => String(_id));
+}
+
 /** The error of an id that is unknown or in the trash. */
 export const workspaceNotFound = (): AppError =>
   new AppError(
@@ -401,7 +411,7 @@ export const workspaceNotFound = (): AppError =>
 
 /** The public part of a stored workspace, as it goes over the wire. */
 export function toWire(stored: StoredWorkspace): WireWorkspace {
-  const { deleted_at, created_by, applied, changed, job, superseded, clicks, ...rest } = stored;
+  const { deleted_at, moved_by, created_by, applied, changed, job, superseded, clicks, ...rest } = stored;
   return toJson({
     ...rest,
     ai_collaboration: rest.ai_collaboration.map(({ request_id, ...entry }) => entry),

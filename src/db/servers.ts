@@ -1,2 +1,82 @@
-/** Whether no other server works on this database, so that every message about it comes through this process. */
-export const isOnlyServer = (): boolean => true;
+import { setTimeout as sleep } from 'node:timers/promises';
+import mongoose, { type mongo } from 'mongoose';
+import { AppError } from '../utils/errors';
+import { logger } from '../utils/logger';
+import { lastWriteTime } from './mongodb';
+import { isProcessGone, processId } from '../utils/process-id';
+
+// Each server on this database keeps one document in `servers`, and is gone when it does not renew it.
+
+const renewEveryMs = 2000;
+const aliveForMs = 10_000;
+/** How long a server that is gone still counts: a message that was lost with it may come again here. */
+const rememberedForMs = 10 * 60_000;
+
+type Server = { _id: string; until: Date };
+
+let timer: NodeJS.Timeout | undefined;
+let others: string[] = [];
+let lastSeenMs = -Infinity;
+let onOthers: (since?: mongo.Timestamp) => void = () => undefined;
+/** The last moment of the database at which no other server was there. */
+let aloneAt: mongo.Timestamp | undefined;
+
+/** Whether no other server works on this database, or did of late, so that every message about it came to this process. */
+export const isOnlyServer = (): boolean => performance.now() - lastSeenMs > rememberedForMs;
+
+/**
+ * Makes this server known to the others; may be repeated. Calls `whenOthersCome` as soon as it is not alone, with the last
+ * moment of the database at which it was. Where the database cannot tell one server what another has stored (`isShareable` false), throws while another one is there.
+ */
+export async function joinServers(isShareable: boolean, whenOthersCome: typeof onOthers): Promise<void> {
+  onOthers = whenOthersCome;
+  const givesUpAtMs = performance.now() + aliveForMs + renewEveryMs;
+  while (!isShareable && (await findOthers()).length > 0) {
+    // One that was killed in a place that cannot be seen from here falls silent within that time.
+    if (performance.now() > givesUpAtMs) throw notShareable();
+    await sleep(renewEveryMs / 2);
+  }
+  await renew();
+  clearInterval(timer);
+  timer = setInterval(() => void renew().catch(logNotRenewed), renewEveryMs);
+}
+
+/** Tells the others that this server is gone. */
+export async function leaveServers(): Promise<void> {
+  clearInterval(timer);
+  if (mongoose.connection.readyState !== mongoose.ConnectionStates.connected) return;
+  await servers().deleteOne({ _id: processId });
+}
+
+async function renew(): Promise<void> {
+  const wasAlone = others.length === 0;
+  const now = await lastWriteTime();
+  const until = { $add: ['$$NOW', aliveForMs] };
+  await servers().updateOne({ _id: processId }, [{ $set: { until } }], { upsert: true });
+  others = await findOthers();
+  if (others.length === 0) aloneAt = now;
+  if (others.length === 0) return;
+  lastSeenMs = performance.now();
+  if (wasAlone) onOthers(aloneAt ?? now);
+}
+
+/** The other servers that are there, by the clock of the database; forgets those that are not. */
+async function findOthers(): Promise<string[]> {
+  const found = await servers()
+    .find({ _id: { $ne: processId }, $expr: { $gt: ['$until', '$$NOW'] } })
+    .toArray();
+  const gone = found.filter(({ _id }) => isProcessGone(_id)).map(({ _id }) => _id);
+  await servers().deleteMany({ $or: [{ _id: { $in: gone } }, { $expr: { $lt: ['$until', '$$NOW'] } }] });
+  return found.map(({ _id }) => _id).filter((id) => !gone.includes(id));
+}
+
+const servers = () => mongoose.connection.collection<Server>('servers');
+
+const logNotRenewed = (error: unknown) => logger.warn('server not made known to the others', { error });
+
+const notShareable = (): AppError =>
+  new AppError(
+    'DATABASE_UNAVAILABLE',
+    'Another server works on this MongoDB, which is a standalone server and cannot carry two; stop the other one, or start MongoDB as a replica set.',
+    { exitCode: 1 },
+  );

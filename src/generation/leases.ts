@@ -1,9 +1,9 @@
-import { hostname } from 'node:os';
 import { trusted } from 'mongoose';
 import { config } from '../config';
 import { activeStates } from '../db/job';
-import { processId, Workspace, type StoredWorkspace } from '../db/mongodb';
+import { Workspace, type StoredWorkspace } from '../db/mongodb';
 import { noChargeProviders } from '../services/providers';
+import { isProcessGone, processId } from '../utils/process-id';
 import type { Attempt } from './attempt';
 
 const shortestLeaseMs = 3000;
@@ -23,7 +23,7 @@ export async function claimLeases(): Promise<Attempt[]> {
   const owners = await Promise.all(
     ['job', 'superseded'].map((place) => Workspace.distinct(`${place}.lease.owner`, isActive)),
   );
-  const gone = owners.flat().filter((owner) => isGone(String(owner)));
+  const gone = owners.flat().filter((owner) => isProcessGone(String(owner)));
   const set = {
     job: renewed('$job', gone),
     superseded: { $map: { input: '$superseded', in: renewed('$$this', gone) } },
@@ -82,17 +82,4 @@ export async function releaseLeases(): Promise<void> {
     { $set: { 'superseded.$[mine].lease.until': until } },
     { arrayFilters: [{ 'mine.lease.owner': processId }] },
   );
-}
-
-// A process of this machine that no longer runs: its attempts need not wait for the lease to end.
-function isGone(owner: string): boolean {
-  const [host, pid] = owner.split(':');
-  if (host !== hostname()) return false;
-  if (Number(pid) === process.pid) return owner !== processId;
-  try {
-    process.kill(Number(pid), 0);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH';
-  }
 }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { idleVideo, type ErrorCode, type FormData, type Video } from '../contract';
 import { madeStates, type Job } from '../db/job';
-import { findWorkspace, processId, toJson, type StoredClick, type StoredWorkspace } from '../db/mongodb';
+import { findWorkspace, toJson, type StoredClick, type StoredWorkspace } from '../db/mongodb';
 import { imageFile } from '../media/images';
 import type { VideoProvider } from '../services/provider';
 import { providerTitle } from '../services/provider-errors';
@@ -16,6 +16,7 @@ import { storeClaim, storeRefusal } from './clicks';
 import { leaseMs } from './leases';
 import { hasFreeSlot } from './queue';
 import { follow, isEngineStopping } from './worker';
+import { processId } from '../utils/process-id';
 
 const answerWithinMs = 30_000;
 const claimRaces = 20;

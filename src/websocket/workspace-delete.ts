@@ -3,6 +3,7 @@ import { notApplied, remember, rememberUnchanged, Workspace, workspaceNotFound }
 import { dropUnsentJob } from '../generation/cancel';
 import { defineMessage } from '../utils/define';
 import { logger } from '../utils/logger';
+import { ownStamp } from '../utils/process-id';
 
 /** Puts a workspace into the trash, where its files stay for 30 days; a paid task is followed to its end there. */
 export const workspaceDelete = defineMessage({
@@ -16,7 +17,7 @@ export const workspaceDelete = defineMessage({
     const applied = requestId && `workspace.delete ${requestId}`;
     const deleted = await Workspace.updateOne(
       { _id: workspaceId, deleted_at: null, ...notApplied(applied) },
-      { $set: { deleted_at: new Date() }, ...remember(applied) },
+      { $set: { deleted_at: new Date(), moved_by: ownStamp() }, ...remember(applied) },
     );
     if (deleted.matchedCount === 0) {
       await rememberUnchanged(workspaceId, applied);

@@ -11,6 +11,7 @@ import {
 } from '../db/mongodb';
 import { defineMessage } from '../utils/define';
 import { logger } from '../utils/logger';
+import { ownStamp } from '../utils/process-id';
 
 /** Brings a workspace back from the trash to its place, with video and takes. */
 export const workspaceRestore = defineMessage({
@@ -23,7 +24,7 @@ export const workspaceRestore = defineMessage({
     const applied = requestId && `workspace.restore ${requestId}`;
     const restored = await Workspace.findOneAndUpdate(
       { _id: workspaceId, deleted_at: trusted({ $ne: null }), ...notApplied(applied) },
-      { $set: { deleted_at: null }, ...remember(applied) },
+      { $set: { deleted_at: null, moved_by: ownStamp() }, ...remember(applied) },
       { returnDocument: 'after' },
     ).lean<StoredWorkspace>();
     if (restored) {

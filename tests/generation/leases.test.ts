@@ -1,10 +1,11 @@
 import { hostname } from 'node:os';
 import mongoose from 'mongoose';
 import type { JobState } from '../../src/db/job';
-import { processId, Workspace } from '../../src/db/mongodb';
+import { Workspace } from '../../src/db/mongodb';
 import { claimLeases, findForgotten, forgottenAfterMs, leaseMs, releaseLeases } from '../../src/generation/leases';
 import { ago, jobOf, newAttempt, type Attempted, type Given } from '../helpers/attempts';
 import { freshDatabase } from '../helpers/server';
+import { processId } from '../../src/utils/process-id';
 
 beforeAll(() => mongoose.connect(freshDatabase()));
 afterEach(() => Workspace.deleteMany({}));

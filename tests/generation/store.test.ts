@@ -1,6 +1,6 @@
 import mongoose, { mongo } from 'mongoose';
 import type { Video } from '../../src/contract';
-import { processId, Workspace } from '../../src/db/mongodb';
+import { Workspace } from '../../src/db/mongodb';
 import { LeaseLost, type ActiveAttempt } from '../../src/generation/attempt';
 import { cancelVideo } from '../../src/generation/cancel';
 import { storeChoice } from '../../src/generation/clicks';
@@ -30,6 +30,7 @@ import {
 } from '../helpers/attempts';
 import { afterRead, loseAnswers, refuseWrites } from '../helpers/driver-faults';
 import { freshDatabase } from '../helpers/server';
+import { processId } from '../../src/utils/process-id';
 
 beforeAll(() => mongoose.connect(freshDatabase()));
 afterEach(() => jest.restoreAllMocks());

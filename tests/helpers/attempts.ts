@@ -4,7 +4,7 @@ import { WebSocket } from 'ws';
 import { config } from '../../src/config';
 import { emptyForm, idleVideo, type ErrorCode, type ServerMessages, type Video } from '../../src/contract';
 import type { Job, JobState } from '../../src/db/job';
-import { findWorkspace, processId, Workspace, type StoredWorkspace } from '../../src/db/mongodb';
+import { findWorkspace, Workspace, type StoredWorkspace } from '../../src/db/mongodb';
 import { activate, type ActiveAttempt } from '../../src/generation/attempt';
 import { storeClaim } from '../../src/generation/clicks';
 import { attemptIn } from '../../src/generation/store';
@@ -13,6 +13,7 @@ import { videoErrorOf } from '../../src/services/provider-errors';
 import { allVideoProviders } from '../../src/services/providers';
 import type { AppError } from '../../src/utils/errors';
 import { sockets } from '../../src/utils/push';
+import { processId } from '../../src/utils/process-id';
 
 export const hourMs = 3600 * 1000;
 export const ago = (ms: number): Date => new Date(Date.now() - ms);
