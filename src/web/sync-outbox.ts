@@ -37,6 +37,8 @@ export type StoredOutbox = {
   waiting: { message: ClientMessage; sends: number }[];
   drafts: [string, Changes][];
   refused: Refused[];
+  /** Milliseconds since 1970 of the last sign of life of the page that wrote it. */
+  aliveAt?: number;
 };
 
 const orderLane = 'order';

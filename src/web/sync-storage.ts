@@ -38,6 +38,10 @@ export function memoryStorage(entries = new Map<string, unknown>()): SyncStorage
   };
 }
 
+/** Whether this browser has Web Locks; it has none on plain http in a network. */
+export const hasLocks = (): boolean =>
+  (globalThis as { navigator?: { locks?: LockManager } }).navigator?.locks !== undefined;
+
 /** Web Locks where the browser has them; elsewhere every lock is free. */
 export const browserLock: TakeLock = (name) => {
   const { navigator } = globalThis as { navigator?: { locks?: LockManager } };

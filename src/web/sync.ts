@@ -11,7 +11,7 @@ import {
   type Waiting,
 } from './sync-outbox';
 import { advance, applyPush, createReplica, loadList, viewOrder, viewWorkspace, withChanges } from './sync-replica';
-import { browserLock, indexedDbStorage, type SyncStorage, type TakeLock } from './sync-storage';
+import { browserLock, hasLocks, indexedDbStorage, type SyncStorage, type TakeLock } from './sync-storage';
 
 type Socket = {
   readyState: number;
@@ -34,6 +34,10 @@ export type SyncOptions = {
   storage?: SyncStorage;
   /** Tells whether another page is still using an outbox; default Web Locks. */
   takeLock?: TakeLock;
+  /** Whether `takeLock` tells a page that lives from one that is gone. */
+  hasLocks?: boolean;
+  /** How long a page without locks may be silent before another one takes over what it left. */
+  silentForMs?: number;
   debounceMs?: number;
   answerWithinMs?: number;
   backoffBaseMs?: number;
@@ -63,6 +67,8 @@ const listWithinMs = 10_000;
 const loadsThatMayCross = 3;
 const gapPatienceMs = 150;
 const adoptAfterMs = [0, 500, 2000];
+/** Without Web Locks a page tells by its storage that it lives, and what is silent for longer is that of a page that is gone. */
+const silentForMs = 30_000;
 const retryLater = new Set<string>(['DATABASE_UNAVAILABLE', 'BUSY', 'TOO_MANY']);
 
 /**
@@ -73,6 +79,8 @@ export function createSync(options: SyncOptions) {
   const { url, debounceMs = 300, answerWithinMs = 5000, backoffBaseMs = 500, backoffCapMs = 15_000 } = options;
   const storage = options.storage ?? indexedDbStorage();
   const takeLock = options.takeLock ?? browserLock;
+  const isLocking = options.hasLocks ?? (options.takeLock !== undefined || hasLocks());
+  const goneAfterMs = options.silentForMs ?? silentForMs;
   const baseUrl = options.baseUrl ?? new URL(url.replace(/^ws/, 'http')).origin;
   const storageKey = `outbox ${newId()}`;
 
@@ -86,9 +94,12 @@ export function createSync(options: SyncOptions) {
   let socket: Socket | null = null;
   let reconnectTimer: ReturnType<typeof setTimeout> | undefined;
   let gapTimer: ReturnType<typeof setTimeout> | undefined;
+  let lifeTimer: ReturnType<typeof setInterval> | undefined;
   let failures = 0;
   let silences = 0;
   let isRunning = false;
+  /** The page is hidden, perhaps for ever. */
+  let isLeft = false;
   /** The list was loaded over this connection, so that waiting edits may follow. */
   let isReady = false;
   /** Nothing has failed since the start: not a reason to say "offline" yet. */
@@ -208,12 +219,15 @@ export function createSync(options: SyncOptions) {
     waiting: outbox.filter((entry) => !entry.settledBy).map(({ message, sends }) => ({ message, sends })),
     drafts: [...drafts],
     refused,
+    // A page that was left on purpose is gone at once.
+    aliveAt: isRunning && !isLeft ? Date.now() : 0,
   });
 
   /** Takes over what pages that are gone have left; a page that is being closed lets go of its lock a moment later. */
   async function adopt(): Promise<void> {
     await takeLock(storageKey).catch(() => true);
-    for (const waitMs of adoptAfterMs) {
+    // Once more when what a page without locks has left is old enough.
+    for (const waitMs of isLocking ? adoptAfterMs : [...adoptAfterMs, goneAfterMs]) {
       if (waitMs > 0) await delay(waitMs);
       if (!isRunning) return;
       const names = await storage.keys().catch((): string[] => []);
@@ -227,6 +241,7 @@ export function createSync(options: SyncOptions) {
     if (!(await takeLock(name))) return;
     const stored = (await storage.get(name)) as StoredOutbox | undefined;
     if (!stored) return;
+    if (!isLocking && Date.now() - (stored.aliveAt ?? 0) < goneAfterMs) return;
     // It was written down before it was sent, so each may have been sent, and must not grow under its request_id.
     const adopted = stored.waiting.map(({ message, sends }) => ({
       message,
@@ -501,6 +516,7 @@ export function createSync(options: SyncOptions) {
     /** Connects, and goes on connecting until `stop`. */
     start(): void {
       isRunning = true;
+      if (!isLocking) lifeTimer = setInterval(() => isOutboxEmpty() || persist(), goneAfterMs / 3);
       void adopt();
       connect();
     },
@@ -508,9 +524,11 @@ export function createSync(options: SyncOptions) {
     stop(): void {
       flush();
       isRunning = false;
+      clearInterval(lifeTimer);
       clearTimeout(reconnectTimer);
       clearTimeout(gapTimer);
       disconnected();
+      if (!isOutboxEmpty()) persist();
     },
     getSnapshot: (): SyncSnapshot => snapshot,
     /** Calls `listener` after every change of the snapshot; returns the function that ends it. */
@@ -528,6 +546,13 @@ export function createSync(options: SyncOptions) {
     chooseTake: (id: string, attemptId: string) =>
       enqueue({ type: 'workspace.choose_take', request_id: newId(), workspace_id: id, attempt_id: attemptId }),
     flush,
+    /** Sends what is typed, and lets another page take over what is left; `comeBack` ends that. */
+    leave(): void {
+      isLeft = true;
+      flush();
+      if (!isOutboxEmpty()) persist();
+    },
+    comeBack: () => void (isLeft = false),
     reconnectNow,
     /** Forgets one refused edit, or all of them. */
     dismiss,

@@ -245,6 +245,33 @@ it('keeps waiting edits over a reload, and sends them when the page is back', as
   expect((await stored(id))?.form_data.prompt).toBe('written offline');
 });
 
+it('leaves alone what another page without Web Locks is typing, and takes over what a page that is gone has left', async () => {
+  const storage = memoryStorage();
+  const withoutLocks = { storage, hasLocks: false, takeLock: async () => true, silentForMs: 1000, debounceMs: 300 };
+  const typing = start(withoutLocks);
+  await typing.saved();
+  const id = typing.create();
+  await typing.saved();
+  typing.update(id, { 'form_data.prompt': 'A man walks' });
+  const other = start(withoutLocks);
+  await other.saved();
+  typing.update(id, { 'form_data.prompt': 'A man walks through the rain' });
+  await typing.saved();
+  await other.until(({ byId }) => byId[id]?.form_data.prompt === 'A man walks through the rain');
+  expect(updatesOf(other)).toEqual([]);
+
+  const gone = {
+    waiting: [],
+    refused: [],
+    drafts: [[id, { 'form_data.prompt': 'left behind' }]],
+    aliveAt: Date.now() - 2000,
+  };
+  await storage.set('outbox of-a-page-that-crashed', gone);
+  const heir = start(withoutLocks);
+  await heir.until(({ byId, state }) => byId[id]?.form_data.prompt === 'left behind' && state === 'saved');
+  expect((await stored(id))?.form_data.prompt).toBe('left behind');
+});
+
 it('goes on while the server is killed, and loses nothing', async () => {
   const client = start();
   await client.saved();

@@ -18,7 +18,8 @@ export function startConnection(): void {
     watchClips(before.byId, snapshot.byId);
   });
   window.addEventListener('online', sync.reconnectNow);
-  window.addEventListener('pagehide', sync.flush);
+  window.addEventListener('pagehide', sync.leave);
+  window.addEventListener('pageshow', sync.comeBack);
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'hidden') sync.flush();
     else sync.reconnectNow();
