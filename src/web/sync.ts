@@ -547,7 +547,7 @@ export function createSync(options: SyncOptions) {
       enqueue({ type: 'workspace.choose_take', request_id: newId(), workspace_id: id, attempt_id: attemptId }),
     flush,
     /** Sends what is typed, and lets another page take over what is left; `comeBack` ends that. */
-    leave(): void {
+    leave: (): void => {
       isLeft = true;
       flush();
       if (!isOutboxEmpty()) persist();
