@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { adoptVideo, fetchVideo, hasVideo } from '../media/videos';
 import type { Checked, VideoProvider } from '../services/provider';
 import { providerTitle } from '../services/provider-errors';
+import { baseUrlOf } from '../services/providers';
 import { logger } from '../utils/logger';
 import { ask, isGone } from './ask';
 import { logFields, pauseMs, type ActiveAttempt } from './attempt';
@@ -59,7 +60,8 @@ async function fetchOnce({ job, stop }: ActiveAttempt, made: Checked | null): Pr
   const { attempt_id: attemptId, provider } = job;
   if (made?.state !== 'completed') throw new Error(`the task has no result now (${made?.state ?? 'not asked'})`);
   if ('file' in made) return adoptVideo({ file: made.file, attemptId });
-  await fetchVideo({ provider: providerTitle(provider), url: made.url, attemptId, signal: stop.signal });
+  const source = { provider: providerTitle(provider), baseUrl: baseUrlOf(provider), url: made.url };
+  await fetchVideo({ ...source, attemptId, signal: stop.signal });
 }
 
 const statusOf = (error: unknown): number => Number((error as { cause?: { status?: number } }).cause?.status);
