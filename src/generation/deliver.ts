@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makePlayable } from '../media/playable';
 import { adoptVideo, fetchVideo, hasVideo } from '../media/videos';
 import type { Checked, VideoProvider } from '../services/provider';
 import { providerTitle } from '../services/provider-errors';
@@ -39,10 +40,11 @@ export async function fetchClip(
   const isOld = Date.now() - (acceptedAt?.getTime() ?? Date.now()) > fileKeptMs;
   let deadLinks = 0;
   for (let tries = 0; tries < downloadTries; tries++) {
-    // Moved into place before a crash: the address may be dead by now, the file is not.
-    if (hasVideo(attemptId)) return 'fetched';
     try {
-      await fetchOnce(attempt, made ?? (await ask(attempt, provider, { evenInCooldown: true })));
+      // Moved into place before a crash: the address may be dead by now, the file is not.
+      if (!hasVideo(attemptId))
+        await fetchOnce(attempt, made ?? (await ask(attempt, provider, { evenInCooldown: true })));
+      await makePlayable(attemptId, attempt.stop.signal);
       return 'fetched';
     } catch (error) {
       if (attempt.stop.signal.aborted) throw error;

@@ -147,7 +147,8 @@ async function moveVideo(file: string, attemptId: string, isEndKnown: boolean): 
   await syncFolder(path.dirname(target));
 }
 
-async function checkAndFlush(file: string, isEndKnown: boolean): Promise<void> {
+/** Throws unless a file is a whole video; it survives a power cut once this resolves. */
+export async function checkAndFlush(file: string, isEndKnown: boolean): Promise<void> {
   const handle = await open(file, 'r+');
   try {
     await checkWhole(handle, isEndKnown);
