@@ -1,10 +1,10 @@
 // pm2 start ecosystem.config.js, then `pm2 save`. The settings come from .env; `pm2 restart video-maker` reads it again.
 
 /**
- * A stop waits for a paid request that is out (PROVIDER_REQUEST_TIMEOUT_MS, 30 s) and then closes sockets and database.
+ * A stop waits for a paid request that is out (PROVIDER_REQUEST_TIMEOUT_MS, 30 s, and 4 s for each MB that it sends) and then closes sockets and database.
  * Raise both together: a process that is killed before loses the answer to something that was paid.
  */
-const killTimeoutMs = 45_000;
+const killTimeoutMs = 90_000;
 
 module.exports = {
   apps: [

@@ -73,10 +73,18 @@ const origins = z
 
 const proxyAddress = z
   .string()
-  .refine(
-    (value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol),
-    'must be an http or https address',
-  );
+  .refine(isProxyAddress, 'must be an http, https or socks5 address such as http://127.0.0.1:7890');
+
+function isProxyAddress(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const { protocol, hostname, username, password } = new URL(value);
+  try {
+    decodeURIComponent(username + password);
+  } catch {
+    return false;
+  }
+  return /^(https?|socks|socks5|socks5h):$/.test(protocol) && hostname !== '';
+}
 
 /** A program: a name to be found on PATH, or a file that is there. */
 const program = z
@@ -117,6 +125,7 @@ const server = readSettings(
     LOG_LEVEL: z.enum(['error', 'warn', 'info', 'debug']).default(isProduction ? 'info' : 'debug'),
     FFMPEG_PATH: program.optional(),
     HTTPS_PROXY: proxyAddress.optional(),
+    ALL_PROXY: proxyAddress.optional(),
     NO_PROXY: z.string().optional(),
   }),
 );
@@ -154,18 +163,38 @@ export function readSettings<Shape extends Record<string, z.ZodType>>(schema: z.
   const missing: string[] = [];
   const values: Record<string, unknown> = {};
   for (const [name, shape] of Object.entries(schema.shape)) {
-    // An empty value means "not set", so that `KEY=` in .env is the same as no line at all.
-    const raw = process.env[name]?.trim() || undefined;
+    const raw = rawValue(name);
     const parsed = shape.safeParse(raw);
     if (parsed.success) {
       values[name] = parsed.data;
       continue;
     }
     if (raw === undefined) missing.push(name);
-    else problems.push({ variable: name, message: parsed.error.issues[0]?.message ?? 'is not valid' });
+    else
+      problems.push({ variable: nameInEnvironment(name), message: parsed.error.issues[0]?.message ?? 'is not valid' });
     values[name] = shape.safeParse(undefined).data;
   }
-  return { names, problems, missing, values: values as z.infer<z.ZodObject<Shape>> };
+  const baseUrlName = names.find((name) => name.endsWith('_BASE_URL'));
+  return {
+    names,
+    problems,
+    missing,
+    /** Where the third party of these settings is asked, from its variable `*_BASE_URL`. */
+    baseUrl: baseUrlName && (values[baseUrlName] as string | undefined),
+    values: values as z.infer<z.ZodObject<Shape>>,
+  };
 }
 
-export type Settings = Pick<ReturnType<typeof readSettings>, 'names' | 'problems' | 'missing'>;
+export type Settings = Pick<ReturnType<typeof readSettings>, 'names' | 'problems' | 'missing'> & { baseUrl?: string };
+
+/** The name under which a variable is set: those of proxies count in lower case too, as most programs take them. */
+export function nameInEnvironment(name: string): string {
+  const isSet = (variable: string) => Boolean(process.env[variable]?.trim());
+  const lower = name.toLowerCase();
+  return name.endsWith('_PROXY') && !isSet(name) && isSet(lower) ? lower : name;
+}
+
+/** An empty value means "not set", so that `KEY=` in .env is the same as no line at all. */
+function rawValue(name: string): string | undefined {
+  return process.env[nameInEnvironment(name)]?.trim() || undefined;
+}

@@ -16,6 +16,7 @@ import { makeUploadFolders, sweepTmp } from './media/uploads';
 import { providerProblems } from './services/providers';
 import { startSweeping } from './media/sweep';
 import { AppError } from './utils/errors';
+import { requestDeadlineMs } from './utils/http';
 import { createListener } from './utils/listener';
 import { flushLogs, logFolder, logger, logToFiles } from './utils/logger';
 import { asyncApi, openApi } from './utils/specs';
@@ -26,8 +27,10 @@ import { closeSockets, messages, openDoor, startHeartbeat } from './websocket/se
 /** Every REST endpoint; each line is one file. */
 const endpoints = [uploadImage, getWorkspaces, generateVideo, generateCancel, aiSuggest, getOptions, health];
 
-/** Within the 45 s after which PM2 and systemd kill, and longer where a paid request may be out for longer. */
-const stopWithinMs = Math.max(40_000, config.PROVIDER_REQUEST_TIMEOUT_MS + 10_000);
+/** No paid request sends more: a picture of 7 MB as base64. */
+const largestCreateBytes = 10_000_000;
+/** 80 s by default, within the 90 s after which PM2 and systemd kill: a paid request may be out for nearly as long. */
+const stopWithinMs = requestDeadlineMs(largestCreateBytes) + 10_000;
 /** One Ctrl-C can come twice: from the terminal, and from npm, which passes its own on. */
 const sameSignalMs = 500;
 

@@ -24,7 +24,11 @@ test.each([
   [{ PUBLIC_ORIGIN: 'film.example.com' }, 'PUBLIC_ORIGIN'],
   [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL'],
   [{ FFMPEG_PATH: '/nowhere/ffmpeg' }, 'FFMPEG_PATH names a file that is not there'],
-  [{ HTTPS_PROXY: 'zzz' }, 'HTTPS_PROXY must be an http or https address'],
+  [{ HTTPS_PROXY: 'zzz' }, 'HTTPS_PROXY must be an http, https or socks5 address'],
+  [{ https_proxy: '127.0.0.1:7890' }, 'https_proxy must be an http, https or socks5 address'],
+  [{ ALL_PROXY: 'ftp://proxy.example.com' }, 'ALL_PROXY must be'],
+  [{ all_proxy: 'socks5:' }, 'all_proxy must be'],
+  [{ HTTPS_PROXY: 'http://name:100%@proxy.example.com' }, 'HTTPS_PROXY must be'],
   [{ SERVER_PORT: '45678', WS_PORT: '45678' }, 'WS_PORT must differ from SERVER_PORT'],
   [{ UPLOAD_MAX_BYTES: '-1' }, 'UPLOAD_MAX_BYTES'],
 ] as [Record<string, string>, string][])('ends with code 78 and names what is wrong: %j', async (env, expected) => {
@@ -38,6 +42,7 @@ test('lists every wrong variable at once and shows no value of a key', async () 
     SERVER_PORT: 'x',
     WS_PORT: 'y',
     RUNWAY_API_KEY: 'key with spaces canary',
+    HTTPS_PROXY: 'ftp://name:canary@proxy.example.com',
   });
   expect(code).toBe(78);
   expect(output).toMatch(/SERVER_PORT[^]*WS_PORT[^]*RUNWAY_API_KEY/);

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makePlayable } from '../media/playable';
 import { adoptVideo, fetchVideo, hasVideo } from '../media/videos';
 import type { Checked, VideoProvider } from '../services/provider';
 import { providerTitle } from '../services/provider-errors';
+import { baseUrlOf } from '../services/providers';
 import { logger } from '../utils/logger';
 import { ask, isGone } from './ask';
 import { logFields, pauseMs, type ActiveAttempt } from './attempt';
@@ -38,10 +40,11 @@ export async function fetchClip(
   const isOld = Date.now() - (acceptedAt?.getTime() ?? Date.now()) > fileKeptMs;
   let deadLinks = 0;
   for (let tries = 0; tries < downloadTries; tries++) {
-    // Moved into place before a crash: the address may be dead by now, the file is not.
-    if (hasVideo(attemptId)) return 'fetched';
     try {
-      await fetchOnce(attempt, made ?? (await ask(attempt, provider, { evenInCooldown: true })));
+      // Moved into place before a crash: the address may be dead by now, the file is not.
+      if (!hasVideo(attemptId))
+        await fetchOnce(attempt, made ?? (await ask(attempt, provider, { evenInCooldown: true })));
+      await makePlayable(attemptId, attempt.stop.signal);
       return 'fetched';
     } catch (error) {
       if (attempt.stop.signal.aborted) throw error;
@@ -59,7 +62,8 @@ async function fetchOnce({ job, stop }: ActiveAttempt, made: Checked | null): Pr
   const { attempt_id: attemptId, provider } = job;
   if (made?.state !== 'completed') throw new Error(`the task has no result now (${made?.state ?? 'not asked'})`);
   if ('file' in made) return adoptVideo({ file: made.file, attemptId });
-  await fetchVideo({ provider: providerTitle(provider), url: made.url, attemptId, signal: stop.signal });
+  const source = { provider: providerTitle(provider), baseUrl: baseUrlOf(provider), url: made.url };
+  await fetchVideo({ ...source, attemptId, signal: stop.signal });
 }
 
 const statusOf = (error: unknown): number => Number((error as { cause?: { status?: number } }).cause?.status);

@@ -7,7 +7,7 @@ import { Timeline } from '../db/mongodb';
 import { writeDurably } from '../utils/durable-file';
 import { logger } from '../utils/logger';
 import { referredNames } from './references';
-import { listUploads, startedEmpty, temporaryFile } from './uploads';
+import { listUploads, startedEmpty, temporaryFile, uploadName } from './uploads';
 
 // UPLOAD_DIR and its database carry the same random id, and both count the sweeps. A sweep is counted in the database first, so
 // that a folder whose count is ahead tells of a database that was set back in time.
@@ -83,7 +83,7 @@ async function mayAdopt(): Promise<boolean> {
   const files = await listUploads();
   if (files.length === 0) return true;
   const referred = await referredNames();
-  return files.some((file) => referred.has(path.parse(file).name));
+  return files.some((file) => referred.has(uploadName(file)));
 }
 
 // Never of a secondary, which may be behind and look like a restored database.

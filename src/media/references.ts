@@ -1,5 +1,5 @@
-import path from 'node:path';
 import { Workspace, type StoredWorkspace } from '../db/mongodb';
+import { uploadName } from './uploads';
 
 /** What `attemptIdsOf` needs of a workspace. */
 export const attemptFields = { 'video.attempt_id': 1, 'takes.attempt_id': 1, job: 1, superseded: 1 };
@@ -15,7 +15,7 @@ export async function referredNames(): Promise<Set<string>> {
   const names = new Set<string>();
   const all = Workspace.find({}, { ...attemptFields, image_path: 1 }).lean<StoredWorkspace[]>();
   for await (const workspace of all) {
-    for (const { image_path: image } of [workspace, ...jobsOf(workspace)]) if (image) names.add(path.parse(image).name);
+    for (const { image_path: image } of [workspace, ...jobsOf(workspace)]) if (image) names.add(uploadName(image));
     for (const attemptId of attemptIdsOf(workspace)) names.add(attemptId);
   }
   return names;

@@ -9,7 +9,7 @@ import { Workspace, type StoredWorkspace } from '../db/mongodb';
 import { logger } from '../utils/logger';
 import { countSweep, ownsUploads } from './owner';
 import { attemptFields, attemptIdsOf, referredNames } from './references';
-import { uploadFolder } from './uploads';
+import { uploadFolder, uploadName } from './uploads';
 
 const hourMs = 3600 * 1000;
 const orphanAgeMs = 24 * hourMs;
@@ -63,10 +63,10 @@ async function trashOrphans(): Promise<number> {
   const clips = await oldFiles('videos', orphanAgeMs);
   if (images.length + clips.length === 0) return 0;
   const referred = await referredNames();
-  const isUnreferred = (file: string) => !referred.has(nameOf(file));
+  const isUnreferred = (file: string) => !referred.has(uploadName(file));
   const loose = clips.filter(isUnreferred);
-  const dropped = new Set(await DroppedClip.distinct('_id', { _id: trusted({ $in: loose.map(nameOf) }) }));
-  const orphans = [...images.filter(isUnreferred), ...loose.filter((file) => dropped.has(nameOf(file)))];
+  const dropped = new Set(await DroppedClip.distinct('_id', { _id: trusted({ $in: loose.map(uploadName) }) }));
+  const orphans = [...images.filter(isUnreferred), ...loose.filter((file) => dropped.has(uploadName(file)))];
   const failures: unknown[] = [];
   for (const file of orphans) await moveToTrash(file).catch((error: unknown) => failures.push(error));
   if (failures.length > 0) {
@@ -90,12 +90,10 @@ async function forgetRemoved(): Promise<void> {
   const records = await DroppedClip.distinct('_id', {
     dropped_at: trusted({ $lt: new Date(Date.now() - trashAgeMs) }),
   });
-  const present = new Set((await readdir(uploadFolder('videos'))).map(nameOf));
+  const present = new Set((await readdir(uploadFolder('videos'))).map(uploadName));
   const ids = records.filter((id) => !present.has(id));
   if (ids.length > 0) await DroppedClip.deleteMany({ _id: trusted({ $in: ids }) });
 }
-
-const nameOf = (file: string): string => path.parse(file).name;
 
 async function oldFiles(part: 'images' | 'videos' | 'trash', ageMs: number): Promise<string[]> {
   const files = (await readdir(uploadFolder(part))).map((name) => path.join(uploadFolder(part), name));

@@ -21,10 +21,13 @@ export async function makeUploadFolders(): Promise<void> {
   hadNone = (await listUploads()).length === 0;
 }
 
+/** The name by which workspaces know a file: an image or a clip, with its poster and its original. */
+export const uploadName = (file: string): string => path.basename(file).split('.')[0]!;
+
 /** Whether no image and no clip was there at the start: what is there now was made by this process. */
 export const startedEmpty = (): boolean => hadNone;
 
-/** The names of all stored images, clips and posters. */
+/** The names of all stored images, clips, posters and originals. */
 export async function listUploads(): Promise<string[]> {
   const names = await Promise.all([readdir(uploadFolder('images')), readdir(uploadFolder('videos'))]);
   return names.flat().filter((name) => !name.startsWith('.'));

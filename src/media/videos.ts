@@ -6,12 +6,13 @@ import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { AppError, toAppError } from '../utils/errors';
 import { syncFolder, writeDurably } from '../utils/durable-file';
-import { download } from '../utils/http';
+import { download, proxyFaultOf } from '../utils/http';
 import { logger } from '../utils/logger';
-import { lookupFor } from '../utils/public-address';
+import { proxyFor } from '../utils/proxy';
+import { AddressRefusal, checkProxied, lookupFor } from '../utils/public-address';
 import { ffmpegPath } from './ffmpeg';
 import { imageInput } from './images';
-import { checkBoxes } from './mp4';
+import { checkWhole } from './container';
 import { temporaryFile, uploadFolder } from './uploads';
 
 const maxVideoBytes = 512 * 1024 * 1024;
@@ -33,6 +34,8 @@ export const hasVideo = (attemptId: string): boolean => existsSync(videoFile(att
 
 export type VideoSource = {
   provider: string;
+  /** Where the provider itself is asked. */
+  baseUrl?: string;
   url: string;
   attemptId: string;
   signal?: AbortSignal;
@@ -42,30 +45,46 @@ export type VideoSource = {
 /**
  * Brings a finished video from its provider to `videoFile(attemptId)`, whole, or throws DOWNLOAD_FAILED and leaves nothing;
  * its `cause.status` is the HTTP status where the file host answered with one other than 200.
- * Goes to public https addresses only; outside production also to loopback, if the provider's own link leads there.
+ * Goes to public https addresses only; outside production also to loopback, if the provider is there and its link leads there.
  */
-export async function fetchVideo({ provider, url, attemptId, signal, maxBytes = maxVideoBytes }: VideoSource) {
+export async function fetchVideo({ attemptId, ...source }: VideoSource) {
+  const { provider } = source;
   const file = temporaryFile();
-  const deadlineMs = downloadDeadlineMs;
   try {
-    let address = url;
-    for (let hop = 0; hop <= maxRedirects; hop += 1) {
-      const lookup = lookupFor(address, url);
-      const reply = await download({ provider, url: address, file, maxBytes, signal, deadlineMs, lookup });
-      if (isRedirect(reply.status) && reply.location) {
-        address = new URL(reply.location, address).href;
-        continue;
-      }
-      if (reply.status !== 200) throw refusedBy(reply.status);
-      if (!isVideoType(reply.contentType)) throw new Error(`the download is of type ${reply.contentType}`);
-      await moveVideo(file, attemptId, reply.isEndKnown);
-      return;
-    }
-    throw new Error(`the download was redirected more than ${maxRedirects} times`);
+    const isEndKnown = await downloadTo(file, source);
+    await moveVideo(file, attemptId, isEndKnown);
+    fetchFaults.delete(provider);
   } catch (error) {
     await rm(file, { force: true });
     throw downloadFailed(provider, error);
   }
+}
+
+/** Follows redirects to the file; returns whether its end is known. */
+async function downloadTo(file: string, source: Omit<VideoSource, 'attemptId'>): Promise<boolean> {
+  const { provider, baseUrl, url, signal, maxBytes = maxVideoBytes } = source;
+  const deadlineMs = downloadDeadlineMs;
+  let address = url;
+  for (let hop = 0; hop <= maxRedirects; hop += 1) {
+    const lookup = lookupFor(address, url, baseUrl);
+    if (proxyFor(address)) await checkProxied(address);
+    const reply = await download({ provider, url: address, file, maxBytes, signal, deadlineMs, lookup });
+    if (reply.status === 200) return reply.isEndKnown;
+    if (!isRedirect(reply.status) || !reply.location) throw refusedBy(reply.status);
+    address = new URL(reply.location, address).href;
+  }
+  throw new Error(`the download was redirected more than ${maxRedirects} times`);
+}
+
+/** Why the last file of a provider was not fetched, where that can be mended here. */
+const fetchFaults = new Map<string, string>();
+
+/** The sentence of DOWNLOAD_FAILED. */
+export function notFetchedSentence(provider: string): string {
+  const why = fetchFaults.get(provider);
+  return why
+    ? `The video was made, but its file could not be fetched: ${why}. The download is retried automatically, without paying again.`
+    : 'The video was made, but its file could not be fetched; the download is retried automatically, and generating again with the same form and image costs nothing.';
 }
 
 /** Takes over the finished file of a provider that works on this machine, or throws DOWNLOAD_FAILED. */
@@ -107,18 +126,13 @@ function downloadFailed(provider: string, cause: unknown): AppError {
   const reason = cause instanceof AppError && cause.cause ? cause.cause : cause;
   const translated = toAppError(reason);
   if (translated.code === 'DISK_FULL') return translated;
-  const message = `${provider} made the video, but the file could not be fetched; it is asked for again without paying.`;
-  return new AppError('DOWNLOAD_FAILED', message, { cause: reason });
+  const why = reason instanceof AddressRefusal ? reason.sentence : proxyFaultOf(provider)?.replace(/\.$/, '');
+  if (why) fetchFaults.set(provider, why);
+  else fetchFaults.delete(provider);
+  return new AppError('DOWNLOAD_FAILED', notFetchedSentence(provider), { cause: reason });
 }
 
 const isRedirect = (status: number) => [301, 302, 303, 307, 308].includes(status);
-
-// Object stores send "octet-stream" for what they were given without a type.
-function isVideoType(contentType = ''): boolean {
-  return /^(|video\/.+|application\/mp4|(application|binary)\/octet-stream)$/i.test(
-    (contentType.split(';')[0] ?? '').trim(),
-  );
-}
 
 // Checked before the rename, so that whatever is at its place is whole.
 async function moveVideo(file: string, attemptId: string, isEndKnown: boolean): Promise<void> {
@@ -133,10 +147,11 @@ async function moveVideo(file: string, attemptId: string, isEndKnown: boolean): 
   await syncFolder(path.dirname(target));
 }
 
-async function checkAndFlush(file: string, isEndKnown: boolean): Promise<void> {
+/** Throws unless a file is a whole video; it survives a power cut once this resolves. */
+export async function checkAndFlush(file: string, isEndKnown: boolean): Promise<void> {
   const handle = await open(file, 'r+');
   try {
-    await checkBoxes(handle, isEndKnown);
+    await checkWhole(handle, isEndKnown);
     await handle.sync();
   } finally {
     await handle.close();

@@ -1,4 +1,5 @@
 import type { ErrorCode, VideoError } from '../contract';
+import { notFetchedSentence } from '../media/videos';
 import { AppError } from '../utils/errors';
 import { timedOutSentence, unreachableSentence, type HttpReply } from '../utils/http';
 import { logger } from '../utils/logger';
@@ -42,8 +43,7 @@ const sentences: Partial<Record<ErrorCode, (service: Service) => string>> = {
   TIMEOUT: ({ label }) =>
     `${label} has not finished in time; it is checked again for 24 hours, and a late video will appear here.`,
   CANCELLED: () => 'The generation was cancelled.',
-  DOWNLOAD_FAILED: () =>
-    'The video was made, but its file could not be fetched; the download is retried automatically, and generating again with the same form and image costs nothing.',
+  DOWNLOAD_FAILED: ({ label }) => notFetchedSentence(label),
   TASK_FAILED: ({ label }) => `${label} could not make this video; try again, or change the prompt or the image.`,
 };
 

@@ -21,6 +21,9 @@ export const allLlmProviders = (): LlmProvider[] => [...llmProviders.values()];
 /** The video provider of that name, ready to use; throws INVALID_INPUT without a file, PROVIDER_NOT_CONFIGURED without a key. */
 export const videoProvider = (name = config.VIDEO_PROVIDER): VideoProvider => readyProvider(videoProviders, name);
 
+/** Where the video provider of that name is asked; undefined for one that asks nobody. */
+export const baseUrlOf = (name: string): string | undefined => videoProviders.get(name)?.settings.baseUrl;
+
 /** The LLM provider of that name, ready to use; throws as `videoProvider`. */
 export const llmProvider = (name = config.LLM_PROVIDER): LlmProvider => readyProvider(llmProviders, name);
 

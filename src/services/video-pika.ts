@@ -156,7 +156,8 @@ async function upload({ upload_url: url, headers }: z.infer<typeof grantShape>, 
 function isSafeTarget(address: string): boolean {
   if (!URL.canParse(address)) return false;
   const { protocol, hostname } = new URL(address);
-  return protocol === 'https:' || (protocol === 'http:' && !config.isProduction && isLoopback(hostname));
+  if (!isLoopback(hostname)) return protocol === 'https:';
+  return /^https?:$/.test(protocol) && !config.isProduction && isLoopback(new URL(values.PIKA_BASE_URL).hostname);
 }
 
 // P4, P12. Codes that are missing here, such as `internal`, say nothing about a create and TASK_FAILED about a job.

@@ -2,17 +2,20 @@ import { createWriteStream } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import type { LookupFunction, Socket } from 'node:net';
-import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import axios, { isAxiosError, type AxiosRequestConfig, type AxiosResponse } from 'axios';
-import { HttpsProxyAgent } from 'https-proxy-agent';
+import axios, { isAxiosError, type AxiosError, type AxiosRequestConfig, type AxiosResponse } from 'axios';
 import { config } from '../config';
+import { Counter, unpack } from './body';
 import { deadlineSignal } from './deadline';
 import { AppError } from './errors';
+import { proxyFor, ProxyRefusal, proxySentence, type Proxy } from './proxy';
+import { AddressRefusal } from './public-address';
 
 /** Whoever asks for more is asked again after a day; a timer can hold less than a month. */
 const longestRetryAfterMs = 24 * 3600 * 1000;
 const maxReplyBytes = 1024 * 1024;
+/** What a slow line needs for each MB that is sent, beside the time for everything else. */
+const msPerSentMb = 4000;
 const userAgent = 'video-maker/1.0';
 
 export type HttpRequest = {
@@ -24,7 +27,7 @@ export type HttpRequest = {
   json?: unknown;
   bytes?: Buffer;
   signal?: AbortSignal;
-  /** Total time from the first byte out to the last byte in; default PROVIDER_REQUEST_TIMEOUT_MS. */
+  /** Total time from the first byte out to the last byte in; default PROVIDER_REQUEST_TIMEOUT_MS, and 4 s for each MB sent. */
   deadlineMs?: number;
 };
 
@@ -38,7 +41,6 @@ export type HttpReply = {
   retryAfterMs?: number;
 };
 
-const proxyAgent = config.HTTPS_PROXY ? new HttpsProxyAgent(config.HTTPS_PROXY) : undefined;
 const keepAlive = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) };
 // A create goes out on a connection of its own: on a reused one, a reset could mean that nothing was read, or everything.
 const fresh = { http: new http.Agent(), https: new https.Agent() };
@@ -60,7 +62,9 @@ const client = axios.create({
  * that no byte of the request left.
  */
 export async function sendRequest(request: HttpRequest): Promise<HttpReply> {
-  return withDeadline(request, async (signal, connection) => {
+  const body = request.bytes ?? (request.json === undefined ? undefined : JSON.stringify(request.json));
+  const deadlineMs = request.deadlineMs ?? requestDeadlineMs(body === undefined ? 0 : Buffer.byteLength(body));
+  return withDeadline({ ...request, deadlineMs }, async (signal, connection) => {
     const response = await exchange<string>(connection, {
       method: request.method,
       url: request.url,
@@ -69,7 +73,7 @@ export async function sendRequest(request: HttpRequest): Promise<HttpReply> {
         ...(request.json !== undefined && { 'Content-Type': 'application/json' }),
         ...request.headers,
       },
-      data: request.bytes ?? (request.json === undefined ? undefined : JSON.stringify(request.json)),
+      data: body,
       signal,
       ...agents(request.url, request.method === 'GET' ? keepAlive : fresh),
     });
@@ -87,6 +91,10 @@ export async function sendRequest(request: HttpRequest): Promise<HttpReply> {
   });
 }
 
+/** How long a request that sends so many bytes may take in all. */
+export const requestDeadlineMs = (sentBytes: number): number =>
+  config.PROVIDER_REQUEST_TIMEOUT_MS + Math.ceil((sentBytes / 1e6) * msPerSentMb);
+
 export type Download = {
   provider: string;
   url: string;
@@ -99,42 +107,45 @@ export type Download = {
 };
 
 /**
- * Writes what `url` gives into `file`; follows no redirect; returns status, content type, location and the bytes written.
- * `isEndKnown` is false where the body went on until the connection ended, which a cut looks like too.
+ * Writes what `url` gives into `file`, unpacked; follows no redirect; returns status, location and whether the end is known:
+ * it is not where the body went on until the connection ended, which a cut looks like too.
  */
 export async function download({ provider, url, file, maxBytes, signal: outer, deadlineMs, lookup }: Download) {
   return withDeadline({ provider, signal: outer, deadlineMs }, async (signal, connection) => {
     const response = await exchange<NodeJS.ReadableStream>(connection, {
       method: 'GET',
       url,
-      // Compressed, the length that is announced would not be that of the file.
       headers: { 'User-Agent': userAgent, 'Accept-Encoding': 'identity' },
       responseType: 'stream',
+      // The length that is announced is that of the packed body, so that both must be seen.
+      decompress: false,
       maxContentLength: -1,
       signal,
       ...agents(url, lookup ? { http: new http.Agent({ lookup }), https: new https.Agent({ lookup }) } : fresh),
     });
     const { status, headers } = response;
     const header = (name: string) => (headers[name] === undefined ? undefined : String(headers[name]));
-    const isEndKnown = header('content-length') !== undefined || /\bchunked\b/i.test(header('transfer-encoding') ?? '');
-    const reply = { status, contentType: header('content-type'), location: header('location'), bytes: 0, isEndKnown };
+    const unpackers = unpack(header('content-encoding'));
+    const isChunked = /\bchunked\b/i.test(header('transfer-encoding') ?? '');
+    const isEndKnown = header('content-length') !== undefined || isChunked || unpackers.length > 0;
+    const reply = { status, location: toAscii(header('location')), isEndKnown };
     if (status !== 200) {
       (response.data as http.IncomingMessage).destroy();
       return reply;
     }
-    const counter = new Transform({
-      transform(chunk: Buffer, _encoding, callback) {
-        reply.bytes += chunk.length;
-        callback(reply.bytes > maxBytes ? new Error(`the file is larger than ${maxBytes} bytes`) : null, chunk);
-      },
-    });
-    await pipeline(response.data, counter, createWriteStream(file, { flush: true }), { signal });
+    const received = new Counter(maxBytes);
+    const stages = [received, ...unpackers, new Counter(maxBytes)];
+    await pipeline([response.data, ...stages, createWriteStream(file, { flush: true })], { signal });
     const announced = Number(header('content-length'));
-    if (announced && announced !== reply.bytes)
-      throw new Error(`the file ended after ${reply.bytes} of ${announced} bytes`);
+    if (announced && announced !== received.bytes)
+      throw new Error(`the body ended after ${received.bytes} of ${announced} bytes`);
     return reply;
   });
 }
+
+// Node reads each byte of a header as one character, and some hosts send the raw bytes of a name in UTF-8.
+const toAscii = (location?: string) =>
+  location?.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
 
 type Deadline = Pick<HttpRequest, 'provider' | 'signal' | 'deadlineMs'>;
 
@@ -147,21 +158,25 @@ async function withDeadline<Result>(
   const connection: Connection = { isOpen: false };
   const signal = deadlineSignal(deadlineMs, outer);
   try {
-    return await send(signal, connection);
+    const result = await send(signal, connection);
+    proxyFaults.delete(provider);
+    return result;
   } catch (error) {
+    if (!outer?.aborted) noteProxyFault(connection, provider, error);
     throw toProviderError(error, provider, connection, signal.aborted);
   }
 }
 
 /** Open once bytes of the request can have left: from TCP on, where the address is https from TLS on, also behind a proxy. */
-type Connection = { isOpen: boolean };
+type Connection = { isOpen: boolean; proxy?: Proxy };
 
 async function exchange<Body>(connection: Connection, request: AxiosRequestConfig): Promise<AxiosResponse<Body>> {
+  connection.proxy = proxyFor(request.url!);
   const response = await client.request<Body>({ ...request, transport: { request: watch(connection) } });
   if (connection.isOpen) return response;
   // A proxy that refuses to connect is read like an answer, but the provider has not even been asked.
   (response.request as http.ClientRequest).destroy();
-  throw new Error(`the proxy answered with status ${response.status}`);
+  throw new ProxyRefusal(response.status);
 }
 
 const watch = (connection: Connection) => (options: https.RequestOptions, onResponse: () => void) => {
@@ -176,35 +191,38 @@ const watch = (connection: Connection) => (options: https.RequestOptions, onResp
   return request;
 };
 
+/** The sentence about a proxy that stood in the way of the last request to a provider. */
+const proxyFaults = new Map<string, string>();
+
+function noteProxyFault({ isOpen, proxy }: Connection, provider: string, error: unknown): void {
+  if (proxy && !isOpen) proxyFaults.set(provider, proxySentence(proxy, provider, error));
+  else proxyFaults.delete(provider);
+}
+
+/** What the proxy did to the last request to a provider, as a sentence; undefined where it did not stand in the way. */
+export const proxyFaultOf = (provider: string): string | undefined => proxyFaults.get(provider);
+
 /** The sentence of PROVIDER_TIMEOUT. */
 export const timedOutSentence = (provider: string): string => `${provider} did not answer in time; try again later.`;
 
 /** The sentence of PROVIDER_FAILED. */
 export const unreachableSentence = (provider: string): string =>
-  `${provider} could not be reached; check the network and its base URL, and try again.`;
+  proxyFaults.get(provider) ?? `${provider} could not be reached; check the network and its base URL, and try again.`;
 
 function toProviderError(error: unknown, provider: string, { isOpen }: Connection, wasAborted: boolean): AppError {
   const code = (error as { code?: string }).code ?? '';
   // The AxiosError itself holds the request with its key, so only its words go on.
-  const cause = isAxiosError(error) ? Object.assign(new Error(error.message), { code }) : error;
+  const stripped = (thrown: AxiosError) =>
+    thrown.cause instanceof AddressRefusal ? thrown.cause : Object.assign(new Error(thrown.message), { code });
+  const cause = isAxiosError(error) ? stripped(error) : error;
   const [errorCode, sentence] = wasAborted
-    ? (['PROVIDER_TIMEOUT', timedOutSentence(provider)] as const)
+    ? (['PROVIDER_TIMEOUT', proxyFaults.get(provider) ?? timedOutSentence(provider)] as const)
     : (['PROVIDER_FAILED', unreachableSentence(provider)] as const);
   return new AppError(errorCode, sentence, { cause, unsent: !isOpen });
 }
 
 function agents(url: string, { http: httpAgent, https: httpsAgent }: typeof fresh): AxiosRequestConfig {
-  const useProxy = proxyAgent && url.startsWith('https:') && !isExcluded(new URL(url).hostname);
-  return { httpAgent, httpsAgent: useProxy ? proxyAgent : httpsAgent };
-}
-
-const excludedHosts = (config.NO_PROXY ?? '').split(/[\s,]+/).filter(Boolean);
-
-function isExcluded(host: string): boolean {
-  return excludedHosts.some(
-    (entry) =>
-      entry === '*' || host === entry.replace(/^\*?\./, '') || host.endsWith(`.${entry.replace(/^\*?\./, '')}`),
-  );
+  return { httpAgent, httpsAgent: proxyFor(url)?.agent ?? httpsAgent };
 }
 
 function toJson(text: string): unknown {

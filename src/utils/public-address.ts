@@ -1,6 +1,10 @@
 import dns from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { config, isLoopback } from '../config';
+
+/** A network that reaches names by its proxy only may let a question to the DNS wait for long. */
+const proxiedLookupMs = 5000;
 
 const special = new BlockList();
 for (const [network, bits] of [
@@ -38,6 +42,53 @@ export function isPublicAddress(address: string): boolean {
   return isIP(address) === 6 && globalUnicast.check(address, 'ipv6') && !special.check(address, 'ipv6');
 }
 
+// What proxies on this machine (Clash, mihomo, sing-box, Surge) answer for every name, to route by it: nothing else lives there.
+const fakeAnswers = new BlockList();
+fakeAnswers.addSubnet('198.18.0.0', 15, 'ipv4');
+fakeAnswers.addSubnet('2001:2::', 48, 'ipv6');
+const nat64 = new BlockList();
+nat64.addSubnet('64:ff9b::', 96, 'ipv6');
+// This machine, and what clouds tell a machine about itself.
+const own = new BlockList();
+own.addSubnet('0.0.0.0', 8, 'ipv4');
+own.addSubnet('127.0.0.0', 8, 'ipv4');
+own.addSubnet('169.254.0.0', 16, 'ipv4');
+own.addAddress('::', 'ipv6');
+own.addAddress('::1', 'ipv6');
+own.addSubnet('fe80::', 10, 'ipv6');
+
+const isIn = (list: BlockList, address: string) => list.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6');
+
+/**
+ * Whether the DNS may say that a public name is at this address: a public one, one of a proxy's fake ones, or one of an IPv6-only
+ * network (NAT64) that stands for a public one. Only the certificate then proves the host.
+ */
+export function isPublicAnswer(address: string): boolean {
+  if (isPublicAddress(address)) return true;
+  return isIn(nat64, address) ? isPublicAddress(embeddedIpv4(address)) : isIn(fakeAnswers, address);
+}
+
+/** The IPv4 address in the last 32 bits of an IPv6 one. */
+function embeddedIpv4(address: string): string {
+  // An address in a URL is written in one way only: in hexadecimal, shortened.
+  const groups = new URL(`http://[${address}]`).hostname.replace(/^\[|\]$/g, '').split(':');
+  const [high = 0, low = 0] = groups.slice(-2).map((group) => parseInt(group || '0', 16));
+  return [high >> 8, high & 255, low >> 8, low & 255].join('.');
+}
+
+/** A download that is not begun, since it would lead to this machine or its network; the sentence is for people. */
+export class AddressRefusal extends Error {
+  constructor(
+    cause: string,
+    readonly sentence: string,
+  ) {
+    super(cause);
+  }
+}
+
+const privateSentence = (host: string) =>
+  `this machine finds ${host} at a private address, from which no file of a provider is fetched; correct its DNS, or set HTTPS_PROXY to a proxy that finds the right one`;
+
 // The addresses that pass are the ones connected to, so no second answer of the DNS can slip in between.
 const lookupOnly =
   (isAllowed: (address: string) => boolean, kind: string): LookupFunction =>
@@ -46,30 +97,53 @@ const lookupOnly =
       if (error) return callback(error, []);
       const refused = addresses.find(({ address }) => !isAllowed(address));
       const [first] = addresses;
-      if (refused || !first) return callback(new Error(`${hostname} is not at ${kind}`), []);
+      if (refused || !first) {
+        const found = refused ? ` but at ${refused.address}` : '';
+        return callback(new AddressRefusal(`${hostname} is not at ${kind}${found}`, privateSentence(hostname)), []);
+      }
       if (options.all) return callback(null, addresses);
       callback(null, first.address, first.family);
     });
   };
 
-/** A DNS lookup for a connection that fails unless every answer is a public address. */
-export const lookupPublic = lookupOnly(isPublicAddress, 'a public address');
+/** A DNS lookup for a connection that fails unless every answer may be that of a public name. */
+export const lookupPublic = lookupOnly(isPublicAnswer, 'a public address');
 
 const lookupLoopback = lookupOnly(isLoopback, 'a loopback address');
 
 /**
  * The lookup for a download from `address`, which `firstAddress` led to; throws unless it may be asked.
- * Public https only; outside production also loopback, if the provider's own link leads there.
+ * Public https only; outside production also loopback, where the provider itself is on loopback and its own link leads there.
  */
-export function lookupFor(address: string, firstAddress: string): LookupFunction {
+export function lookupFor(address: string, firstAddress: string, baseUrl?: string): LookupFunction {
   const { protocol, hostname, username, password } = new URL(address);
   if (username || password) throw new Error('the download address carries a password');
-  if (!config.isProduction && isLoopback(new URL(firstAddress).hostname) && isLoopback(hostname)) {
+  const isLocalProvider = [baseUrl, firstAddress].every((url) => url && isLoopback(new URL(url).hostname));
+  if (!config.isProduction && isLocalProvider && isLoopback(hostname)) {
     if (!/^https?:$/.test(protocol)) throw new Error(`the download address begins with ${protocol}`);
     return lookupLoopback;
   }
-  const literal = hostname.replace(/^\[|\]$/g, '');
   if (protocol !== 'https:') throw new Error('the download address is not https');
-  if (isIP(literal) && !isPublicAddress(literal)) throw new Error('the download address is not public');
+  const literal = hostname.replace(/^\[|\]$/g, '');
+  if (isLoopback(hostname) || (isIP(literal) && !isPublicAddress(literal))) {
+    const sentence = `its link leads to ${hostname}, a private address, from which no file of a provider is fetched`;
+    throw new AddressRefusal('the download address is not public', sentence);
+  }
   return lookupPublic;
+}
+
+/**
+ * Throws where a name that a proxy is going to resolve leads to this machine, as far as this machine knows: it may not know the
+ * name, and a private address may be the fake one of another proxy.
+ */
+export async function checkProxied(address: string): Promise<void> {
+  const { hostname } = new URL(address);
+  const answers = await Promise.race([
+    dns.promises.lookup(hostname.replace(/^\[|\]$/g, ''), { all: true }).catch(() => []),
+    sleep(proxiedLookupMs, [], { ref: false }),
+  ]);
+  const refused = answers.find((answer) => isIn(own, answer.address));
+  if (!refused) return;
+  const sentence = `this machine finds ${hostname} at an address of its own, from which no file of a provider is fetched, also not through a proxy; correct its DNS`;
+  throw new AddressRefusal(`${hostname} is at ${refused.address}`, sentence);
 }

@@ -8,7 +8,7 @@ import type { Rig, Rigs, Shot } from './rig';
 
 jest.setTimeout(120_000);
 
-/** PM2 and systemd kill what has not ended after 45 s. */
+/** PM2 and systemd kill what has not ended after 90 s. */
 const endsWithinMs = 40_000;
 const isCompleted = ({ status }: Video) => status === 'completed';
 

@@ -15,8 +15,10 @@ Object.assign(process.env, {
   PUBLIC_ORIGIN: '',
   VIDEO_PROVIDER: '',
   LLM_PROVIDER: '',
-  HTTPS_PROXY: '',
 });
+
+// Nor does the proxy of the machine that runs the tests.
+for (const name of ['HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY']) process.env[name] = process.env[name.toLowerCase()] = '';
 
 // A developer's keys in .env never reach a test; a file that needs a provider sets its own before importing it.
 for (const vendor of ['RUNWAY', 'PIKA', 'KLING', 'OPENAI', 'ANTHROPIC', 'DASHSCOPE']) {

@@ -66,20 +66,22 @@ test('keeps for ever a clip that nobody recorded as dropped, though no workspace
   expect(await left('trash')).toEqual([]);
 });
 
-test('moves a clip that was recorded as dropped, with its poster', async () => {
+test('moves a clip that was recorded as dropped, with its poster and its original', async () => {
   await put('videos', 'dropped.mp4', daysAgo(3));
   await put('videos', 'dropped.jpg', daysAgo(3));
+  await put('videos', 'dropped.original.mov', daysAgo(3));
   await put('videos', 'young.mp4', daysAgo(0));
   await recordDropped(['dropped', 'young']);
   await recordDropped(['dropped']);
   await sweep();
   expect(await left('videos')).toEqual(['young.mp4']);
-  expect(await left('trash')).toEqual(['dropped.jpg', 'dropped.mp4']);
+  expect(await left('trash')).toEqual(['dropped.jpg', 'dropped.mp4', 'dropped.original.mov']);
 });
 
 test('keeps a recorded clip while a workspace still refers to it anywhere', async () => {
   const attempts = ['video', 'take', 'job', 'superseded'];
-  for (const attempt of attempts) await put('videos', `${attempt}.mp4`, daysAgo(3));
+  const names = attempts.flatMap((attempt) => [`${attempt}.mp4`, `${attempt}.original.webm`]);
+  for (const name of names) await put('videos', name, daysAgo(3));
   await Workspace.create({
     order_index: 0,
     deleted_at: daysAgo(1),
@@ -90,7 +92,7 @@ test('keeps a recorded clip while a workspace still refers to it anywhere', asyn
   });
   await recordDropped(attempts);
   await sweep();
-  expect(await left('videos')).toEqual(attempts.map((attempt) => `${attempt}.mp4`).sort());
+  expect(await left('videos')).toEqual(names.sort());
 });
 
 test('empties the trash of files after 30 days, and not before', async () => {
@@ -146,7 +148,7 @@ test('forgets that a clip was dropped 30 days after it, once the clip is gone', 
     { _id: 'present', dropped_at },
     { _id: 'young', dropped_at: daysAgo(29) },
   ]);
-  await put('videos', 'present.mp4', daysAgo(0));
+  await put('videos', 'present.original.mov', daysAgo(0));
   await sweep();
   expect((await DroppedClip.distinct('_id')).sort()).toEqual(['present', 'young']);
 });

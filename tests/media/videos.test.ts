@@ -4,6 +4,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import nock from 'nock';
 import sharp from 'sharp';
 import { config } from '../../src/config';
@@ -43,7 +44,7 @@ describe('the download of a video', () => {
   const fetchFrom = async (url: string, maxBytes?: number) => {
     attempts += 1;
     const attemptId = `attempt-${attempts}`;
-    await fetchVideo({ provider: 'Double', url, attemptId, maxBytes });
+    await fetchVideo({ provider: 'Double', baseUrl: origin, url, attemptId, maxBytes });
     return attemptId;
   };
 
@@ -53,12 +54,29 @@ describe('the download of a video', () => {
     expect(filesIn('tmp')).toEqual([]);
   };
 
+  const causeOf = async (url: string, maxBytes?: number) => {
+    const failure = await fetchFrom(url, maxBytes).catch((thrown: Error) => thrown);
+    return String((failure as Error).cause);
+  };
+
   const send =
     (body: Buffer | string, headers: http.OutgoingHttpHeaders = {}, status = 200): http.RequestListener =>
     (_, response) =>
       response.writeHead(status, headers).end(body);
 
-  test.each([{ 'content-type': 'video/mp4' }, { 'content-type': 'binary/octet-stream' }, {}])(
+  // What object stores give to a file whose type the uploader's library did not tell.
+  const types = [
+    'video/mp4',
+    'binary/octet-stream',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data',
+    'text/plain',
+    'text/html; charset=utf-8',
+    'application/force-download',
+    'application/x-mp4',
+    'mp4',
+  ];
+  test.each([...types.map((type) => ({ 'content-type': type })), {}])(
     'stores every byte of an answer with the headers %j',
     async (headers) => {
       answer = send(clip, headers);
@@ -83,8 +101,8 @@ describe('the download of a video', () => {
 
   test.each<[string, () => http.RequestListener]>([
     ['a page', () => send('<!doctype html>', { 'content-type': 'text/html' })],
-    ['a video by its bytes with the type of a page', () => send(clip, { 'content-type': 'text/html; charset=utf-8' })],
     ['a page with the type of a video', () => send('<!doctype html>', { 'content-type': 'video/mp4' })],
+    ['JSON with the type of a video', () => send('{"error":"expired"}', { 'content-type': 'video/mp4' })],
     ['nothing', () => send('', { 'content-type': 'video/mp4' })],
     ['404', () => send('gone', {}, 404)],
     ['a redirect without an address', () => send('', {}, 302)],
@@ -124,6 +142,88 @@ describe('the download of a video', () => {
       await expectRefusal(`${origin}/clip`);
     },
   );
+
+  const packings: [string, (bytes: Buffer) => Buffer][] = [
+    ['gzip', gzipSync],
+    ['x-gzip', gzipSync],
+    ['br', brotliCompressSync],
+    ['deflate', deflateSync],
+    ['Deflate', deflateRawSync],
+    ['gzip, br', (bytes) => brotliCompressSync(gzipSync(bytes))],
+    ['aws-chunked', (bytes) => bytes],
+  ];
+  describe.each(packings)('of a body that is packed with %s', (coding, pack) => {
+    const packed = pack(clip);
+    const headers = { 'content-type': 'video/mp4', 'content-encoding': coding };
+
+    test('is stored unpacked, whatever tells its length', async () => {
+      for (const more of [{ 'content-length': packed.length }, { 'transfer-encoding': 'chunked' }]) {
+        answer = send(packed, { ...headers, ...more });
+        expect(readFileSync(videoFile(await fetchFrom(`${origin}/clip`)))).toEqual(clip);
+      }
+    });
+
+    test('is refused where it is cut, whatever tells its length', async () => {
+      const cutBody = packed.subarray(0, packed.length - 20);
+      for (const length of [cutBody.length, packed.length]) {
+        answer = (_, response) => {
+          response.writeHead(200, { ...headers, 'content-length': length });
+          response.write(cutBody, () => (length === cutBody.length ? response.end() : response.destroy()));
+        };
+        await expectRefusal(`${origin}/clip`);
+      }
+      answer = send(cutBody, headers);
+      await expectRefusal(`${origin}/clip`);
+    });
+  });
+
+  test('stops at the largest size of what a packed body holds', async () => {
+    answer = send(gzipSync(Buffer.alloc(1_000_000)), { 'content-encoding': 'gzip' });
+    await expectRefusal(`${origin}/clip`, 100_000);
+    expect(await causeOf(`${origin}/clip`, 100_000)).toContain('larger than 100000 bytes');
+  });
+
+  test.each([
+    ['raw UTF-8', '/结果/文件 1.mp4'.replace(' ', '%20'), '/%E7%BB%93%E6%9E%9C/%E6%96%87%E4%BB%B6%201.mp4'],
+    ['raw UTF-8 in the query', '/clip?name=片', '/clip?name=%E7%89%87'],
+    ['percent-encoding', '/%E7%BB%93/a%2Fb+c%7e.mp4?sig=a%2Bb%3D&x=1', '/%E7%BB%93/a%2Fb+c%7e.mp4?sig=a%2Bb%3D&x=1'],
+  ])('follows a redirect with %s', async (_, location, expected) => {
+    answer = (request, response) => {
+      if (request.url !== '/start') return send(clip)(request, response);
+      // writeHead would refuse such a character.
+      request.socket.end(Buffer.from(`HTTP/1.1 302 Found\r\nLocation: ${location}\r\nContent-Length: 0\r\n\r\n`));
+    };
+    expect(hasVideo(await fetchFrom(`${origin}/start`))).toBe(true);
+    expect(asked).toEqual(['/start', expected]);
+  });
+
+  test('asks for a presigned link byte for byte', async () => {
+    answer = send(clip);
+    const link = '/b/a%2Fb%20c.mp4?X-Amz-Credential=AK%2F20261128%2Fus&X-Amz-Signature=0aF%3d&e=~*!()&plus=a+b';
+    expect(hasVideo(await fetchFrom(origin + link))).toBe(true);
+    expect(asked).toEqual([link]);
+  });
+
+  test('takes a body of HTTP/1.0, and one in many chunks', async () => {
+    answer = (_, { socket }) =>
+      socket!.end(Buffer.concat([Buffer.from('HTTP/1.0 200 OK\r\nContent-Type: video/mp4\r\n\r\n'), clip]));
+    expect(readFileSync(videoFile(await fetchFrom(`${origin}/clip`)))).toEqual(clip);
+    answer = (_, response) => {
+      for (let at = 0; at < clip.length; at += 500) response.write(clip.subarray(at, at + 500));
+      response.end();
+    };
+    expect(readFileSync(videoFile(await fetchFrom(`${origin}/clip`)))).toEqual(clip);
+  });
+
+  test.each([
+    ['a page', '<html>Sign in</html>', /sent a page or a text instead of a video/],
+    ['JSON', ' {"code":"Expired"}', /sent a page or a text instead of a video/],
+    ['nothing', '', /empty/],
+    ['other bytes', '\0\u0001\u0002'.repeat(10), /not an mp4/],
+  ])('says what came where it was %s', async (_, body, expected) => {
+    answer = send(body, { 'content-type': 'video/mp4' });
+    expect(await causeOf(`${origin}/clip`)).toMatch(expected);
+  });
 
   test('takes a whole video of a body of unknown length', async () => {
     answer = sendUnannounced(clip);
@@ -169,6 +269,16 @@ describe('the download of a video', () => {
     answer = send(clip, { 'content-type': 'video/mp4' });
     await expectRefusal(`${origin}/clip`, clip.length - 1);
     expect(hasVideo(await fetchFrom(`${origin}/clip`, clip.length))).toBe(true);
+  });
+
+  test('is made from this machine only where its provider is on this machine', async () => {
+    answer = send(clip);
+    for (const baseUrl of ['https://api.vendor.test', undefined]) {
+      const source = { provider: 'Double', url: `${origin}/admin`, attemptId: 'led-here' };
+      await expect(fetchVideo({ ...source, baseUrl })).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED' });
+    }
+    expect(asked).toEqual([]);
+    expect(hasVideo('led-here')).toBe(false);
   });
 
   test('is not led from a public address to this machine or its network', async () => {

@@ -1,6 +1,10 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import nock from 'nock';
 import sharp from 'sharp';
 import type { VideoProvider } from '../../src/services/provider';
+import { readSlowly } from '../helpers/slow';
 import { canaryKey, describeVideoProvider, errorOf, loadVideoProvider, makeJob, open } from './video-provider.suite';
 
 const host = 'https://runway.test';
@@ -38,6 +42,18 @@ describe('the provider runway', () => {
       .reply(200, { id: taskId, createdAt: '2026-11-23T10:00:00Z', ...task });
     return runway.check(taskId, open());
   };
+
+  it('gives a create with a large picture the time that a slow line needs', async () => {
+    const server = http.createServer(readSlowly(5_000_000, { id: taskId })).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const slow = loadVideoProvider('runway', {
+      PROVIDER_REQUEST_TIMEOUT_MS: '400',
+      RUNWAY_BASE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    });
+    const job = { ...(await makeJob(slow)), picture: Buffer.alloc(3_000_000, 'picture') };
+    expect(await slow.submit(job, open())).toEqual({ state: 'accepted', taskId });
+    server.close();
+  });
 
   it('sends the key, the version, and the picture as a data URI below 5 MiB', async () => {
     let body: Record<string, unknown> = {};

@@ -1,3 +1,5 @@
+process.env.PROVIDER_REQUEST_TIMEOUT_MS = '300';
+
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
@@ -7,9 +9,11 @@ import net, { type AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { sendRequest, type HttpRequest } from '../../src/utils/http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { requestDeadlineMs, sendRequest, type HttpRequest } from '../../src/utils/http';
 import type { AppError } from '../../src/utils/errors';
 import { selfSigned } from '../helpers/certificate';
+import { readSlowly } from '../helpers/slow';
 
 const deadlineMs = 500;
 const closing: (() => void)[] = [];
@@ -23,6 +27,22 @@ async function listen(server: net.Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 afterAll(() => closing.forEach((close) => close()));
+
+/** A port whose server is stopped, and whose queue of connections is filled until one more is not taken. */
+async function listenWithFullQueue(): Promise<number> {
+  const script = `const server = require('net').createServer();
+    server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => console.log(server.address().port));`;
+  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  closing.push(() => child.kill('SIGKILL'));
+  const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
+  child.kill('SIGSTOP');
+  for (;;) {
+    const socket = net.connect(Number(line), '127.0.0.1').on('error', () => undefined);
+    closing.push(() => socket.destroy());
+    const isTaken = once(socket, 'connect').then(() => true);
+    if (!(await Promise.race([isTaken, sleep(200, false)]))) return Number(line);
+  }
+}
 
 async function failureOf(url: string, more: Partial<HttpRequest> = {}) {
   const sent = sendRequest({ provider: 'Vendor', method: 'POST', url, json: { paid: true }, deadlineMs, ...more });
@@ -44,6 +64,16 @@ describe('a request that nobody answers is known to be unsent', () => {
   it('when the connection is reset before TLS is open', async () => {
     const server = net.createServer((socket) => socket.once('data', () => socket.resetAndDestroy()));
     expect(await failureOf(`https://127.0.0.1:${await listen(server)}/`)).toEqual(unsent('PROVIDER_FAILED'));
+  });
+
+  it('when the connection is closed before TLS is open', async () => {
+    const server = net.createServer((socket) => socket.once('data', () => socket.end()));
+    expect(await failureOf(`https://127.0.0.1:${await listen(server)}/`)).toEqual(unsent('PROVIDER_FAILED'));
+  });
+
+  it.each(['http', 'https'])('when the queue of a server that accepts nothing is full, with %s', async (protocol) => {
+    const port = await listenWithFullQueue();
+    expect(await failureOf(`${protocol}://127.0.0.1:${port}/`)).toEqual(unsent('PROVIDER_TIMEOUT'));
   });
 
   it('when the certificate is not to be trusted', async () => {
@@ -109,6 +139,25 @@ describe('a request may have been taken', () => {
     expect((await sendRequest(question)).status).toBe(200);
     expect(await failureOf(url, { ...question, json: undefined })).toEqual(taken('PROVIDER_FAILED'));
     expect(connections.size).toBe(1);
+  });
+});
+
+describe('the deadline of a request', () => {
+  const post = (url: string, json: unknown) => sendRequest({ provider: 'Vendor', method: 'POST', url, json });
+  const twoMb = 'x'.repeat(2_000_000);
+
+  it('grows by 4 s for each MB that is sent', () => {
+    expect([0, 250_000, 9_300_000].map(requestDeadlineMs)).toEqual([300, 1300, 37_500]);
+  });
+
+  it('leaves the time that a slow line needs for a large body', async () => {
+    const port = await listen(http.createServer(readSlowly(2_500_000, {})));
+    expect(await post(`http://127.0.0.1:${port}/`, twoMb)).toMatchObject({ status: 200 });
+  });
+
+  it('still ends a small request that nobody answers', async () => {
+    const port = await listen(http.createServer(() => undefined));
+    await expect(post(`http://127.0.0.1:${port}/`, 'x')).rejects.toMatchObject({ code: 'PROVIDER_TIMEOUT' });
   });
 });
 

@@ -1,0 +1,160 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { copyFile, link, rename, rm } from 'node:fs/promises';
+import { setPriority } from 'node:os';
+import path from 'node:path';
+import { syncFolder } from '../utils/durable-file';
+import { logger } from '../utils/logger';
+import { createLimit } from '../utils/queue';
+import { ffmpegPath } from './ffmpeg';
+import { temporaryFile } from './uploads';
+import { checkAndFlush, videoFile } from './videos';
+
+const probeTimeoutMs = 30_000;
+const conversionTimeoutMs = 300_000;
+/** What ffmpeg says about a file, or last says before it fails. */
+const maxSaidLength = 64 * 1024;
+/** Everything else of the machine goes before a conversion. */
+const lowPriority = 15;
+
+const limited = createLimit(1);
+
+const running = new Set<ChildProcess>();
+process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+
+type Facts = {
+  /** Of the container, as ffmpeg names it, such as "mov,mp4,m4a,3gp,3g2,mj2". */
+  format: string;
+  video: string;
+  /** Such as "yuv420p10le". */
+  pixels: string;
+  /** Null where the file is silent. */
+  audio: string | null;
+  ext: 'mp4' | 'mov' | 'webm';
+};
+
+/**
+ * Makes the stored video of an attempt one that every browser plays (H.264 of 8 bits in 4:2:0 with AAC, in an mp4 with its index
+ * first) and keeps the provider's own file beside it. Where that cannot be done the video stays as it is, with a line in the log;
+ * rejects only where `signal` ends it, and may then be called again.
+ */
+export async function makePlayable(attemptId: string, signal: AbortSignal): Promise<void> {
+  const program = ffmpegPath();
+  if (!program) return;
+  try {
+    const facts = await probe(program, videoFile(attemptId), signal);
+    if (isPlayable(facts)) return;
+    await limited(() => convert(program, attemptId, facts, signal));
+    logger.info('video made playable', { attempt_id: attemptId, ...facts });
+  } catch (error) {
+    signal.throwIfAborted();
+    logger.warn('video not made playable, kept as it is', { attempt_id: attemptId, error });
+  }
+}
+
+const isInMp4 = ({ format }: Facts) => format.split(',').includes('mp4');
+const isVideoPlayable = ({ video, pixels }: Facts) => video === 'h264' && /^yuvj?420p$/.test(pixels);
+const isAudioPlayable = ({ audio }: Facts) => audio === null || audio === 'aac' || audio === 'mp3';
+const isPlayable = (facts: Facts) => isInMp4(facts) && isVideoPlayable(facts) && isAudioPlayable(facts);
+
+async function convert(program: string, attemptId: string, facts: Facts, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const file = videoFile(attemptId);
+  const draft = temporaryFile();
+  // H.264 in 4:2:0 has even sides only.
+  const encodeVideo = '-c:v libx264 -preset fast -crf 18 -pix_fmt yuv420p -vf scale=trunc(iw/2)*2:trunc(ih/2)*2';
+  const parameters = [
+    ...['-v', 'error', '-y', ...inputOf(file), '-map', '0:v:0', '-map', '0:a:0?'],
+    ...(isVideoPlayable(facts) ? '-c:v copy' : encodeVideo).split(' '),
+    ...(isAudioPlayable(facts) ? '-c:a copy' : '-c:a aac -b:a 192k').split(' '),
+    ...['-movflags', '+faststart', '-f', 'mp4', draft],
+  ];
+  try {
+    const { code, said } = await run(program, parameters, conversionTimeoutMs, signal);
+    if (code !== 0) throw new Error(`ffmpeg ended with code ${code}: ${said.trim()}`);
+    await checkAndFlush(draft, true);
+    const made = await probe(program, draft, signal);
+    if (!isPlayable(made)) throw new Error(`ffmpeg made ${Object.values(made).join(' ')}`);
+    await keepOriginal(file, originalOf(file, facts));
+    await rename(draft, file);
+    await syncFolder(path.dirname(file));
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+/** Beside the clip, and with its name up to the first dot, by which files are known to belong together. */
+const originalOf = (file: string, { ext }: Facts): string => file.replace(/\.mp4$/, `.original.${ext}`);
+
+// A second name of the same file, so that the clip is there at every moment and the disk holds it once.
+async function keepOriginal(file: string, original: string): Promise<void> {
+  try {
+    await link(file, original);
+  } catch (error) {
+    // Linked before a crash, and then not replaced.
+    if ((error as { code?: string }).code === 'EEXIST') return;
+    await copyOriginal(file, original);
+  }
+  await syncFolder(path.dirname(original));
+}
+
+/** For disks without a second name for a file. */
+async function copyOriginal(file: string, original: string): Promise<void> {
+  const draft = temporaryFile();
+  try {
+    await copyFile(file, draft);
+    await checkAndFlush(draft, true);
+    await rename(draft, original);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
+}
+
+// A provider's file must not make ffmpeg read another one, nor ask the network.
+const inputOf = (file: string) => ['-protocol_whitelist', 'file', '-i', file];
+
+/** What ffmpeg says of a file's streams; it is asked in place of ffprobe, which is not packaged. */
+async function probe(program: string, file: string, signal: AbortSignal): Promise<Facts> {
+  const { said } = await run(program, ['-hide_banner', ...inputOf(file)], probeTimeoutMs, signal);
+  const [, format] = /^Input #0, (\S+), from /m.exec(said) ?? [];
+  const [, video, pixels] = /^\s*Stream #0:.*?: Video: (\w+)[^,\n]*, (\w+)/m.exec(said) ?? [];
+  const [, audio = null] = /^\s*Stream #0:.*?: Audio: (\w+)/m.exec(said) ?? [];
+  if (!format || !video || !pixels) throw new Error(`ffmpeg knows no video in the file: ${said.trim()}`);
+  const isMov = /^\s*major_brand\s*: qt/m.test(said);
+  return { format, video, pixels, audio, ext: format.includes('webm') ? 'webm' : isMov ? 'mov' : 'mp4' };
+}
+
+async function run(program: string, parameters: string[], timeoutMs: number, signal: AbortSignal) {
+  const child = spawn(program, ['-nostdin', ...parameters], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    signal,
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
+    // A Ctrl-C reaches the whole process group of the terminal, and would look like a file that cannot be converted.
+    detached: true,
+    windowsHide: true,
+  });
+  running.add(child);
+  lowerPriority(child.pid);
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-maxSaidLength)));
+  try {
+    const code = await new Promise<number | string | null>((resolve, reject) => {
+      child.on('close', (status, endedBy) => resolve(status ?? endedBy));
+      child.on('error', (error) => (child.pid === undefined ? reject(error) : undefined));
+    });
+    signal.throwIfAborted();
+    return { code, said };
+  } finally {
+    running.delete(child);
+  }
+}
+
+function lowerPriority(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) setPriority(pid, lowPriority);
+  } catch (error) {
+    // It has ended by now, or the system does not allow it.
+    logger.debug('priority not lowered', { error });
+  }
+}
