@@ -12,7 +12,7 @@ import { lookupFor } from '../utils/public-address';
 import { ffmpegPath } from './ffmpeg';
 import { imageInput } from './images';
 import { checkBoxes } from './mp4';
-import { temporaryFile, uploadFolder } from './uploads';
+import { remakeUploadFolders, temporaryFile, uploadFolder } from './uploads';
 
 const maxVideoBytes = 512 * 1024 * 1024;
 const maxRedirects = 3;
@@ -124,6 +124,7 @@ function isVideoType(contentType = ''): boolean {
 async function moveVideo(file: string, attemptId: string, isEndKnown: boolean): Promise<void> {
   await checkAndFlush(file, isEndKnown);
   const target = videoFile(attemptId);
+  remakeUploadFolders();
   try {
     await rename(file, target);
   } catch (error) {
