@@ -1,3 +1,5 @@
+// First, as what follows does not load in an old Node.
+import './node-version';
 import { aiSuggest } from './api/ai-suggest';
 import { createApp, createSocketApp } from './api/app';
 import { generateCancel } from './api/generate-cancel';
