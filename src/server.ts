@@ -13,6 +13,7 @@ import { config, configurationExitCode, serverProblems } from './config';
 import { migrate } from './db/migrations';
 import { closeDatabase, connectDatabase } from './db/mongodb';
 import { startEngine, stopEngine } from './generation/worker';
+import { ffmpegProblem } from './media/ffmpeg';
 import { makeUploadFolders, sweepTmp } from './media/uploads';
 import { providerProblems } from './services/providers';
 import { startSweeping } from './media/sweep';
@@ -44,6 +45,7 @@ let stoppingSinceMs = 0;
 async function start(): Promise<void> {
   endOnWrongSettings();
   await makeFolders();
+  warnOfFfmpeg();
   http.server.on('request', createApp(endpoints, specs, await timeline(http.server)));
   openDoor(http.server, '/ws', hotReloadPath);
   openDoor(socketHttp.server);
@@ -81,6 +83,12 @@ async function makeFolders(): Promise<void> {
   await makeUsable(config.LOG_DIR, 'LOG_DIR');
   await makeUsable(config.DATA_DIR, 'DATA_DIR');
   await makeUploadFolders();
+}
+
+/** Looked for now, as it stops everything else for a moment. */
+function warnOfFfmpeg(): void {
+  const problem = ffmpegProblem();
+  if (problem) logger.warn('ffmpeg cannot be used', { problem });
 }
 
 /** What needs the database; begun again where the database went away meanwhile. */

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { config } from '../config';
 import { pingDatabase, Workspace } from '../db/mongodb';
 import { providerWarnings } from '../generation/ask';
+import { ffmpegProblem } from '../media/ffmpeg';
 import { ownerWarnings } from '../media/owner';
 import { uploadFaults } from '../media/uploads';
 import { defineEndpoint, Reply } from '../utils/define';
@@ -48,6 +49,7 @@ export const health = defineEndpoint({
         ...providerWarnings(),
         ...ownerWarnings(),
         ...uploads.warnings,
+        ...[ffmpegProblem()].filter((problem) => problem !== null),
         ...(isLogging() ? [] : ['the log files cannot be written']),
       ],
       mongodb: isDatabaseThere ? 'connected' : 'disconnected',
