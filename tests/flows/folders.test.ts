@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { spawn } from 'node:child_process';
-import { cp, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { Video } from '../../src/contract';
@@ -116,4 +116,34 @@ test('says in /health that a folder of UPLOAD_DIR cannot be used', async () => {
   const { status, body } = await server.get('/health');
   expect(status).toBe(503);
   expect(body.problems).toEqual([expect.stringMatching(/^the folder videos in UPLOAD_DIR cannot be used \(ELOOP\)/)]);
+});
+
+test('log files that cannot be written are named in /health, and are written again by themselves', async () => {
+  const logs = path.join(folder, 'logs');
+  const combined = path.join(logs, 'combined.log');
+  await mkdir(logs);
+  await symlink('/nowhere/combined.log', combined);
+  const server = await running({ LOG_DIR: logs });
+  // Each refused request is a line.
+  const warnings = async () => (await server.get('/nothing-here'), (await server.get('/health')).body.warnings);
+  const warned = () => eventually(async () => (await warnings()).includes('the log files cannot be written'));
+  const written = () =>
+    eventually(
+      async () =>
+        (await readFile(combined, 'utf8').catch(() => '')).includes('/nothing-here') || (await warnings(), null),
+    );
+
+  await warned();
+  await rm(combined);
+  await written();
+  expect(await warnings()).toEqual([]);
+
+  await rm(logs, { recursive: true });
+  await written();
+  await rm(logs, { recursive: true });
+  await writeFile(logs, 'x');
+  await warned();
+  await rm(logs);
+  await written();
+  expect(await warnings()).toEqual([]);
 });
