@@ -132,10 +132,20 @@ function createFacts() {
   };
 }
 
-/** Makes the names in a folder survive a power cut. */
+/** What file systems say that flush no folder: some network and container mounts, FUSE. */
+const unflushable = ['EINVAL', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
+
+/** Makes the names in a folder survive a power cut, where its file system can do that. */
 async function syncFolder(folder) {
+  if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
-  await handle.sync().finally(() => handle.close());
+  try {
+    await handle.sync();
+  } catch (error) {
+    if (!unflushable.includes(error.code)) throw error;
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Runs a command and ends the process with one readable line when it fails. */

@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { isIP } from 'node:net';
 import path from 'node:path';
-import { config as loadDotenv } from 'dotenv';
+import { parse as parseDotenv, populate } from 'dotenv';
 import { z } from 'zod';
 
 /** The project's root: relative paths in settings are relative to it, wherever the process was started. */
@@ -11,9 +12,33 @@ export const configurationExitCode = 78;
 
 export type Problem = { variable: string; message: string };
 
-loadDotenv({ quiet: true, path: [path.resolve('.env'), path.join(projectRoot, '.env')].find(existsSync) ?? '.env' });
+const fileProblems: Problem[] = [];
+
+loadFile();
 
 const isProduction = process.env.NODE_ENV === 'production';
+
+/** Brings `.env` into the environment, which wins over it. A folder of this name, as some tools make, is none. */
+function loadFile(): void {
+  const files = [path.resolve('.env'), path.join(projectRoot, '.env')];
+  const file = files.find((name) => statSync(name, { throwIfNoEntry: false })?.isFile());
+  if (!file) return;
+  try {
+    const text = decode(readFileSync(file));
+    if (text.includes('\0')) throw new Error('it is not text in UTF-8 or UTF-16');
+    populate(process.env, parseDotenv(text));
+  } catch (error) {
+    const message = `cannot be read: ${(error as Error).message}; save ${file} in the encoding UTF-8, readable by this user`;
+    fileProblems.push({ variable: '.env', message });
+  }
+}
+
+/** The `>` of Windows PowerShell writes UTF-16; ASCII in it has a zero in each second byte. */
+function decode(bytes: Buffer): string {
+  const isLittle = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] !== 0 && bytes[1] === 0);
+  const isBig = (bytes[0] === 0xfe && bytes[1] === 0xff) || (bytes[0] === 0 && bytes[1] !== 0);
+  return new TextDecoder(isLittle ? 'utf-16le' : isBig ? 'utf-16be' : 'utf-8').decode(bytes);
+}
 
 // ---- kinds of values, for this file and for the provider files
 
@@ -91,6 +116,16 @@ const program = z
   .string()
   .refine((value) => !/[\\/]/.test(value) || existsSync(value), 'names a file that is not there');
 
+/** What a port can be bound to; an IPv6 address may stand in brackets, as it does in a link. */
+const bindAddress = z
+  .string()
+  .transform((value) => value.replace(/^\[(.+)\]$/, '$1'))
+  .refine(
+    (value) => isIP(value) !== 0 || /^[a-z0-9.-]+$/i.test(value),
+    'must be an IP address or a name, without a port',
+  )
+  .default('127.0.0.1');
+
 const providerName = z
   .string()
   .regex(/^[a-z0-9-]+$/, 'must be the name of a provider file, in lower case')
@@ -101,7 +136,7 @@ const providerName = z
 const server = readSettings(
   z.object({
     NODE_ENV: z.enum(['development', 'production', 'test']).default('development'),
-    HOST: z.string().default('127.0.0.1'),
+    HOST: bindAddress,
     ALLOW_NETWORK: z.enum(['0', '1']).default('0'),
     SERVER_PORT: integer(3000, 0, 65535),
     WS_PORT: integer(3001, 0, 65535),
@@ -138,7 +173,7 @@ export const serverVariables = server.names;
 
 /** What is wrong with the server's own settings, one entry a variable. */
 export function serverProblems(): Problem[] {
-  const problems = [...server.problems];
+  const problems = [...fileProblems, ...server.problems];
   if (isProduction && !config.MONGODB_URI) {
     problems.push({ variable: 'MONGODB_URI', message: 'is required when NODE_ENV is production' });
   }

@@ -1,3 +1,5 @@
+// First, as what follows does not load in an old Node.
+import './node-version';
 import { aiSuggest } from './api/ai-suggest';
 import { createApp, createSocketApp } from './api/app';
 import { generateCancel } from './api/generate-cancel';
@@ -12,6 +14,7 @@ import { migrate } from './db/migrations';
 import { closeDatabase, connectDatabase, isShareable } from './db/mongodb';
 import { joinServers, leaveServers } from './db/servers';
 import { startEngine, stopEngine } from './generation/worker';
+import { ffmpegProblem } from './media/ffmpeg';
 import { makeUploadFolders, sweepTmp } from './media/uploads';
 import { providerProblems } from './services/providers';
 import { startSweeping } from './media/sweep';
@@ -47,6 +50,7 @@ let stoppingSinceMs = 0;
 async function start(): Promise<void> {
   endOnWrongSettings();
   await makeFolders();
+  warnOfFfmpeg();
   http.server.on('request', createApp(endpoints, specs, await timeline(http.server)));
   openDoor(http.server, '/ws', hotReloadPath);
   openDoor(socketHttp.server);
@@ -84,6 +88,12 @@ async function makeFolders(): Promise<void> {
   await makeUsable(config.LOG_DIR, 'LOG_DIR');
   await makeUsable(config.DATA_DIR, 'DATA_DIR');
   await makeUploadFolders();
+}
+
+/** Looked for now, as it stops everything else for a moment. */
+function warnOfFfmpeg(): void {
+  const problem = ffmpegProblem();
+  if (problem) logger.warn('ffmpeg cannot be used', { problem });
 }
 
 /** What needs the database; begun again where the database went away meanwhile. */

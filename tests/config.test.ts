@@ -1,4 +1,4 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { runServer } from './helpers/server';
@@ -20,6 +20,7 @@ test.each([
   [{ HOST: '0.0.0.0' }, 'ALLOW_NETWORK=1'],
   [{ HOST: '::' }, 'HOST'],
   [{ HOST: '0' }, 'HOST'],
+  [{ HOST: '127.0.0.1:3000' }, 'HOST must be an IP address or a name, without a port'],
   [{ MONGODB_URI: 'postgres://x' }, 'MONGODB_URI'],
   [{ PUBLIC_ORIGIN: 'film.example.com' }, 'PUBLIC_ORIGIN'],
   [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL'],
@@ -55,4 +56,36 @@ test('reads .env from the working directory, and lets the environment win over i
   const { output } = await runServer({ WS_PORT: '0' }, folder);
   expect(output).toContain('SERVER_PORT');
   expect(output).not.toContain('WS_PORT');
+});
+
+describe('a .env', () => {
+  let folder: string;
+  const write = (bytes: Buffer) => writeFile(path.join(folder, '.env'), bytes);
+  const text = 'SERVER_PORT=from-文件\r\nHOST=\r\n';
+  const swapped = (bytes: Buffer) => Buffer.from(bytes).swap16();
+
+  beforeEach(async () => {
+    folder = await mkdtemp(path.join(os.tmpdir(), 'video-maker-env-'));
+  });
+
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  test.each([
+    ['UTF-8 with a byte order mark', Buffer.from(`\ufeff${text}`)],
+    ['UTF-16 LE, as PowerShell writes it', Buffer.from(`\ufeff${text}`, 'utf16le')],
+    ['UTF-16 BE', swapped(Buffer.from(`\ufeff${text}`, 'utf16le'))],
+    ['UTF-16 LE without a mark', Buffer.from(text, 'utf16le')],
+  ])('in %s is read', async (_encoding, bytes) => {
+    await write(bytes);
+    const { code, output } = await runServer({}, folder);
+    expect(code).toBe(78);
+    expect(output).toMatch(/^ {2}SERVER_PORT must be a whole number$/m);
+  });
+
+  test('that is no text ends the start with 78 and its name', async () => {
+    await write(Buffer.from('\ufeffA\0=1', 'utf16le'));
+    const { code, output } = await runServer({}, folder);
+    expect(code).toBe(78);
+    expect(output).toMatch(/^ {2}\.env cannot be read: .* save .*\.env in the encoding UTF-8, readable by this user$/m);
+  });
 });

@@ -130,12 +130,41 @@ describe('a start that cannot succeed says one sentence', () => {
     );
   });
 
-  test('and ends with 78 when MONGODB_URI has a part that the driver does not know', async () => {
-    const line = await failedStart(
-      settingsCode,
-      settings({ MONGODB_URI: 'mongodb://127.0.0.1:27017/film?colour=red' }),
+  test.each([
+    ['has a part that the driver does not know', '127.0.0.1/film?colour=red', 'option colour is not supported'],
+    ['has a port that there is not', '127.0.0.1:99999/film', 'a host or a port in it is not valid'],
+    ['has a password with an @', 'film:canary@canary@127.0.0.1/film', 'the password is not written as %40'],
+    ['has a password with a %', 'film:canary%zz@127.0.0.1/film', 'URI malformed'],
+    ['has no host', 'film:canary/film', 'a host or a port in it is not valid'],
+    [
+      'has a port with mongodb+srv',
+      'film.example.com:27017/film',
+      'mongodb+srv URI cannot have port number',
+      'mongodb+srv',
+    ],
+    ['names a file that is not there', '127.0.0.1/film?tls=true&tlsCAFile=/nowhere.pem', '/nowhere.pem cannot be read'],
+  ])('and ends with 78 when MONGODB_URI %s', async (_what, address, fault, scheme = 'mongodb') => {
+    const line = await failedStart(settingsCode, settings({ MONGODB_URI: `${scheme}://${address}` }));
+    expect(line).toMatch(/^MONGODB_URI is not an address of MongoDB \(.*\); correct it in \.env or the environment\.$/);
+    expect(line).toContain(fault);
+    expect(line + (await readFile(inside('logs/combined.log'), 'utf8'))).not.toContain('canary');
+  });
+
+  test('and ends with 78 when Node is too old, before anything is loaded that it cannot read', async () => {
+    const old = inside('old-node.cjs');
+    await writeFile(
+      old,
+      `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '18.20.8' } });
+       const load = require('node:module')._load;
+       require('node:module')._load = (name, ...rest) => {
+         if (!/^\\.|server\\.js$/.test(name)) throw new Error(name + ' was loaded');
+         return load(name, ...rest);
+       };`,
     );
-    expect(line).toMatch(/^MONGODB_URI is not an address of MongoDB \(option colour is not supported\); /);
+    const line = await failedStart(settingsCode, settings({ NODE_OPTIONS: `--require ${old}` }));
+    expect(line).toMatch(
+      /^This is Node 18\.20\.8, and the server needs \d+\.\d+ or newer; install that and start again\.$/,
+    );
   });
 
   test.each(['UPLOAD_DIR', 'DATA_DIR', 'LOG_DIR'])('and ends with 78 when %s is a file', async (variable) => {
@@ -158,6 +187,13 @@ describe('a start that cannot succeed says one sentence', () => {
     await writeFile(inside('uploads/videos'), 'x');
     expect(await failedStart(settingsCode, settings())).toContain(inside('uploads/videos'));
   });
+});
+
+test('HOST takes an IPv6 address in the brackets that it has in a link', async () => {
+  const { output } = launch(settings({ HOST: '[::1]' }));
+  await eventually(async () => output().includes('server listening'));
+  const [, url] = /http=(http:\/\/\[::1\]:\d+) /.exec(output())!;
+  expect((await fetch(`${url}/health`)).status).toBe(200);
 });
 
 describe('a second start on the data of a running server', () => {

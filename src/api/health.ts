@@ -1,10 +1,13 @@
 import { statfs } from 'node:fs/promises';
+import path from 'node:path';
 import { trusted } from 'mongoose';
 import { z } from 'zod';
 import { config } from '../config';
 import { pingDatabase, Workspace } from '../db/mongodb';
 import { providerWarnings } from '../generation/ask';
+import { ffmpegProblem } from '../media/ffmpeg';
 import { ownerWarnings } from '../media/owner';
+import { uploadFaults } from '../media/uploads';
 import { defineEndpoint, Reply } from '../utils/define';
 import { isLogging } from '../utils/logger';
 
@@ -32,11 +35,12 @@ export const health = defineEndpoint({
   otherStatus: 503,
   errors: [],
   async handle() {
-    const [isDatabaseThere, isDiskFree] = await Promise.all([countJobs(), hasFreeDisk()]);
+    const [isDatabaseThere, isDiskFree, uploads] = await Promise.all([countJobs(), hasFreeDisk(), uploadFaults()]);
     const problems = [
       ...(isDatabaseThere ? [] : ['the database does not answer']),
       ...(isDoorOpen() ? [] : ['the WebSocket port is closed']),
       ...(isDiskFree ? [] : ['less than 256 MiB are free on the disk of the uploads']),
+      ...uploads.problems,
     ];
     const body = {
       status: problems.length === 0 ? 'ok' : 'degraded',
@@ -44,6 +48,8 @@ export const health = defineEndpoint({
       warnings: [
         ...providerWarnings(),
         ...ownerWarnings(),
+        ...uploads.warnings,
+        ...[ffmpegProblem()].filter((problem) => problem !== null),
         ...(isLogging() ? [] : ['the log files cannot be written']),
       ],
       mongodb: isDatabaseThere ? 'connected' : 'disconnected',
@@ -80,11 +86,14 @@ async function countJobs(): Promise<boolean> {
   return Promise.race([count(), late]).catch(() => false);
 }
 
-async function hasFreeDisk(): Promise<boolean> {
+/** True too where it cannot be asked: what is wrong with the folder then is said apart. */
+async function hasFreeDisk(folder = config.UPLOAD_DIR): Promise<boolean> {
   try {
-    const { bavail, bsize } = await statfs(config.UPLOAD_DIR);
+    const { bavail, bsize } = await statfs(folder);
     return bavail * bsize >= minFreeBytes;
-  } catch {
-    return false;
+  } catch (error) {
+    const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT' && folder !== path.dirname(folder);
+    // It will be made again, on the disk of the folder above.
+    return isGone ? hasFreeDisk(path.dirname(folder)) : true;
   }
 }

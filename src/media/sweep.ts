@@ -9,7 +9,7 @@ import { Workspace, type StoredWorkspace } from '../db/mongodb';
 import { logger } from '../utils/logger';
 import { countSweep, ownsUploads } from './owner';
 import { attemptFields, attemptIdsOf, referredNames } from './references';
-import { uploadFolder, uploadName } from './uploads';
+import { remakeUploadFolders, uploadFolder, uploadName } from './uploads';
 
 const hourMs = 3600 * 1000;
 const orphanAgeMs = 24 * hourMs;
@@ -29,6 +29,7 @@ export function startSweeping(): () => void {
  * that are older than 24 hours, and clips only where this database recorded that they were dropped.
  */
 export async function sweep(): Promise<void> {
+  remakeUploadFolders();
   if (!(await ownsUploads())) return;
   // First, as a full disk has no room to count.
   const removed = await emptyTrash();

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, rm, stat } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { access, constants, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { config } from '../config';
 import { makeUsable } from '../utils/usable-folder';
@@ -12,8 +13,44 @@ let hadNone = false;
 /** A part of UPLOAD_DIR, as an absolute path. */
 export const uploadFolder = (part: (typeof parts)[number]): string => path.join(config.UPLOAD_DIR, part);
 
-/** A file of a new name in `uploads/tmp`, on the same disk as everything that it may become. */
-export const temporaryFile = (): string => path.join(uploadFolder('tmp'), randomBytes(16).toString('hex'));
+/** A file of a new name in `uploads/tmp`, on the same disk as everything that it may become; makes the folders where they are gone. */
+export function temporaryFile(): string {
+  remakeUploadFolders();
+  return path.join(uploadFolder('tmp'), randomBytes(16).toString('hex'));
+}
+
+/** Makes the parts of UPLOAD_DIR again that were cleaned away while the server runs; one that cannot be made is met by what writes there. */
+export function remakeUploadFolders(): void {
+  for (const part of parts) {
+    try {
+      mkdirSync(uploadFolder(part), { recursive: true });
+    } catch {
+      continue;
+    }
+  }
+}
+
+/** What keeps the parts of UPLOAD_DIR from being used, in words for `/health`: what is gone is made again, the rest is a problem. */
+export async function uploadFaults(): Promise<{ problems: string[]; warnings: string[] }> {
+  const codes = await Promise.all(parts.map(uploadFolder).map(faultOf));
+  const gone = parts.filter((_part, index) => codes[index] === 'ENOENT');
+  const unusable = parts.filter((_part, index) => codes[index] && codes[index] !== 'ENOENT');
+  return {
+    problems: unusable.map(
+      (part) =>
+        `the folder ${part} in UPLOAD_DIR cannot be used (${codes[parts.indexOf(part)]}); check its rights and its disk`,
+    ),
+    warnings: gone.map(
+      (part) => `the folder ${part} in UPLOAD_DIR was removed; it is made again when needed, put back what was in it`,
+    ),
+  };
+}
+
+const faultOf = (folder: string): Promise<string | null> =>
+  access(folder, constants.R_OK | constants.W_OK | constants.X_OK).then(
+    () => null,
+    ({ code }: NodeJS.ErrnoException) => code ?? 'unknown',
+  );
 
 /** Creates UPLOAD_DIR and its parts where they are missing; throws one sentence where they cannot be used. */
 export async function makeUploadFolders(): Promise<void> {

@@ -13,7 +13,7 @@ import { AddressRefusal, checkProxied, lookupFor } from '../utils/public-address
 import { ffmpegPath } from './ffmpeg';
 import { imageInput } from './images';
 import { checkWhole } from './container';
-import { temporaryFile, uploadFolder } from './uploads';
+import { remakeUploadFolders, temporaryFile, uploadFolder } from './uploads';
 
 const maxVideoBytes = 512 * 1024 * 1024;
 const maxRedirects = 3;
@@ -138,6 +138,7 @@ const isRedirect = (status: number) => [301, 302, 303, 307, 308].includes(status
 async function moveVideo(file: string, attemptId: string, isEndKnown: boolean): Promise<void> {
   await checkAndFlush(file, isEndKnown);
   const target = videoFile(attemptId);
+  remakeUploadFolders();
   try {
     await rename(file, target);
   } catch (error) {

@@ -51,12 +51,15 @@ const sentences: Partial<Record<ErrorCode, (service: Service) => string>> = {
 export const sentenceOf = (code: ErrorCode, service: Service): string =>
   sentences[code]?.(service) ?? 'The video could not be made; the log of the server has the details.';
 
+/** All that the renderer of this machine can lack. */
+const ffmpegSentence =
+  'The local renderer needs an ffmpeg that has libx264; install one, or set FFMPEG_PATH to it, and restart the server.';
+
 /** The error of a video as people read it, with whether it was charged. */
-export const videoErrorOf = (code: ErrorCode, provider: string, charged: VideoError['charged']): VideoError => ({
-  code,
-  message: sentenceOf(code, { label: providerTitle(provider) }),
-  charged,
-});
+export const videoErrorOf = (code: ErrorCode, provider: string, charged: VideoError['charged']): VideoError => {
+  const isOfFfmpeg = code === 'PROVIDER_NOT_CONFIGURED' && provider === 'local';
+  return { code, message: isOfFfmpeg ? ffmpegSentence : sentenceOf(code, { label: providerTitle(provider) }), charged };
+};
 
 /** The error of a task that its provider no longer has, so that the next click pays. */
 export const goneErrorOf = (provider: string): VideoError => ({

@@ -19,7 +19,7 @@ import { logger } from '../utils/logger';
 import { parseReply } from '../utils/parse';
 import { createLimit } from '../utils/queue';
 import { filterGraph, framesPerSecond, renderRequest, stillSize, type RenderRequest } from './animatic';
-import { ffmpegPath } from '../media/ffmpeg';
+import { ffmpegPath, ffmpegProblem } from '../media/ffmpeg';
 import { imageInput } from '../media/images';
 
 const folderLifetimeMs = 24 * 3600 * 1000;
@@ -67,10 +67,8 @@ export default defineVideoProvider({
 
   async submit(job) {
     const taskId = job.attempt_id;
-    if (!ffmpegPath()) {
-      const reason = 'ffmpeg was not found: install it, or set FFMPEG_PATH';
-      return { state: 'refused', code: 'PROVIDER_NOT_CONFIGURED', reason, charged: 'no' };
-    }
+    const problem = ffmpegProblem();
+    if (problem) return { state: 'refused', code: 'PROVIDER_NOT_CONFIGURED', reason: problem, charged: 'no' };
     await sweepRenders();
     if (!existsSync(folderOf(taskId))) {
       const still = await makeStill(job);

@@ -22,12 +22,17 @@ export async function writeDurably(target: string, bytes: Buffer | string, draft
   await syncFolder(path.dirname(target));
 }
 
-/** Makes renames inside a folder survive a power cut; Windows cannot open a folder and does not need to. */
+/** What file systems say that flush no folder: some network and container mounts, FUSE, Windows. */
+const unflushable = ['EINVAL', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
+
+/** Makes renames inside a folder survive a power cut, where its file system can do that; a disk that fails is an error. */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
   try {
     await handle.sync();
+  } catch (error) {
+    if (!unflushable.includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   } finally {
     await handle.close();
   }

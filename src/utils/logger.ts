@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import winston from 'winston';
 import { config } from '../config';
+import { createLogFiles } from './log-files';
 
 type Described = { message: string; stack?: string; cause?: Described; [key: string]: unknown };
 
@@ -56,19 +57,11 @@ const { timestamp, json, combine } = winston.format;
 
 let failed = false;
 
-/** As `fs` has it, but a line for which the disk has no room is dropped: an error would end the stream of lines for good. */
-const write = (fd: number, line: Buffer, from: number, length: number, at: number | null, done: Written): void =>
-  fs.write(fd, line, from, length, at, (error, bytes) => {
-    failed = error !== null;
-    done(null, failed ? length : bytes, line);
-  });
-type Written = (error: null, bytes: number, line: Buffer) => void;
-
 const file = (name: string, level?: string) =>
   new winston.transports.File({
     dirname: config.LOG_DIR,
     filename: name,
-    options: { flags: 'a', fs: { open: fs.open, close: fs.close, write } },
+    options: { flags: 'a', fs: createLogFiles((isWritten) => (failed = !isWritten)) },
     level,
     maxsize: 10_485_760,
     maxFiles: 5,

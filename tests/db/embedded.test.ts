@@ -1,11 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { mongo } from 'mongoose';
 import { startEmbedded, type Embedded } from '../../src/db/embedded';
+import { findMongodBinary } from '../../src/db/mongod-binary';
 
 jest.setTimeout(60_000);
 
@@ -171,4 +172,63 @@ test('after kill -9 of the server the next one waits for the old mongod and find
   const { uri: nextUri } = await start();
 
   expect(await (await connect(nextUri)).collection('shots').findOne()).toMatchObject({ title: 'acknowledged' });
+});
+
+describe('data that the first mongod on PATH cannot open', () => {
+  const savedEnvironment = { ...process.env };
+  /** The last words of 5.0.32 on data of 6.0. */
+  const refusal = JSON.stringify({
+    t: { $date: '2026-11-28T08:44:25.344+00:00' },
+    s: 'F',
+    c: 'CONTROL',
+    id: 20573,
+    ctx: 'initandlisten',
+    msg: 'Wrong mongod version',
+    attr: {
+      error:
+        'UPGRADE PROBLEM: Found an invalid featureCompatibilityVersion document (ERROR: Location4926900: Invalid ' +
+        'featureCompatibilityVersion document in admin.system.version: { _id: "featureCompatibilityVersion", version: "6.0" }.',
+    },
+  });
+  let cacheHome: string;
+
+  beforeEach(async () => {
+    const fitting = await findMongodBinary(() => undefined);
+    const first = await startEmbedded(folder);
+    await (await connect(first.uri)).collection('shots').insertOne({ title: 'kept' });
+    await first.stop();
+
+    const other = path.join(folder, 'bin/mongod');
+    await mkdir(path.dirname(other));
+    await writeFile(
+      other,
+      `#!/bin/sh\n[ "$1" = --version ] && echo "db version v5.0.32" && exit\necho '${refusal}'\nexit 62\n`,
+    );
+    await chmod(other, 0o755);
+    cacheHome = path.join(folder, 'cache');
+    const cached = path.join(cacheHome, `video-maker/mongod/${process.platform}-${process.arch}`);
+    await mkdir(cached, { recursive: true });
+    await symlink(fitting, path.join(cached, 'mongod'));
+    delete process.env.MONGOMS_SYSTEM_BINARY;
+    Object.assign(process.env, { PATH: path.dirname(other), XDG_CACHE_HOME: cacheHome });
+  });
+
+  afterEach(() => {
+    process.env = { ...savedEnvironment };
+  });
+
+  test('is opened by one in the cache that fits', async () => {
+    const { uri } = await start();
+    expect(await (await connect(uri)).collection('shots').findOne()).toMatchObject({ title: 'kept' });
+  });
+
+  test('ends the start with both versions and the way out where there is no other', async () => {
+    await rm(cacheHome, { recursive: true });
+    await expect(startEmbedded(folder)).rejects.toMatchObject({
+      exitCode: 78,
+      message: expect.stringMatching(
+        /^The embedded database in .* was made by MongoDB 6\.0, which mongod 5\.0\.32 \(.*\) cannot open; set MONGOMS_SYSTEM_BINARY to .*\.$/,
+      ) as string,
+    });
+  });
 });

