@@ -30,6 +30,8 @@ export type ActiveAttempt = Attempt & {
   firstOutcome: Deferred<Outcome>;
   /** Resolved when the provider was asked to cancel for the first time, and when the attempt is let go. */
   cancelTried: Deferred<void>;
+  /** By a stored moment, when it was on the clock of this process, which nobody sets. */
+  metAt: Map<number, number>;
   hasSlot: boolean;
   /** Whether its paid request is out. */
   isSending: boolean;
@@ -63,6 +65,7 @@ export const activate = (attempt: Attempt): ActiveAttempt => ({
   wake: new AbortController(),
   firstOutcome: createDeferred(),
   cancelTried: createDeferred(),
+  metAt: new Map(),
   hasSlot: false,
   isSending: false,
   isRepetitionDue: false,
@@ -75,6 +78,14 @@ export const activate = (attempt: Attempt): ActiveAttempt => ({
   notFound: 0,
   failedCancels: 0,
 });
+
+/** How long ago a stored moment is, in milliseconds: counted on from its first look, whatever happens to the clock meanwhile. */
+export function ageOf({ metAt }: ActiveAttempt, date: Date | null): number {
+  const time = date?.getTime() ?? 0;
+  const met = metAt.get(time) ?? performance.now() - (Date.now() - time);
+  metAt.set(time, met);
+  return performance.now() - met;
+}
 
 /** Whether the video of the workspace is this attempt's, and still says how it goes on. */
 export const ownsVideo = ({ job, video }: Attempt): boolean =>

@@ -6,7 +6,7 @@ import { providerTitle } from '../services/provider-errors';
 import { baseUrlOf } from '../services/providers';
 import { logger } from '../utils/logger';
 import { ask, isGone } from './ask';
-import { logFields, pauseMs, type ActiveAttempt } from './attempt';
+import { ageOf, logFields, pauseMs, type ActiveAttempt } from './attempt';
 import { complete, endAsGone, failForNow } from './ends';
 
 const downloadTries = 3;
@@ -37,7 +37,7 @@ export async function fetchClip(
   made: Made | null,
 ): Promise<'fetched' | 'not_fetched' | 'gone'> {
   const { attempt_id: attemptId, accepted_at: acceptedAt } = attempt.job;
-  const isOld = Date.now() - (acceptedAt?.getTime() ?? Date.now()) > fileKeptMs;
+  const isOld = acceptedAt !== null && ageOf(attempt, acceptedAt) > fileKeptMs;
   let deadLinks = 0;
   for (let tries = 0; tries < downloadTries; tries++) {
     try {

@@ -1,7 +1,7 @@
 import { config } from '../config';
 import type { Checked, VideoProvider } from '../services/provider';
 import { ask, isGone } from './ask';
-import { cooldownLeftMs, longestBackoffMs, nextPollMs, ownsVideo, pauseMs, type ActiveAttempt } from './attempt';
+import { ageOf, cooldownLeftMs, longestBackoffMs, nextPollMs, ownsVideo, pauseMs, type ActiveAttempt } from './attempt';
 import { fetchClip } from './deliver';
 import { complete, endAsFailed, endAsGone, failForNow } from './ends';
 import { storeStep } from './store';
@@ -45,7 +45,7 @@ export async function startDownload(
 
 /** Asks for the task of an attempt that failed for the user. */
 export async function recheck(attempt: ActiveAttempt, provider: VideoProvider | null): Promise<number | null> {
-  const isOld = Date.now() - (attempt.job.accepted_at?.getTime() ?? 0) > recheckForMs;
+  const isOld = ageOf(attempt, attempt.job.accepted_at) > recheckForMs;
   // Made and paid, so that it never expires for a click; only the asking ends.
   if (isOld && attempt.job.state === 'download_failed') return neverMs;
   const checked = await ask(attempt, provider);
@@ -80,5 +80,7 @@ async function storeProgress(
 }
 
 /** The time that the task still has. */
-export const remainingMs = ({ job }: ActiveAttempt): number =>
-  config.VIDEO_TIMEOUT_MS - (Date.now() - (job.accepted_at?.getTime() ?? Date.now()));
+export function remainingMs(attempt: ActiveAttempt): number {
+  const { accepted_at: acceptedAt } = attempt.job;
+  return config.VIDEO_TIMEOUT_MS - (acceptedAt ? ageOf(attempt, acceptedAt) : 0);
+}

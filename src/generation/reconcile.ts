@@ -1,7 +1,7 @@
 import { config } from '../config';
 import type { VideoProvider } from '../services/provider';
 import { logger } from '../utils/logger';
-import { logFields, longestBackoffMs, pauseMs, type ActiveAttempt } from './attempt';
+import { ageOf, logFields, longestBackoffMs, pauseMs, type ActiveAttempt } from './attempt';
 import { readAccepted } from './journal';
 import { forgottenAfterMs } from './leases';
 import { inDoubt } from './ends';
@@ -16,7 +16,7 @@ export async function reconcile(attempt: ActiveAttempt, provider: VideoProvider 
   const { attempt_id: attemptId, submit_attempts: submitAttempts, sent_at: sentAt } = attempt.job;
   const noted = await readAccepted(attemptId);
   if (noted) return accepted(attempt, provider, noted.task_id);
-  const ageMs = Date.now() - (sentAt?.getTime() ?? 0);
+  const ageMs = ageOf(attempt, sentAt);
   // Without its provider it cannot be asked for, and holds a slot meanwhile.
   if (!provider) return ageMs > config.VIDEO_TIMEOUT_MS ? inDoubt(attempt) : longestBackoffMs;
 
@@ -48,8 +48,7 @@ async function lookUp(attempt: ActiveAttempt, provider: VideoProvider): Promise<
   } catch (error) {
     if (attempt.stop.signal.aborted) throw error;
     // Not an answer: asked again, until the time of a generation is over.
-    const sinceMs = Date.now() - (attempt.job.sent_at?.getTime() ?? 0);
-    if (sinceMs > config.VIDEO_TIMEOUT_MS) attempt.lookups = lookupsOfOneCreate;
+    if (ageOf(attempt, attempt.job.sent_at) > config.VIDEO_TIMEOUT_MS) attempt.lookups = lookupsOfOneCreate;
     logger.warn('lost task not looked up', { ...logFields(attempt), error });
     return null;
   }

@@ -5,6 +5,7 @@ import { AppError, toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import {
   active,
+  ageOf,
   coolDown,
   LeaseLost,
   logFields,
@@ -82,6 +83,8 @@ async function sendPrepared(
       prepared: JSON.stringify(job.prepared ?? null),
     },
   });
+  // Its time is counted from now.
+  ageOf(attempt, attempt.job.sent_at);
   if (isFirst && (await isOverbooked(provider.name))) return waitAgain(attempt, provider);
   if (!(await isWanted(attempt, provider, isFirst))) return isFirst ? endAsUnwanted(attempt) : inDoubt(attempt);
   if (attempt.stop.signal.aborted) return isFirst ? putBack(attempt) : keepInFlight(attempt, before);

@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import mongoose from 'mongoose';
 import type { JobState } from '../../src/db/job';
 import { Workspace } from '../../src/db/mongodb';
@@ -11,12 +10,13 @@ beforeAll(() => mongoose.connect(freshDatabase()));
 afterEach(() => Workspace.deleteMany({}));
 afterAll(() => mongoose.disconnect());
 
+const [here] = processId.split(':');
 const owners = {
   'this process': processId,
   'a process elsewhere': 'elsewhere:1:a',
-  'a process of this machine that runs': `${hostname()}:${process.ppid}:a`,
-  'a process of this machine that is gone': `${hostname()}:99999999:a`,
-  'an earlier process of the same number': `${hostname()}:${process.pid}:a`,
+  'a process of this machine that runs': `${here}:${process.ppid}:a`,
+  'a process of this machine that is gone': `${here}:99999999:a`,
+  'an earlier process of the same number': `${here}:${process.pid}:a`,
 };
 type Owner = keyof typeof owners;
 const soon = () => ago(-1000);
