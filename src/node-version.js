@@ -1,7 +1,8 @@
 'use strict';
 // Asks for the version of Node before anything is loaded that an old one cannot read; so this file is plain, and in old words.
 const [major, minor] = process.versions.node.split('.').map(Number);
-const wanted = require('../package.json').engines.node.match(/\d+\.\d+/)[0];
+// The `engines` of package.json, which need not lie beside a built server; a test holds the two together.
+const wanted = '20.19';
 const [wantedMajor, wantedMinor] = wanted.split('.').map(Number);
 
 if (major < wantedMajor || (major === wantedMajor && minor < wantedMinor)) {

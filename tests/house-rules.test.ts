@@ -32,6 +32,11 @@ test('.env.example has exactly the variables that the code reads', () => {
   expect(listed.sort()).toEqual([...serverVariables, ...providerVariables(), 'MONGOMS_SYSTEM_BINARY'].sort());
 });
 
+test('the server asks for the version of Node that package.json names', () => {
+  const { engines } = JSON.parse(read('package.json')) as { engines: { node: string } };
+  expect(read('src/node-version.js')).toContain(`const wanted = '${engines.node.replace('>=', '')}';`);
+});
+
 test('AGENTS.md stays short', () => {
   expect(read('AGENTS.md').split('\n').length).toBeLessThanOrEqual(61);
 });

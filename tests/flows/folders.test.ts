@@ -89,7 +89,8 @@ test('makes folders of UPLOAD_DIR again that were removed while it ran, and /hea
   const server = await running({ UPLOAD_DIR: uploads });
   const health = async () => (await server.get('/health')).body;
   // The sweep of the start writes into the folders too.
-  await eventually(async () => (await server.log()).includes('uploads belong to this database'));
+  const mark = () => readFile(path.join(uploads, '.owner'), 'utf8').catch(() => '');
+  await eventually(async () => (await mark()).includes('"sweeps":1'));
 
   for (const gone of ['tmp', 'videos', '']) {
     await rm(path.join(uploads, gone), { recursive: true });
