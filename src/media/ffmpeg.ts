@@ -30,11 +30,8 @@ function findFfmpeg(): Found {
   const able = candidates.find(encodes);
   if (able) return { program: able, problem: null };
   const program = candidates.find(runs) ?? null;
-  if (program)
-    return { program, problem: `ffmpeg cannot make H.264, so that local clips fail; ${wayOut}` };
-  const what = config.FFMPEG_PATH
-    ? 'the ffmpeg of FFMPEG_PATH does not run'
-    : 'ffmpeg was not found';
+  if (program) return { program, problem: `ffmpeg cannot make H.264, so that local clips fail; ${wayOut}` };
+  const what = config.FFMPEG_PATH ? 'the ffmpeg of FFMPEG_PATH does not run' : 'ffmpeg was not found';
   return { program, problem: `${what}, so that local clips fail and no posters are made; ${wayOut}` };
 }
 
