@@ -26,6 +26,8 @@ type Event = {
 
 let stream: mongo.ChangeStream | null = null;
 let isStopping = false;
+/** The changes that are told one after the other. */
+let turns = Promise.resolve();
 /** By workspace, the last version that the stream has shown. */
 const shown = new Map<string, number>();
 
@@ -48,7 +50,7 @@ async function follow(from: mongo.ChangeStreamOptions = {}): Promise<void> {
   while (!isStopping) {
     stream = mongoose.connection.db!.watch<Fields>(pipeline, start);
     try {
-      for await (const event of stream) await tell(event as unknown as Event);
+      for await (const event of stream) take(event as unknown as Event);
     } catch (error) {
       if (isStopping) return;
       logger.warn('stream of changes broke, followed again', { error });
@@ -65,13 +67,24 @@ const pipeline = [
   { $project: { operationType: 1, documentKey: 1, 'updateDescription.updatedFields': 1, clusterTime: 1 } },
 ];
 
+/** Tells a change in its turn, once this process has had the time to tell it by itself. */
+function take(event: Event): void {
+  const atMs = performance.now() + ownWordWithinMs;
+  turns = turns.then(async () => {
+    await sleep(Math.max(0, atMs - performance.now()));
+    await tell(event).catch((error: unknown) => {
+      logger.warn('change of another server not told, so that browsers load again', { error });
+      endSockets('a change of another server was missed');
+    });
+  });
+}
+
 async function tell({ operationType, documentKey, updateDescription }: Event): Promise<void> {
   const id = String(documentKey._id);
   const fields = updateDescription?.updatedFields ?? {};
   const isWhole = operationType !== 'update' || ('deleted_at' in fields && fields.deleted_at === null);
   const version = fields.version as number | undefined;
   if (!isWhole && version === undefined && !('deleted_at' in fields) && !('order_index' in fields)) return;
-  await sleep(ownWordWithinMs);
   if ('order_index' in fields) return tellOrder();
   if ('moved_by' in fields && isOwnStamp(fields.moved_by)) return;
   if (fields.deleted_at) return push({ type: 'workspace.deleted', workspace_id: id });
