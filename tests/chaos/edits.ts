@@ -16,6 +16,8 @@ export type EditsOptions = {
   mongodFreezes?: number;
   freezeMs?: number;
   serverKills?: number;
+  /** How many servers work on the database, each with its share of the sockets. */
+  servers?: number;
   print?: (line: string) => void;
 };
 
@@ -53,6 +55,7 @@ const timeout = Symbol('timeout');
 export async function runEdits(options: EditsOptions = {}): Promise<EditsResult> {
   const { updates = 20_000, sockets = 20, rhythmMs = 300, disconnectRate = 0.05, freezeMs = 10_000 } = options;
   const { mongodKills = 5, mongodFreezes = 5, serverKills = 5, seed = newSeed(), print = console.log } = options;
+  const { servers: serverCount = 1 } = options;
   const random = createRandom(seed);
   const tally = createTally();
   const counts = { acknowledged: 0, disconnects: 0, mongodKills: 0, mongodFreezes: 0, serverKills: 0 };
@@ -62,8 +65,15 @@ export async function runEdits(options: EditsOptions = {}): Promise<EditsResult>
   print(`edits: seed ${seed}`);
 
   const mongod = await startFaultyMongod();
-  let server: TestServer = await startServer({ MONGODB_URI: mongod.uri, LOG_LEVEL: 'info' });
-  const clients = Array.from({ length: sockets }, () => openClient(() => server.wsUrl, tally));
+  const servers: TestServer[] = [];
+  for (let index = 0; index < serverCount; index++) {
+    const shared: Record<string, string> = servers[0] ? { UPLOAD_DIR: servers[0].env.UPLOAD_DIR! } : {};
+    servers.push(await startServer({ MONGODB_URI: mongod.uri, LOG_LEVEL: 'info', ...shared }));
+  }
+  // Those who share a workspace sit at different servers.
+  const clients = Array.from({ length: sockets }, (_, index) =>
+    openClient(() => servers[index % serverCount]!.wsUrl, tally),
+  );
   const progress = setInterval(() => print(progressLine()), progressEveryMs);
   try {
     const ids = await createWorkspaces(clients);
@@ -97,9 +107,9 @@ export async function runEdits(options: EditsOptions = {}): Promise<EditsResult>
   } finally {
     clearInterval(progress);
     clients.forEach((client) => client.close());
-    await server.kill();
+    await Promise.all(servers.map(({ kill }) => kill()));
     await mongod.stop();
-    await rm(server.folder, { recursive: true, force: true });
+    for (const { folder } of servers) await rm(folder, { recursive: true, force: true });
   }
 
   function progressLine(): string {
@@ -147,7 +157,7 @@ export async function runEdits(options: EditsOptions = {}): Promise<EditsResult>
   }
 
   async function judge(lastSent: Map<string, string>) {
-    const { body } = await server.get('/api/workspaces');
+    const { body } = await servers[0]!.get('/api/workspaces');
     let lost = 0;
     let appliedTwice = 0;
     for (const { _id: id, version } of body.workspaces) {
@@ -183,9 +193,9 @@ export async function runEdits(options: EditsOptions = {}): Promise<EditsResult>
   }
 
   async function killServer(): Promise<void> {
-    await server.kill();
-    counts.serverKills++;
-    server = await server.restart();
+    const index = counts.serverKills++ % serverCount;
+    await servers[index]!.kill();
+    servers[index] = await servers[index]!.restart();
   }
 }
 
