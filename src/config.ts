@@ -109,6 +109,7 @@ const server = readSettings(
     VIDEO_MAX_CONCURRENT: integer(3, 1),
     VIDEO_RECHECK_INTERVAL_MS: integer(300_000, 50),
     PROVIDER_REQUEST_TIMEOUT_MS: integer(30_000, 1),
+    LLM_TIMEOUT_MS: integer(120_000, 1),
     WS_HEARTBEAT_MS: integer(30_000, 50),
     DATA_DIR: folder('data'),
     UPLOAD_DIR: folder('uploads'),
