@@ -50,7 +50,7 @@ function classify({ status, codes }: ApiFault): Classification | undefined {
   if (codes.some((code) => code === 'content_policy_violation' || code === 'content_filter')) {
     return ['CONTENT_REFUSED'];
   }
-  if (codes.includes('context_length_exceeded') || status === 413) {
+  if (status === 413) {
     const sentence = `The question with its picture and history is too long for ${server.model}; set OPENAI_MODEL to another.`;
     return ['PROVIDER_FAILED', sentence];
   }
