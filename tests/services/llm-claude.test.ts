@@ -131,7 +131,8 @@ describe('the errors of Claude', () => {
     [504, 'timeout_error', 'PROVIDER_TIMEOUT', /in time/],
     [529, 'overloaded_error', 'PROVIDER_FAILED', /on its side/],
   ])('%i %s is %s', async (status, type, code, sentence) => {
-    answerWith(host, [status, vendorError(type)]);
+    // What names nothing is asked again in simpler forms.
+    answerWith(host, ...Array<[number, unknown]>(status === 400 ? 4 : 1).fill([status, vendorError(type)]));
     const failure = await failureOf(claude.suggest(question, still()));
     expect(failure).toMatchObject({ code, message: expect.stringMatching(sentence) as string, cause: { status } });
     expect(failure.message).not.toContain('vendor text');
