@@ -4,8 +4,11 @@ import { jsonrepair } from 'jsonrepair';
 export type ReplyObject = { message?: unknown; patch?: unknown };
 
 const maxStarts = 20;
-// Repairing is linear, but a reply this long is no short advice with one slip.
-const maxRepairLength = 60_000;
+// What a model says at greater length than both windows is no short advice: it stands at the beginning or at the end.
+const windowLength = 32_000;
+// Repairing can take the square of the length, and everything else waits for it.
+const maxRepairLength = 12_000;
+const maxRepairedInAll = 24_000;
 
 const thoughtNames = 'think|thinking|thought|thoughts|reasoning|reason|seed:think';
 const openingTag = `(?:<(?:${thoughtNames})(?:\\s[^<>]{0,99})?>|\\[THINK\\]|◁think▷)`;
@@ -32,22 +35,41 @@ function withoutChannels(text: string): string {
   return text.replace(/^\s*analysis[\s\S]*?assistantfinal(?:json)?/, '');
 }
 
-/** The object with a message (or at least a patch) that stands somewhere in a text, JSON with a slip included; null for prose. */
+type Found = { reply: ReplyObject; isStrict: boolean };
+
+/**
+ * The object with a message (or at least a patch) that stands somewhere in a text, JSON with a slip included; null for prose.
+ * Takes milliseconds, whatever the text is: of a long one only the beginning and the end are searched.
+ */
 export function findReply(text: string): ReplyObject | null {
-  const found: { reply: ReplyObject; isStrict: boolean }[] = [];
-  let at = text.indexOf('{');
-  for (let starts = 0; at >= 0 && starts < maxStarts; starts += 1) {
-    const end = endOfObject(text, at);
-    const strict = toReply(parseStrictly(text.slice(at, end)));
-    const reply = strict ?? toReply(repair(text, at, end));
-    if (reply) found.push({ reply, isStrict: strict !== null });
-    // Inside an object that was taken, another one can only be a part of it.
-    at = text.indexOf('{', reply ? end : at + 1);
-  }
+  const whole = toReply(parseStrictly(text));
+  if (whole) return whole;
+  const isLong = text.length > 2 * windowLength;
+  const windows = isLong ? [text.slice(0, windowLength), text.slice(-windowLength)] : [text];
+  const parseWithSlips = createRepair();
+  const found = windows.flatMap((window) => findIn(window, parseWithSlips));
   // Of a draft and the answer the answer is last; of the same object twice the second may be cut.
   const withWords = found.filter(({ reply }) => typeof reply.message === 'string' && reply.message.trim());
   const best = withWords.findLast(({ isStrict }) => isStrict) ?? withWords[0] ?? found[0];
   return best?.reply ?? null;
+}
+
+function findIn(text: string, parseWithSlips: (piece: string) => unknown): Found[] {
+  const found: Found[] = [];
+  const lastName = Math.max(text.lastIndexOf('message'), text.lastIndexOf('patch'));
+  let at = text.indexOf('{');
+  for (let starts = 0; at >= 0 && at < lastName && starts < maxStarts;) {
+    const end = endOfObject(text, at);
+    const piece = text.slice(at, end);
+    const isNamed = piece.includes('message') || piece.includes('patch');
+    const strict = isNamed ? toReply(parseStrictly(piece)) : null;
+    const reply = strict ?? (isNamed ? toReply(repair(piece, end > text.length, parseWithSlips)) : null);
+    if (reply) found.push({ reply, isStrict: strict !== null });
+    if (isNamed) starts += 1;
+    // Inside an object that was taken, or that names neither field, there is nothing to find.
+    at = text.indexOf('{', reply || !isNamed ? end : at + 1);
+  }
+  return found;
 }
 
 /** A value that may be the JSON of an object, as a string; undefined where it is none. */
@@ -62,15 +84,17 @@ function toReply(value: unknown): ReplyObject | null {
   return isReply ? value : null;
 }
 
-function repair(text: string, start: number, end: number): unknown {
-  const isOpen = end > text.length;
-  const whole = parseRepaired(text.slice(start, end));
-  if (!isOpen) return whole;
+function repair(whole: string, isOpen: boolean, parseWithSlips: (piece: string) => unknown): unknown {
+  const piece = whole.slice(0, maxRepairLength);
+  const isLong = piece.length < whole.length;
   // An object that never ends was cut, lacks a brace, or has prose behind it.
-  const closed = text.lastIndexOf('}') + 1;
-  const trimmed = closed > start ? parseRepaired(text.slice(start, closed)) : undefined;
-  if (toReply(trimmed)) return trimmed;
-  return isCutInValue(text.slice(start)) ? withoutLastChange(whole) : whole;
+  const closed = piece.lastIndexOf('}') + 1;
+  if (isOpen && !isLong && closed > 0 && closed < piece.length) {
+    const trimmed = parseWithSlips(piece.slice(0, closed));
+    if (toReply(trimmed)) return trimmed;
+  }
+  const parsed = parseWithSlips(piece);
+  return isLong || (isOpen && isCutInValue(piece)) ? withoutLastChange(parsed) : parsed;
 }
 
 /** Behind the brace that closes the one at `start`; past the end of the text when there is none. */
@@ -116,4 +140,14 @@ function parseRepaired(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+// The repairs of one reply together, since each of many starts may ask for one.
+function createRepair(): (piece: string) => unknown {
+  let left = maxRepairedInAll;
+  return (piece) => {
+    if (piece.length > left) return undefined;
+    left -= piece.length;
+    return parseRepaired(piece);
+  };
 }

@@ -112,11 +112,53 @@ describe('what a model writes', () => {
     expect(read(text)).toEqual({ message: text, form_data: {} });
   });
 
-  it('is read in a moment, however many braces there are', () => {
-    const startedAt = Date.now();
-    const text = '{"a":'.repeat(100_000);
-    expect(read(text).message).toHaveLength(8000);
-    expect(Date.now() - startedAt).toBeLessThan(2000);
+  const megabyte = (part: string, head = '') => (head + part.repeat(Math.ceil(1e6 / part.length))).slice(0, 1e6);
+
+  it.each([
+    ['braces', megabyte('{')],
+    ['objects in objects', megabyte('{"a":')],
+    ['messages in messages', megabyte('{"message":')],
+    ['messages without a key', megabyte('{ message ')],
+    ['lists in a patch', megabyte('["', '{"patch":')],
+    ['quotes', megabyte('"', '{message')],
+    ['strings without a comma', megabyte('"a"b"', '{"message":')],
+    ['quotes and line breaks', megabyte('"a\n', '{"message":"')],
+    ['sums', megabyte('"a"+', '{"message":')],
+    ['calls', megabyte('f(', '{"message":')],
+    ['backslashes', megabyte('\\"', '{"message":"')],
+    ['comments', megabyte('{/* message */')],
+    ['tags of thoughts', megabyte('<think>{"message":')],
+    ['ends of thoughts', megabyte('</think>{message:')],
+    ['half tags of thoughts', megabyte('<think ')],
+    ['channels', megabyte('<|channel|>final{"message":')],
+    ['spaces', megabyte(' ', '{"message":"m"')],
+    ['small objects of advice', megabyte("{'message':'m'} ")],
+    ['small objects of none', megabyte('{"mood":"calm"} ') + '"message"'],
+  ])('is read in a moment, though it is a megabyte of %s', (_what, text) => {
+    const before = process.cpuUsage();
+    try {
+      read(text);
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'PROVIDER_BAD_REPLY' });
+    }
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000).toBeLessThan(300);
+  });
+
+  it.each([
+    ['behind a long text', `${'Let me think. '.repeat(10_000)}${good}`],
+    ['before a long text', `${good}${' and so on'.repeat(10_000)}`],
+    ['behind many words in braces', `${'Use {this} and {"that"}. '.repeat(300)}${good}`],
+    ['behind many words in braces, with a slip', `${'Use {this} and {"that"}. '.repeat(300)}${good.slice(0, -1)}`],
+  ])('is read %s', (_where, text) => {
+    expect(read(text)).toEqual(advice);
+  });
+
+  it('keeps the words of a message that repeats itself until it is cut', () => {
+    const { message, form_data } = read(`{"message":"${'Push in slowly. '.repeat(5000)}`);
+    expect(message).toMatch(/^Push in slowly\. Push/);
+    expect(message).toHaveLength(8000);
+    expect(form_data).toEqual({});
   });
 
   it.each([
