@@ -72,12 +72,13 @@ export async function suggest({ workspace, message, provider, videoProvider, sig
     const request = await toRequest(workspace, message, videoProvider);
     const reply = await askPatiently(provider, request, signal, startedAt + config.LLM_TIMEOUT_MS);
     const suggestion = readSuggestion(reply.text, workspace.form_data, videoProvider.capabilities, provider.name);
-    if (reply.isPictureUnseen) suggestion.message += `\n\n${unseenSentences[languageOf(message)]}`;
+    const unseen = reply.isPictureUnseen ? 'refused' : isUnreadable(workspace, request) ? 'unreadable' : null;
+    if (unseen) suggestion.message += `\n\n${unseenSentences[unseen][languageOf(message)]}`;
     logger.info('suggestion made', {
       provider: provider.name,
       model: reply.model,
       fields: Object.keys(suggestion.form_data),
-      picture_seen: request.imageJpeg !== null && !reply.isPictureUnseen,
+      picture_seen: request.imageJpeg !== null && !unseen,
       ms: Date.now() - startedAt,
     });
     return { suggestion, provider: provider.name, model: reply.model };
@@ -91,18 +92,29 @@ export async function suggest({ workspace, message, provider, videoProvider, sig
 // ---- the question
 
 const pictureAttached = 'The picture is attached.';
+const pictureHidden = 'There is a picture, which you cannot see.';
 
 /** The same question for a model that takes no pictures; it is told that there is one. */
 export const withoutPicture = (request: LlmRequest): LlmRequest => ({
   ...request,
   imageJpeg: null,
-  question: request.question.replace(pictureAttached, 'There is a picture, which you cannot see.'),
+  question: request.question.replace(pictureAttached, pictureHidden),
 });
 
-const unseenSentences = {
-  en: 'The model did not take the picture, so this advice was given without seeing it; a model that sees pictures can be set in .env.',
-  zh: '模型没有接受图片，这条建议是在没有看到图片的情况下给出的；可以在 .env 中换用能看图片的模型。',
+/** What closes advice that was given without the picture; the browser finds these sentences and shows its own language. */
+export const unseenSentences = {
+  refused: {
+    en: 'The model did not take the picture, so this advice was given without seeing it; a model that sees pictures can be set in .env.',
+    zh: '模型没有接受图片，这条建议是在没有看到图片的情况下给出的；可以在 .env 中换用能看图片的模型。',
+  },
+  unreadable: {
+    en: 'The picture could not be read, so this advice was given without seeing it; upload the picture again.',
+    zh: '图片读不出来，这条建议是在没有看到图片的情况下给出的；请重新上传图片。',
+  },
 };
+
+const isUnreadable = (workspace: SuggestionRequest['workspace'], { imageJpeg }: LlmRequest) =>
+  workspace.image_path !== null && imageJpeg === null;
 
 const languageOf = (message: string) => (/\p{Script=Han}/u.test(message) ? 'zh' : 'en');
 
@@ -112,7 +124,7 @@ async function toRequest(
   target: VideoTarget,
 ): Promise<LlmRequest> {
   const imageJpeg = imagePath ? await readPicture(imagePath) : null;
-  const attached = imageJpeg ? pictureAttached : 'There is no picture yet.';
+  const attached = imageJpeg ? pictureAttached : imagePath ? pictureHidden : 'There is no picture yet.';
   const refused = entries.findLastIndex((entry) => refusedEntries.has(entry._id));
   return {
     system: toSystemPrompt(target.name, target.capabilities),
@@ -142,7 +154,9 @@ async function readPicture(imagePath: string): Promise<Buffer | null> {
 // Without our own sentence about the picture, which a model would take for a habit of its own.
 const toAssistantTurn = ({ message, form_data: patch }: Suggestion) =>
   JSON.stringify({
-    message: Object.values(unseenSentences).reduce((text, sentence) => text.replace(`\n\n${sentence}`, ''), message),
+    message: Object.values(unseenSentences)
+      .flatMap(({ en, zh }) => [en, zh])
+      .reduce((text, sentence) => text.replace(`\n\n${sentence}`, ''), message),
     patch,
   });
 

@@ -135,8 +135,12 @@ describe('a question', () => {
 
   it('goes without the picture when the file is gone', async () => {
     const { provider, requests } = fakeProvider(good);
-    await ask(provider, { image_path: 'uploads/images/gone.png' });
+    const { suggestion } = await ask(provider, { image_path: 'uploads/images/gone.png' });
     expect(requests[0]?.imageJpeg).toBeNull();
+    expect(requests[0]?.question).toContain('There is a picture, which you cannot see.');
+    expect(suggestion.message).toMatch(
+      /^Push in slowly\.\n\nThe picture could not be read, .* upload the picture again/,
+    );
   });
 
   it.each([
