@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { isIP } from 'node:net';
+import { BlockList, isIP } from 'node:net';
 import path from 'node:path';
 import { parse as parseDotenv, populate } from 'dotenv';
 import { z } from 'zod';
@@ -51,17 +51,44 @@ export const isLoopback = (host: string): boolean => loopbackNames.test(host);
 /** A secret that a provider cannot work without. */
 export const apiKey = z.string().regex(/^[\x21-\x7e]+$/, 'must be one word of printable ASCII characters');
 
-/** An address of a vendor: https, or http on loopback outside production; a trailing slash is dropped. */
-export const baseUrl = (address: string) =>
+const privateRanges = new BlockList();
+privateRanges.addSubnet('10.0.0.0', 8);
+privateRanges.addSubnet('172.16.0.0', 12);
+privateRanges.addSubnet('192.168.0.0', 16);
+privateRanges.addSubnet('169.254.0.0', 16);
+privateRanges.addSubnet('fc00::', 7, 'ipv6');
+privateRanges.addSubnet('fe80::', 10, 'ipv6');
+
+/** Tells whether a host of a URL is on this machine or in its own network: by a private address, a `.local` name, or Docker's. */
+export function isAtHome(host: string): boolean {
+  if (isLoopback(host) || /^(.+\.local|host\.docker\.internal)\.?$/i.test(host)) return true;
+  const address = host.replace(/^\[|\]$/g, '');
+  const family = isIP(address);
+  return family !== 0 && privateRanges.check(address, family === 6 ? 'ipv6' : 'ipv4');
+}
+
+const addressOf = (takesHttp: (host: string) => boolean, message: string) => (address: string) =>
   z
     .string()
     .refine((value) => {
       const url = URL.canParse(value) ? new URL(value) : null;
       if (!url || url.username || url.search || url.hash) return false;
-      return url.protocol === 'https:' || (url.protocol === 'http:' && !isProduction && isLoopback(url.hostname));
-    }, 'must be an https address (plain http is for loopback only, and not in production)')
+      return url.protocol === 'https:' || (url.protocol === 'http:' && takesHttp(url.hostname));
+    }, message)
     .transform((value) => value.replace(/\/+$/, ''))
     .default(address);
+
+/** An address of a vendor: https, or http on loopback outside production; a trailing slash is dropped. */
+export const baseUrl = addressOf(
+  (host) => !isProduction && isLoopback(host),
+  'must be an https address (plain http is for loopback only, and not in production)',
+);
+
+/** An address of a model server, which may stand on the desk beside: as `baseUrl`, and http at home in production too. */
+export const modelServerUrl = addressOf(
+  isAtHome,
+  'must be an https address (plain http is for loopback, private addresses, .local names and host.docker.internal)',
+);
 
 const integer = (defaultValue: number, min: number, max = Number.MAX_SAFE_INTEGER) =>
   z
@@ -152,6 +179,7 @@ const server = readSettings(
     VIDEO_MAX_CONCURRENT: integer(3, 1),
     VIDEO_RECHECK_INTERVAL_MS: integer(300_000, 50),
     PROVIDER_REQUEST_TIMEOUT_MS: integer(30_000, 1),
+    LLM_TIMEOUT_MS: integer(120_000, 1),
     WS_HEARTBEAT_MS: integer(30_000, 50),
     DATA_DIR: folder('data'),
     UPLOAD_DIR: folder('uploads'),

@@ -15,6 +15,9 @@ test.each([
     { NODE_ENV: 'production', MONGODB_URI: 'mongodb://127.0.0.1/x', RUNWAY_BASE_URL: 'http://127.0.0.1:9' },
     'RUNWAY_BASE_URL',
   ],
+  [{ OPENAI_BASE_URL: 'http://models.example.com/v1' }, 'OPENAI_BASE_URL must be an https address'],
+  [{ OPENAI_BASE_URL: 'http://8.8.8.8/v1' }, 'OPENAI_BASE_URL must be an https address'],
+  [{ OPENAI_BASE_URL: 'http://192.168.1.20.example.com/v1' }, 'OPENAI_BASE_URL must be an https address'],
   [{ NODE_ENV: 'production' }, 'MONGODB_URI is required when NODE_ENV is production'],
   [{ NODE_ENV: 'staging' }, 'NODE_ENV'],
   [{ HOST: '0.0.0.0' }, 'ALLOW_NETWORK=1'],
@@ -36,6 +39,24 @@ test.each([
   const { code, output } = await runServer(env);
   expect(code).toBe(78);
   expect(output).toContain(expected);
+});
+
+// WS_PORT is wrong on purpose: a start that ends by itself lists all that is wrong, and the address is not.
+test.each([
+  'http://127.0.0.1:11434/v1',
+  'http://localhost:11434/v1',
+  'http://[::1]:11434/v1',
+  'http://192.168.1.20:8000/v1',
+  'http://10.0.0.7/v1',
+  'http://172.31.0.2/v1',
+  'http://[fd12::7]:8000/v1',
+  'http://gpu-box.local:1234/v1',
+  'http://host.docker.internal:11434/v1',
+])('takes a model server at %s in production too', async (OPENAI_BASE_URL) => {
+  const { code, output } = await runServer({ NODE_ENV: 'production', OPENAI_BASE_URL, WS_PORT: 'x' });
+  expect(code).toBe(78);
+  expect(output).toContain('WS_PORT');
+  expect(output).not.toContain('OPENAI_BASE_URL');
 });
 
 test('lists every wrong variable at once and shows no value of a key', async () => {

@@ -6,7 +6,7 @@ export type WordKind = keyof Pick<FormData, 'camera_movement' | 'shot_size' | 'l
 /** One choice as a form shows it. */
 export type Word = { id: string; en: string; zh: string };
 
-type Row = Word & { phrase: string; forms: string[] };
+type Row = Word & { phrase: string; forms: string[]; labels: string[] };
 
 // Each row: id | English | 中文 | phrase for an English prompt | other words that mean it.
 // 移 is a camera that travels (truck), 摇 one that turns on the spot (pan, tilt); 近景 is chest-up, 特写 the face.
@@ -102,6 +102,15 @@ export const wordOf = (kind: WordKind, id: string): Word | undefined => tables[k
 /** Whether `id` is one of the vocabulary; free text is not. */
 export const isWord = (kind: WordKind, id: string): boolean => wordOf(kind, id) !== undefined;
 
+/** The id that a label means, such as "Pull Out", 柔光 or "push_in (Push in / dolly in)"; undefined for anything else. */
+export function idOf(kind: WordKind, label: string): string | undefined {
+  const names = [label, label.replace(/[(（][^]*$/, '')].map((name) => normalize(name).trim());
+  const row = tables[kind].find(({ labels }) => names.some((name) => labels.includes(name)));
+  if (row) return row.id;
+  const [id, ...others] = findWords(kind, label);
+  return others.length > 0 ? undefined : id;
+}
+
 /** The words for an English video prompt: a phrase for an id, free text as it is, '' for ''. */
 export const phraseOf = (kind: WordKind, idOrText: string): string =>
   tables[kind].find((row) => row.id === idOrText)?.phrase ?? idOrText;
@@ -160,8 +169,16 @@ function readTable(table: string): Row[] {
         ...alternatives(en).filter((label) => /[ -]/.test(label)),
         ...alternatives(zh).filter((label) => label.length > 1),
       ];
-      const forms = [...labels, ...others.split(',')].map((form) => normalize(form).trim());
-      return { id, en, zh, phrase, forms: [...new Set(forms)] };
+      const toForms = (words: string[]) => [...new Set(words.map((form) => normalize(form).trim()))].filter(Boolean);
+      const forms = toForms([...labels, ...others.split(',')]);
+      return {
+        id,
+        en,
+        zh,
+        phrase,
+        forms,
+        labels: toForms([id, en, zh, ...alternatives(en), ...alternatives(zh), ...forms]),
+      };
     });
 }
 

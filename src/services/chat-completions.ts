@@ -1,13 +1,17 @@
 // What servers of the OpenAI shape share, the vendor's or one at home:
 // POST {base}/chat/completions {model, messages, response_format, ...fields} ->
-// {model, choices: [{message: {content, refusal}, finish_reason}]}, or an error body that provider-errors.ts reads.
+// {model, choices: [{message: {content, refusal}, finish_reason}]} (chat-reply.ts has the other shapes), or an error body
+// that provider-errors.ts reads. What a server does not understand is left out (chat-steps.ts).
 
-import { z } from 'zod';
-import type { LlmReply, LlmRequest } from '../prompts/suggestion';
+import { config } from '../config';
+import { withoutPicture, type LlmReply, type LlmRequest } from '../prompts/suggestion';
 import { AppError } from '../utils/errors';
-import { sendRequest } from '../utils/http';
-import { parseReply } from '../utils/parse';
-import { faultError, readFault, type ApiFault, type Classification, type Service } from './provider-errors';
+import { sendRequest, type HttpReply } from '../utils/http';
+import { logger } from '../utils/logger';
+import { faultOf, readAnswer } from './chat-reply';
+import { chatSteps, type ChatPlan } from './chat-steps';
+import { complaintOf, createLadder, isTooLong } from './ladder';
+import { faultError, type ApiFault, type Classification, type Service } from './provider-errors';
 
 /** One server and what is particular to it. */
 export type ChatServer = Required<Omit<Service, 'key'>> & {
@@ -19,113 +23,114 @@ export type ChatServer = Required<Omit<Service, 'key'>> & {
   classify: (fault: ApiFault) => Classification | undefined;
 };
 
-type Level = 'json_schema' | 'json_object' | 'plain';
-type Plan = { level: Level; fields: Record<string, unknown> };
-
-const replyShape = z.object({
-  model: z.string().max(200).optional().catch(undefined),
-  choices: z
-    .array(
-      z.object({
-        message: z.object({ content: z.string().nullish(), refusal: z.string().nullish() }),
-        finish_reason: z.string().nullish(),
-      }),
-    )
-    .min(1),
-});
-
 // What a server and its model turned out to understand, by base URL and model.
-const plans = new Map<string, Plan>();
+const plans = new Map<string, ChatPlan>();
 
-/** Asks once; repeats only to leave out what the server says it does not know: the JSON schema, or a named parameter. */
+/** Asks once; repeats only to leave out what the server does not understand, and remembers that. */
 export async function chat(server: ChatServer, request: LlmRequest, signal: AbortSignal): Promise<LlmReply> {
-  const { label, key, model, baseUrl } = server;
+  const { label, model, baseUrl } = server;
   const planKey = `${baseUrl} ${model}`;
-  const changed = new Set<string>();
-  let plan = plans.get(planKey) ?? { level: 'json_schema', fields: server.fields };
+  const fullPlan: ChatPlan = { level: 'json_schema', fields: server.fields, systemRole: true, picture: true };
+  const ladder = createLadder(plans.get(planKey) ?? fullPlan, chatSteps(model), request, model);
   for (;;) {
-    const reply = await sendRequest({
-      provider: label,
-      method: 'POST',
-      url: `${baseUrl}/chat/completions`,
-      headers: { ...(key && { Authorization: `Bearer ${key}` }) },
-      json: { model, messages: toMessages(request, plan.level), ...plan.fields, ...toFormat(request, plan.level) },
-      signal,
-    });
-    if (reply.status >= 200 && reply.status < 300) {
-      plans.set(planKey, plan);
-      return readChat(server, reply.json);
+    const { plan } = ladder;
+    const reply = await post(server, request, plan, signal);
+    const fault = faultOf(reply, server);
+    if (!fault) {
+      const answer = readChat(server, reply);
+      plans.set(planKey, ladder.lasting);
+      return request.imageJpeg && !plan.picture ? { ...answer, isPictureUnseen: true } : answer;
     }
-    const fault = readFault(reply, server);
-    const classified = server.classify(fault);
-    const simpler = classified ? null : simplify(plan, fault, changed);
-    if (!simpler) {
-      const milliseconds = Number(reply.headers['retry-after-ms'] || NaN);
-      throw faultError(server, fault, classified, milliseconds >= 0 ? milliseconds : reply.retryAfterMs);
-    }
-    plan = simpler;
+    const classified = server.classify(fault) ?? classifyByWords(fault, model);
+    if (classified || !ladder.stepDown(fault)) throw toError(server, reply, fault, classified);
+    const { level, fields, systemRole, picture } = ladder.plan;
+    const simpler = { level, fields: Object.keys(fields), system_role: systemRole, picture };
+    logger.info('model asked in a simpler form', { provider: label, model, status: fault.status, ...simpler });
   }
 }
 
-function toMessages({ system, history, question, imageJpeg, schema }: LlmRequest, level: Level) {
-  const rules = level === 'json_object' ? `${system}\n\nJSON schema of the reply:\n${JSON.stringify(schema)}` : system;
-  const picture = imageJpeg && `data:image/jpeg;base64,${imageJpeg.toString('base64')}`;
-  return [
-    { role: 'system', content: rules },
-    ...history.flatMap(({ user, assistant }) => [
-      { role: 'user', content: user },
-      { role: 'assistant', content: assistant },
-    ]),
-    {
-      role: 'user',
-      content: picture
-        ? [
-            { type: 'text', text: question },
-            { type: 'image_url', image_url: { url: picture } },
-          ]
-        : question,
+function post(server: ChatServer, request: LlmRequest, plan: ChatPlan, signal: AbortSignal): Promise<HttpReply> {
+  const { label, key, model, baseUrl } = server;
+  return sendRequest({
+    provider: label,
+    method: 'POST',
+    url: `${baseUrl}/chat/completions`,
+    headers: { ...(key && { Authorization: `Bearer ${key}` }) },
+    json: {
+      model,
+      messages: toMessages(plan.picture ? request : withoutPicture(request), plan),
+      ...plan.fields,
+      ...toFormat(request, plan),
     },
-  ];
+    signal,
+    deadlineMs: config.LLM_TIMEOUT_MS,
+  });
 }
 
-function toFormat({ schema }: LlmRequest, level: Level) {
+type Turn = { role: 'system' | 'user' | 'assistant'; content: string | Record<string, unknown>[] };
+
+function toMessages({ system, history, question, imageJpeg, schema }: LlmRequest, plan: ChatPlan): Turn[] {
+  const hasToSaySchema = plan.level === 'json_object';
+  const rules = hasToSaySchema ? `${system}\n\nJSON schema of the reply:\n${JSON.stringify(schema)}` : system;
+  // Without a system role the rules open the first turn of the user.
+  const [opening, beginning] = plan.systemRole
+    ? ['', [{ role: 'system', content: rules } as const]]
+    : [`${rules}\n\n`, []];
+  const texts = [...history.flatMap(({ user, assistant }) => [user, assistant]), question];
+  texts[0] = opening + texts[0];
+  const turns = texts.map((content, index): Turn => ({ role: index % 2 === 0 ? 'user' : 'assistant', content }));
+  if (!imageJpeg) return [...beginning, ...turns];
+  const url = `data:image/jpeg;base64,${imageJpeg.toString('base64')}`;
+  const parts = [
+    { type: 'text', text: texts.at(-1) },
+    { type: 'image_url', image_url: { url } },
+  ];
+  return [...beginning, ...turns.slice(0, -1), { role: 'user', content: parts }];
+}
+
+function toFormat({ schema }: LlmRequest, { level }: ChatPlan) {
   if (level === 'plain') return {};
   if (level === 'json_object') return { response_format: { type: 'json_object' } };
   const format = { name: 'shot_suggestion', schema, strict: true };
   return { response_format: { type: 'json_schema', json_schema: format } };
 }
 
-const capNames = ['max_tokens', 'max_completion_tokens'];
-
-// One step down: another reply format, or the named parameter renamed or left out, each parameter once.
-function simplify({ level, fields }: Plan, { status, param, text }: ApiFault, changed: Set<string>): Plan | null {
-  if (status !== 400 && status !== 422) return null;
-  const complaint = `${param} ${text}`;
-  if (level !== 'plain' && /response_format|json_schema|json mode|structured output/i.test(complaint)) {
-    // LM Studio knows json_schema and text, and nothing between.
-    const knowsNoObject = /'?json_schema'? or '?text'?/.test(text);
-    return { level: level === 'json_schema' && !knowsNoObject ? 'json_object' : 'plain', fields };
+// Some servers answer 400 to what others have a status or a code for.
+function classifyByWords({ status, text }: ApiFault, model: string): Classification | undefined {
+  if (![400, 404, 422].includes(status)) return undefined;
+  if (
+    /\bmodel\b.{0,60}(does not exist|not exist|not found)|unknown model|模型不存在/i.test(text.replaceAll(model, ''))
+  ) {
+    return ['PROVIDER_NOT_CONFIGURED'];
   }
-  const name = Object.keys(fields).find((field) => param === field || new RegExp(`\\b${field}\\b`).test(text));
-  if (name && !changed.has(name)) {
-    const { [name]: value, ...others } = fields;
-    const otherName = capNames.includes(name) && capNames.find((other) => other !== name && text.includes(other));
-    changed.add(name).add(otherName || name);
-    return { level, fields: otherName ? { ...others, [otherName]: value } : others };
-  }
-  return level === 'json_object' ? { level: 'plain', fields } : null;
+  return /(invalid|incorrect|wrong|missing).{0,20}api.?key|api.?key.{0,20}(invalid|not valid|incorrect)/i.test(text)
+    ? ['PROVIDER_AUTH']
+    : undefined;
 }
 
-function readChat({ label, model, modelVariable }: ChatServer, json: unknown): LlmReply {
-  const reply = parseReply(replyShape, json, label);
-  const { message, finish_reason: finish } = reply.choices[0]!;
-  if (message.refusal || finish === 'content_filter') {
+function toError(server: ChatServer, reply: HttpReply, fault: ApiFault, classified: Classification | undefined) {
+  const { model, modelVariable } = server;
+  const isClientFault = fault.status === 400 || fault.status === 422;
+  const tooLong: Classification | undefined =
+    isClientFault && isTooLong(complaintOf(fault, model))
+      ? [
+          'PROVIDER_FAILED',
+          `The question with its picture and history is too long for ${model}; set ${modelVariable} to another.`,
+        ]
+      : undefined;
+  const milliseconds = Number(reply.headers['retry-after-ms'] || NaN);
+  const retryAfterMs = milliseconds >= 0 ? milliseconds : reply.retryAfterMs;
+  return faultError(server, fault, classified ?? tooLong, retryAfterMs);
+}
+
+function readChat({ label, model, modelVariable }: ChatServer, reply: HttpReply): LlmReply {
+  const { text, refusal, finish, model: answering } = readAnswer(reply, label);
+  if (refusal || finish === 'content_filter') {
     throw new AppError('CONTENT_REFUSED', `${label} declined to answer; rephrase the question and try again.`);
   }
-  const text = message.content ?? '';
   if (!text.trim() && finish === 'length') {
     const sentence = `${label} spent its token limit on reasoning; try again or set ${modelVariable} to another model.`;
     throw new AppError('PROVIDER_BAD_REPLY', sentence);
   }
-  return { text, model: reply.model ?? model };
+  return { text, model: answering ?? model };
 }

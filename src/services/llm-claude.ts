@@ -1,16 +1,20 @@
 // POST {base}/v1/messages, `x-api-key: <key>` and `anthropic-version` -> {model, content: [{type, text}], stop_reason}.
 // The system prompt stands outside `messages`, whose last turn is the user's, picture first. Thinking cannot be switched
 // off on every model, so its effort is low and the cap generous; there is no `temperature` and no forced tool.
-// Errors are {type: "error", error: {type, message}, request_id}.
+// Errors are {type: "error", error: {type, message}, request_id}. Servers with the same API may answer with plain text, with
+// the input of a tool, with an event stream, or with an error inside a 200.
 
 import { z } from 'zod';
-import { apiKey, baseUrl, readSettings } from '../config';
-import type { LlmReply, LlmRequest } from '../prompts/suggestion';
+import { apiKey, baseUrl, config, readSettings } from '../config';
+import { withoutPicture, type LlmReply, type LlmRequest } from '../prompts/suggestion';
 import { defineLlmProvider } from './provider';
 import { AppError } from '../utils/errors';
-import { sendRequest } from '../utils/http';
+import { sendRequest, type HttpReply } from '../utils/http';
 import { parseReply } from '../utils/parse';
-import { faultError, readFault, type ApiFault, type Classification } from './provider-errors';
+import { faultOf } from './chat-reply';
+import { readEvents } from './event-stream';
+import { complaintOf, createLadder, type LadderPlan, type Steps } from './ladder';
+import { faultError, type ApiFault, type Classification } from './provider-errors';
 
 const maxReplyTokens = 8192;
 
@@ -34,14 +38,17 @@ const service = {
   modelVariable: 'ANTHROPIC_MODEL',
 };
 
+const block = z.object({ type: z.string(), text: z.string().optional(), input: z.unknown().optional() });
 const replyShape = z.object({
   model: z.string().max(200).optional().catch(undefined),
-  content: z.array(z.object({ type: z.string(), text: z.string().optional() })),
+  content: z.union([z.string().transform((text) => [{ type: 'text', text, input: undefined }]), z.array(block)]),
   stop_reason: z.string().nullish(),
 });
 
+type Plan = LadderPlan & { format: boolean; effort: boolean };
+
 // What the model turned out to understand; older models and local servers know less.
-let knows = { format: true, effort: true };
+let knows: Plan = { format: true, effort: true, picture: true };
 
 /** Anthropic's Claude (A-SDK, A-VER, A-MOD). */
 export default defineLlmProvider({
@@ -49,33 +56,37 @@ export default defineLlmProvider({
   settings,
   model: values.ANTHROPIC_MODEL,
   async suggest(request, signal) {
-    let plan = knows;
+    const ladder = createLadder(knows, steps, request, service.model);
     for (;;) {
-      const reply = await sendRequest({
-        provider: service.label,
-        method: 'POST',
-        url: `${values.ANTHROPIC_BASE_URL.replace(/\/v1$/, '')}/v1/messages`,
-        headers: {
-          'anthropic-version': values.ANTHROPIC_VERSION,
-          ...(service.key && { 'x-api-key': service.key }),
-        },
-        json: toBody(request, plan),
-        signal,
-      });
-      if (reply.status >= 200 && reply.status < 300) {
-        knows = plan;
-        return readMessage(reply.json);
+      const { plan } = ladder;
+      const reply = await post(plan.picture ? request : withoutPicture(request), plan, signal);
+      const fault = faultOf(reply, service);
+      if (!fault) {
+        const answer = readMessage(reply);
+        knows = ladder.lasting;
+        return request.imageJpeg && !plan.picture ? { ...answer, isPictureUnseen: true } : answer;
       }
-      const fault = readFault(reply, service);
       const classified = classify(fault);
-      const simpler = classified ? null : simplify(plan, fault);
-      if (!simpler) throw faultError(service, fault, classified, reply.retryAfterMs);
-      plan = simpler;
+      if (classified || !ladder.stepDown(fault)) throw faultError(service, fault, classified, reply.retryAfterMs);
     }
   },
 });
 
-function toBody({ system, history, question, imageJpeg, schema }: LlmRequest, { format, effort }: typeof knows) {
+const post = (request: LlmRequest, plan: Plan, signal: AbortSignal): Promise<HttpReply> =>
+  sendRequest({
+    provider: service.label,
+    method: 'POST',
+    url: `${values.ANTHROPIC_BASE_URL.replace(/\/v1$/, '')}/v1/messages`,
+    headers: {
+      'anthropic-version': values.ANTHROPIC_VERSION,
+      ...(service.key && { 'x-api-key': service.key }),
+    },
+    json: toBody(request, plan),
+    signal,
+    deadlineMs: config.LLM_TIMEOUT_MS,
+  });
+
+function toBody({ system, history, question, imageJpeg, schema }: LlmRequest, { format, effort }: Plan) {
   const output = {
     ...(effort && { effort: 'low' }),
     ...(format && { format: { type: 'json_schema', schema } }),
@@ -99,15 +110,22 @@ function toBody({ system, history, question, imageJpeg, schema }: LlmRequest, { 
   };
 }
 
-// One repeat for each thing that a 400 names: the reply format, the effort, or the object around both.
-function simplify({ format, effort }: typeof knows, { status, text }: ApiFault) {
-  if (status !== 400) return null;
-  const namesFormat = /output_config\.format|output_format|json_schema|structured output|schema/i.test(text);
-  const namesEffort = /\beffort\b/i.test(text);
-  const namesBoth = /output_config\b/.test(text) && !namesFormat && !namesEffort;
-  const next = { format: format && !namesFormat && !namesBoth, effort: effort && !namesEffort && !namesBoth };
-  return next.format === format && next.effort === effort ? null : next;
-}
+// The reply format, the effort, or the object around both.
+const steps: Steps<Plan> = {
+  named({ format, effort }, fault) {
+    const complaint = complaintOf(fault, service.model);
+    const namesFormat = /output_config\.format|output_format|json_schema|structured output|schema|grammar/i.test(
+      complaint,
+    );
+    const namesEffort = /\beffort\b/i.test(complaint);
+    const namesBoth = /output_config\b/.test(complaint) && !namesFormat && !namesEffort;
+    const dropsFormat = format && (namesFormat || namesBoth);
+    const dropsEffort = effort && (namesEffort || namesBoth);
+    if (!dropsFormat && !dropsEffort) return null;
+    return (plan) => ({ ...plan, format: plan.format && !dropsFormat, effort: plan.effort && !dropsEffort });
+  },
+  unnamed: (plan) => (plan.format || plan.effort ? [{ ...plan, format: false, effort: false }] : []),
+};
 
 function classify({ status, codes, text }: ApiFault): Classification | undefined {
   const overLimit = /^(enforced|contract)_spend_limit_reached$/;
@@ -122,16 +140,30 @@ function classify({ status, codes, text }: ApiFault): Classification | undefined
   return undefined;
 }
 
-function readMessage(json: unknown): LlmReply {
+function readMessage(reply: HttpReply): LlmReply {
+  const events = reply.json === undefined ? readEvents(reply.text) : [];
+  const json = events.length > 0 ? joinEvents(events) : reply.json;
   const { content, model, stop_reason: stop } = parseReply(replyShape, json, service.label);
   if (stop === 'refusal') {
     throw new AppError('CONTENT_REFUSED', 'Claude declined to answer; rephrase the question and try again.');
   }
   // Blocks of thinking may come first, so the text is looked for by its type.
-  const text = content.map((block) => (block.type === 'text' ? (block.text ?? '') : '')).join('');
+  const words = content.map((part) => (part.type === 'text' ? (part.text ?? '') : '')).join('');
+  const tool = content.find(({ type }) => type === 'tool_use');
+  const text = !words.trim() && tool ? JSON.stringify(tool.input) : words;
   if (!text.trim() && (stop === 'max_tokens' || stop === 'model_context_window_exceeded')) {
     const sentence = 'Claude spent its token limit on reasoning; try again or set ANTHROPIC_MODEL to another model.';
     throw new AppError('PROVIDER_BAD_REPLY', sentence);
   }
   return { text, model: model ?? service.model };
+}
+
+function joinEvents(events: Record<string, unknown>[]): unknown {
+  const joined = { text: '', stop: '', model: undefined as unknown };
+  for (const { message, delta } of events as Record<string, Record<string, unknown> | undefined>[]) {
+    if (message) joined.model = message.model;
+    if (delta?.type === 'text_delta' && typeof delta.text === 'string') joined.text += delta.text;
+    if (typeof delta?.stop_reason === 'string') joined.stop = delta.stop_reason;
+  }
+  return { model: joined.model, content: joined.text, stop_reason: joined.stop };
 }

@@ -4,7 +4,8 @@
 // No `temperature`: the current models refuse it while they reason.
 
 import { z } from 'zod';
-import { apiKey, baseUrl, readSettings } from '../config';
+import { apiKey, isLoopback, modelServerUrl, readSettings } from '../config';
+import { logger } from '../utils/logger';
 import { defineLlmProvider } from './provider';
 import { chat, type ChatServer } from './chat-completions';
 import type { ApiFault, Classification } from './provider-errors';
@@ -14,12 +15,14 @@ const maxReplyTokens = 4096;
 const { values, missing, ...settings } = readSettings(
   z.object({
     OPENAI_API_KEY: apiKey,
-    OPENAI_BASE_URL: baseUrl('https://api.openai.com/v1'),
+    OPENAI_BASE_URL: modelServerUrl('https://api.openai.com/v1'),
     OPENAI_MODEL: z.string().default('gpt-6-luna'),
   }),
 );
 
-const isVendor = /^(.+\.)?api\.openai\.com$/.test(new URL(values.OPENAI_BASE_URL).hostname);
+const { hostname, protocol } = new URL(values.OPENAI_BASE_URL);
+const isVendor = /^(.+\.)?api\.openai\.com$/.test(hostname);
+let isKeyOpen = Boolean(values.OPENAI_API_KEY) && protocol === 'http:' && !isLoopback(hostname);
 
 const server: ChatServer = {
   label: isVendor ? 'OpenAI' : 'The server at OPENAI_BASE_URL',
@@ -39,7 +42,11 @@ export default defineLlmProvider({
   name: 'openai',
   settings: { ...settings, missing: isVendor ? missing : missing.filter((name) => name !== 'OPENAI_API_KEY') },
   model: values.OPENAI_MODEL,
-  suggest: (request, signal) => chat(server, request, signal),
+  suggest(request, signal) {
+    if (isKeyOpen) logger.warn('OPENAI_API_KEY goes over plain http, readable in the network', { host: hostname });
+    isKeyOpen = false;
+    return chat(server, request, signal);
+  },
 });
 
 // O-ERR: a 429 without credit never goes away by waiting.
@@ -50,7 +57,7 @@ function classify({ status, codes }: ApiFault): Classification | undefined {
   if (codes.some((code) => code === 'content_policy_violation' || code === 'content_filter')) {
     return ['CONTENT_REFUSED'];
   }
-  if (codes.includes('context_length_exceeded') || status === 413) {
+  if (status === 413) {
     const sentence = `The question with its picture and history is too long for ${server.model}; set OPENAI_MODEL to another.`;
     return ['PROVIDER_FAILED', sentence];
   }

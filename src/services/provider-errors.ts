@@ -142,11 +142,15 @@ export type Classification = [code: ErrorCode, sentence?: string];
 
 /** Reads an error body defensively: an object, a bare string, HTML of a proxy or nothing; the key never comes through. */
 export function readFault({ status, json, text, headers }: HttpReply, service: Service): ApiFault {
-  const body = toObject(json);
+  // Gemini's compatible mode puts the body into a list.
+  const body = toObject(Array.isArray(json) ? json[0] : json);
   const error = typeof body.error === 'string' ? { message: body.error } : toObject(body.error ?? body);
   const codes = [error.code, error.type, toObject(error.details).error_code].map(toText).filter(Boolean);
   const requestId = headers['request-id'] ?? headers['x-request-id'] ?? toText(body.request_id ?? error.request_id);
-  const words = redact(toText(error.message) || text, service);
+  // OpenRouter only says that its provider returned an error, whose own words stand in `metadata.raw`.
+  const raw = toText(toObject(error.metadata).raw);
+  const said = [toText(error.message) || toText(error.msg), raw].filter(Boolean).join(' ');
+  const words = redact(said || text, service);
   return { status, codes, param: toText(error.param), text: words, requestId };
 }
 
@@ -173,7 +177,7 @@ function classifyByStatus({ label, modelVariable }: Service, status: number): Cl
   if (status >= 500) return ['PROVIDER_FAILED', `${label} has a problem on its side; try again in a minute.`];
   const code = statusCodes[status];
   if (code && code !== 'INVALID_INPUT') return [code];
-  const sentence = `${label} did not accept the request; check its base URL, and that ${modelVariable} names a model that sees pictures.`;
+  const sentence = `${label} did not accept the request; check its base URL and ${modelVariable}, the log has its own words.`;
   return ['PROVIDER_FAILED', sentence];
 }
 

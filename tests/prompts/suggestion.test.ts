@@ -6,10 +6,9 @@ import type { LlmReply, LlmRequest } from '../../src/prompts/suggestion';
 import type { LlmProvider, VideoCapabilities } from '../../src/services/provider';
 import { failureOf } from '../services/llm-provider.suite';
 
-process.env.PROVIDER_REQUEST_TIMEOUT_MS = '1500';
+process.env.LLM_TIMEOUT_MS = '3000';
 
-const { suggest, readSuggestion } =
-  jest.requireActual<typeof import('../../src/prompts/suggestion')>('../../src/prompts/suggestion');
+const { suggest } = jest.requireActual<typeof import('../../src/prompts/suggestion')>('../../src/prompts/suggestion');
 const { AppError } = jest.requireActual<typeof import('../../src/utils/errors')>('../../src/utils/errors');
 const { emptyForm } = jest.requireActual<typeof import('../../src/contract')>('../../src/contract');
 const { config } = jest.requireActual<typeof import('../../src/config')>('../../src/config');
@@ -37,6 +36,8 @@ const entry = (id: number, message = `question ${id}`): AiEntry => ({
   created_at: '2026-11-24T00:00:00.000Z',
 });
 
+let isPictureUnseen = false;
+
 /** A provider that does one thing after the other, and keeps what it was asked. */
 function fakeProvider(...steps: (string | Error | ((signal: AbortSignal) => Promise<LlmReply>))[]) {
   const requests: LlmRequest[] = [];
@@ -48,7 +49,7 @@ function fakeProvider(...steps: (string | Error | ((signal: AbortSignal) => Prom
       const step = steps[Math.min(requests.push(request), steps.length) - 1]!;
       if (typeof step === 'function') return step(signal);
       if (step instanceof Error) throw step;
-      return { text: step, model: 'fake-1-dated' };
+      return { text: step, model: 'fake-1-dated', isPictureUnseen };
     },
   };
   return { provider, requests };
@@ -134,9 +135,31 @@ describe('a question', () => {
 
   it('goes without the picture when the file is gone', async () => {
     const { provider, requests } = fakeProvider(good);
-    await ask(provider, { image_path: 'uploads/images/gone.png' });
+    const { suggestion } = await ask(provider, { image_path: 'uploads/images/gone.png' });
     expect(requests[0]?.imageJpeg).toBeNull();
+    expect(requests[0]?.question).toContain('There is a picture, which you cannot see.');
+    expect(suggestion.message).toMatch(
+      /^Push in slowly\.\n\nThe picture could not be read, .* upload the picture again/,
+    );
   });
+
+  it.each([
+    [
+      'which move?',
+      'Push in slowly.\n\nThe model did not take the picture, so this advice was given without seeing it; ',
+    ],
+    ['怎么拍？', 'Push in slowly.\n\n模型没有接受图片，'],
+  ])(
+    'tells when the picture was not seen, in the language of "%s", and the model does not read that',
+    async (message, start) => {
+      isPictureUnseen = true;
+      const { provider, requests } = fakeProvider(good);
+      const { suggestion } = await ask(provider, { message }).finally(() => (isPictureUnseen = false));
+      expect(suggestion.message).toContain(start);
+      await ask(provider, { ai_collaboration: [{ ...entry(201), suggestion }] });
+      expect(JSON.parse(requests[1]?.history[0]?.assistant ?? '')).toHaveProperty('message', 'Push in slowly.');
+    },
+  );
 
   it('leaves out the old turns once the vendor refused them', async () => {
     const { provider, requests } = fakeProvider(new AppError('CONTENT_REFUSED', 'no'), good);
@@ -155,7 +178,6 @@ describe('a failed call', () => {
 
   it.each([
     ['PROVIDER_FAILED', new AppError('PROVIDER_FAILED', 'no')],
-    ['PROVIDER_TIMEOUT', new AppError('PROVIDER_TIMEOUT', 'no')],
     ['PROVIDER_RATE_LIMITED', rateLimited(1)],
     ['a conflict', refused(409)],
     ['an overload', refused(529)],
@@ -172,6 +194,7 @@ describe('a failed call', () => {
   });
 
   it.each([
+    ['PROVIDER_TIMEOUT', new AppError('PROVIDER_TIMEOUT', 'it may still be paid')],
     ['PROVIDER_AUTH', new AppError('PROVIDER_AUTH', 'no')],
     ['PROVIDER_QUOTA', new AppError('PROVIDER_QUOTA', 'no')],
     ['CONTENT_REFUSED', new AppError('CONTENT_REFUSED', 'no')],
@@ -210,7 +233,7 @@ describe('a failed call', () => {
 });
 
 describe('the end of patience', () => {
-  it('comes after twice the time of one request', async () => {
+  it('comes after LLM_TIMEOUT_MS', async () => {
     const { provider, requests } = fakeProvider(untilAborted);
     const startedAt = Date.now();
     expect((await failureOf(ask(provider))).code).toBe('PROVIDER_TIMEOUT');
@@ -241,100 +264,5 @@ describe('the end of patience', () => {
     expect((await failureOf(ask(provider, { signal: client.signal }))).code).toBe('PROVIDER_RATE_LIMITED');
     expect(Date.now() - startedAt).toBeLessThan(1000);
     expect(requests).toHaveLength(1);
-  });
-});
-
-describe('what a model writes', () => {
-  const read = (text: string, current = form) => readSuggestion(text, current, capabilities, 'fake');
-  const patchOf = (patch: unknown) => read(json({ message: 'm', patch })).form_data;
-
-  it.each([
-    ['plain JSON', good],
-    ['a fence', '```json\n' + good + '\n```'],
-    ['prose around', `Here you are:\n${good}\nEnjoy!`],
-    ['thinking before', `<think>maybe {"message":"no"}</think>\n${good}`],
-    ['thinking without its opening tag', `maybe {"a":1}\n</think>${good}`],
-    ['white space', `\n\n  ${good}  \n`],
-    ['unknown keys', json({ ...(JSON.parse(good) as object), extra: 1 })],
-  ])('is read through %s', (_what, text) => {
-    expect(read(text)).toEqual({ message: 'Push in slowly.', form_data: { camera_movement: 'push_in' } });
-  });
-
-  it.each([
-    ['prose', 'Just push in.'],
-    ['cut JSON', '{"message":"Push in slowly and th'],
-    ['JSON without a message', '{"patch":{}}'],
-    ['a list', '["push_in"]'],
-    ['a message of another type', '{"message":{"text":"hi"},"patch":{}}'],
-  ])('is shown as it is when it is %s', (_what, text) => {
-    expect(read(text)).toEqual({ message: text, form_data: {} });
-  });
-
-  it('keeps good fields beside a message of another type', () => {
-    const text = json({ message: 1, patch: { lighting: 'soft' } });
-    expect(read(text)).toEqual({ message: text, form_data: { lighting: 'soft' } });
-  });
-
-  it.each(['', '  \n', '<think>never ends', '<think>a</think>', '{"message":"","patch":{}}', '\0\0'])(
-    'is an error when there is nothing in it: %j',
-    (text) => {
-      expect(() => read(text)).toThrow(expect.objectContaining({ code: 'PROVIDER_BAD_REPLY' }) as Error);
-    },
-  );
-
-  it('stays text: HTML is not touched, control characters go, and 8000 characters are enough', () => {
-    const html = '<img src=x onerror=alert(1)> **bold** [x](javascript:1)';
-    expect(read(json({ message: html, patch: {} })).message).toBe(html);
-    expect(read(json({ message: 'a\u0000b\u001b[31mc\nd', patch: {} })).message).toBe('ab[31mc\nd');
-    expect(read('x'.repeat(9000)).message).toHaveLength(8000);
-    expect(read(`{"message":"broken \\ud800 pair","patch":{}}`).message.isWellFormed()).toBe(true);
-  });
-
-  it.each<[string, unknown, Partial<FormData>]>([
-    [
-      'every field',
-      {
-        camera_movement: 'push_in',
-        shot_size: 'wide',
-        lighting: 'rim',
-        prompt: 'she turns',
-        duration_s: 10,
-        aspect_ratio: '9:16',
-        seed: 7,
-      },
-      {
-        camera_movement: 'push_in',
-        shot_size: 'wide',
-        lighting: 'rim',
-        prompt: 'she turns',
-        duration_s: 10,
-        aspect_ratio: '9:16',
-        seed: 7,
-      },
-    ],
-    ['nothing', {}, {}],
-    ['null as unchanged', { camera_movement: null, prompt: null, duration_s: null, seed: null }, {}],
-    ['nothing for empty text', { camera_movement: '', prompt: '  ', lighting: '' }, {}],
-    ['nothing that is so already', { camera_movement: 'static', prompt: 'she smiles', duration_s: 5 }, {}],
-    ['only what differs', { camera_movement: 'static', lighting: 'soft' }, { lighting: 'soft' }],
-    ['no unknown ids', { camera_movement: 'fly_around', shot_size: '特写', lighting: 'constructor' }, {}],
-    ['no id of another field', { camera_movement: 'close_up' }, {}],
-    ['no wrong types', { camera_movement: 1, prompt: ['a'], duration_s: '10', aspect_ratio: {}, seed: 'x' }, {}],
-    ['no length that the video provider cannot do', { duration_s: 8 }, {}],
-    ['no ratio that the video provider cannot do', { aspect_ratio: '21:9' }, {}],
-    ['no prompt that the video provider cannot read', { prompt: 'x'.repeat(1001) }, {}],
-    ['no negative prompt where there is none', { negative_prompt: 'blur' }, {}],
-    ['no broken text', { prompt: 'a\ud800' }, {}],
-    ['no keys of its own', { status: 'completed', $set: {}, __proto__: 1, 'form_data.prompt': 'x' }, {}],
-    ['a list', ['push_in'], {}],
-    ['a string', 'push_in', {}],
-  ])('changes the form by %s', (_what, patch, expected) => {
-    expect(patchOf(patch)).toEqual(expected);
-  });
-
-  it('does not reach the prototype', () => {
-    const text = '{"message":"m","patch":{"__proto__":{"camera_movement":"push_in"},"constructor":{"prototype":{}}}}';
-    expect(read(text).form_data).toEqual({});
-    expect(({} as Record<string, unknown>).camera_movement).toBeUndefined();
   });
 });

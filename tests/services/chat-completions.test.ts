@@ -71,9 +71,10 @@ describe('the form of the reply', () => {
   });
 
   it('is given up after the last step', async () => {
-    const { bodies, ask } = meet({}, [400, noFormat], [400, noFormat], [400, noFormat]);
+    const replies: [number, unknown][] = [1, 2, 3, 4].map(() => [400, noFormat]);
+    const { bodies, ask } = meet({}, ...replies);
     expect((await failureOf(ask())).code).toBe('PROVIDER_FAILED');
-    expect(bodies).toHaveLength(3);
+    expect(bodies).toHaveLength(4);
   });
 });
 

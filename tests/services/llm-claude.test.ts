@@ -112,6 +112,55 @@ describe('Claude', () => {
   });
 });
 
+describe('a server of the shape of Claude', () => {
+  const hasPicture = (body: Body) => JSON.stringify(body).includes('image/jpeg');
+
+  it.each([
+    ['names the picture', 400, vendorError('invalid_request_error', 'This model does not support image input.'), 2],
+    ['knows no such block', 422, { detail: [{ msg: "unknown variant `image`, expected 'text'" }] }, 2],
+    [
+      'has no eyes',
+      500,
+      vendorError('api_error', 'image input is not supported - you may need to provide the mmproj'),
+      2,
+    ],
+    ['tells it inside a 200', 200, vendorError('invalid_request_error', 'text-only model'), 2],
+    // Without the format, without the picture, then without both.
+    ['names nothing', 400, vendorError('invalid_request_error', 'bad request'), 3],
+  ])('that %s is asked without the picture, from then on at once', async (_what, status, refusal, requests) => {
+    const bodies: Body[] = [];
+    nock(host)
+      .persist()
+      .post('/v1/messages', (sent: Body) => Boolean(bodies.push(sent)))
+      .reply(() => (hasPicture(bodies.at(-1)!) ? [status, refusal] : [200, good]));
+    const claude = loadProvider('claude', env);
+    expect(await claude.suggest(question, still())).toMatchObject({ text: answer, isPictureUnseen: true });
+    expect(bodies).toHaveLength(requests);
+    await claude.suggest(question, still());
+    expect(bodies).toHaveLength(requests + 1);
+    expect(bodies.map(hasPicture)).toEqual([...Array<boolean>(requests - 1).fill(true), false, false]);
+    nock.cleanAll();
+  });
+
+  const events = [
+    { type: 'message_start', message: { model: 'claude-sonnet-5-5', content: [] } },
+    { type: 'content_block_delta', delta: { type: 'thinking_delta', thinking: '{"message":"no"}' } },
+    { type: 'content_block_delta', delta: { type: 'text_delta', text: answer.slice(0, 30) } },
+    { type: 'content_block_delta', delta: { type: 'text_delta', text: answer.slice(30) } },
+    { type: 'message_delta', delta: { stop_reason: 'end_turn' } },
+  ];
+
+  it.each<[string, unknown]>([
+    ['text that is no list', { model: 'claude-sonnet-5-5', content: answer, stop_reason: 'end_turn' }],
+    ['the input of a tool', reply([{ type: 'tool_use', input: JSON.parse(answer) as object }], 'tool_use')],
+    ['an event stream', events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join('')],
+  ])('is read when it answers with %s', async (_what, body) => {
+    answerWith(host, [200, body]);
+    const reply = await loadProvider('claude', env).suggest(question, still());
+    expect(reply).toEqual({ text: answer, model: 'claude-sonnet-5-5' });
+  });
+});
+
 describe('the errors of Claude', () => {
   let claude: LlmProvider;
   beforeAll(() => {
@@ -131,7 +180,8 @@ describe('the errors of Claude', () => {
     [504, 'timeout_error', 'PROVIDER_TIMEOUT', /in time/],
     [529, 'overloaded_error', 'PROVIDER_FAILED', /on its side/],
   ])('%i %s is %s', async (status, type, code, sentence) => {
-    answerWith(host, [status, vendorError(type)]);
+    // What names nothing is asked again in simpler forms.
+    answerWith(host, ...Array<[number, unknown]>(status === 400 ? 4 : 1).fill([status, vendorError(type)]));
     const failure = await failureOf(claude.suggest(question, still()));
     expect(failure).toMatchObject({ code, message: expect.stringMatching(sentence) as string, cause: { status } });
     expect(failure.message).not.toContain('vendor text');

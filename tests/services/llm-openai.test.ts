@@ -140,7 +140,15 @@ describe('the errors of OpenAI', () => {
     [503, 'server_is_overloaded', 'PROVIDER_FAILED', /on its side/],
     [504, 'timeout', 'PROVIDER_TIMEOUT', /in time/],
   ])('%i %s is %s, in our words', async (status, vendorCode, code, sentence) => {
-    answerWith('https://api.openai.com', [status, vendorError(vendorCode), { 'x-request-id': 'req_1' }]);
+    // What names nothing is asked again in simpler forms; what is too long only without its cap.
+    const isUnnamed = code === 'PROVIDER_FAILED' && [400, 422].includes(status);
+    const count = vendorCode === 'context_length_exceeded' ? 2 : isUnnamed ? 5 : 1;
+    const reply: [number, unknown, Record<string, string>] = [
+      status,
+      vendorError(vendorCode),
+      { 'x-request-id': 'req_1' },
+    ];
+    answerWith('https://api.openai.com', ...Array<typeof reply>(count).fill(reply));
     const failure = await failureOf(openai.suggest(question, still()));
     expect(failure).toMatchObject({ code, message: expect.stringMatching(sentence) as string, cause: { status } });
     expect(failure.message).not.toContain('vendor text');
@@ -155,7 +163,7 @@ describe('the errors of OpenAI', () => {
     ['a redirect', 302, '', 'PROVIDER_FAILED', /base URL/],
     ['a page with 200', 200, '<html>login</html>', 'PROVIDER_BAD_REPLY', /documentation/],
     ['no choice', 200, { choices: [] }, 'PROVIDER_BAD_REPLY', /documentation/],
-    ['an error with 200', 200, { error: { message: 'late' } }, 'PROVIDER_BAD_REPLY', /documentation/],
+    ['an error with 200', 200, { error: { message: 'late' } }, 'PROVIDER_FAILED', /on its side/],
     ['only thinking', 200, completion({ content: null }, 'length'), 'PROVIDER_BAD_REPLY', /on reasoning/],
     ['a refusal', 200, completion({ content: null, refusal: 'no' }), 'CONTENT_REFUSED', /declined to answer/],
     ['a filtered answer', 200, completion({ content: '' }, 'content_filter'), 'CONTENT_REFUSED', /declined to answer/],

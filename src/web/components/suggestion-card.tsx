@@ -1,6 +1,7 @@
 import { memo } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import type { AiEntry, FormData } from '../../contract';
+import { splitNote } from '../advice-note';
 import { formKeys } from '../defaults';
 import { useText } from '../i18n';
 import { editForm } from '../state/shots';
@@ -20,6 +21,7 @@ const vocabularies: Partial<Record<keyof FormData, Vocabulary>> = {
 export const SuggestionCard = memo(function SuggestionCard({ shotId: id, entry, isLatest }: Props) {
   const text = useText();
   const { message, form_data: suggested } = entry.suggestion;
+  const { advice, note } = splitNote(message);
   const keys = formKeys.filter((key) => suggested[key] !== undefined);
   // Only the fields it names, so that typing in another one leaves the conversation alone.
   const form = useStore(useShallow(({ byId }) => pick(byId[id]?.form_data, keys)));
@@ -29,7 +31,8 @@ export const SuggestionCard = memo(function SuggestionCard({ shotId: id, entry, 
     <div className="exchange">
       <p className="said">{entry.message}</p>
       <div className="answer">
-        <p className="advice">{message}</p>
+        <p className="advice">{advice}</p>
+        {note && <p className="advice muted">{text(note)}</p>}
         {keys.length > 0 && (isLatest || open.length > 0) && (
           <ul className="changes">
             {keys.map((key) => (

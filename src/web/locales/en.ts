@@ -174,6 +174,10 @@ export const en = {
   'assistant.use': 'Use',
   'assistant.empty': 'not set',
   'assistant.failed': 'No answer',
+  'assistant.pictureRefused':
+    'The model did not take the picture, so this advice was given without seeing it; a model that sees pictures can be set in .env.',
+  'assistant.pictureUnreadable':
+    'The picture could not be read, so this advice was given without seeing it; upload the picture again.',
   'film.name': 'Film',
   'film.position': 'Shot {number} of {count}',
   'film.pause': 'Pause',

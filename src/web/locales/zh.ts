@@ -166,6 +166,9 @@ export const zh: Record<TextKey, string> = {
   'assistant.use': '采用',
   'assistant.empty': '未设置',
   'assistant.failed': '没有回答',
+  'assistant.pictureRefused':
+    '模型没有接受图片，这条建议是在没有看到图片的情况下给出的；可以在 .env 中换用能看图片的模型。',
+  'assistant.pictureUnreadable': '图片读不出来，这条建议是在没有看到图片的情况下给出的；请重新上传图片。',
   'film.name': '影片',
   'film.position': '镜头 {number} / {count}',
   'film.pause': '暂停',

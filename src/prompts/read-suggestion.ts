@@ -1,0 +1,101 @@
+import { formData, formKeys, type AspectRatio, type FormData, type Suggestion } from '../contract';
+import { AppError } from '../utils/errors';
+import { findReply, parseLoosely, withoutThinking } from './reply-json';
+import { idOf, isWord } from './vocabulary';
+
+const maxMessageLength = 8000;
+const maxPromptLength = 2000;
+
+/** What the advice must stay within. */
+export type VideoLimits = {
+  durations_s: number[];
+  aspect_ratios: AspectRatio[];
+  prompt_max: number;
+  negative_prompt: boolean;
+  seed: boolean;
+};
+
+/** The longest prompt in UTF-16 units that both the form and the video provider take. */
+export const promptLimit = ({ prompt_max: promptMax }: VideoLimits): number => Math.min(promptMax, maxPromptLength);
+
+/**
+ * Reads whatever a model wrote: valid changes are kept, all else is dropped, and text that is no JSON becomes the message.
+ * Throws PROVIDER_BAD_REPLY only when there is nothing to read.
+ */
+export function readSuggestion(
+  text: string,
+  current: FormData,
+  capabilities: VideoLimits,
+  provider: string,
+): Suggestion {
+  const plain = withoutThinking(text).trim();
+  const reply = findReply(plain);
+  const answer = typeof reply?.message === 'string' ? reply.message : plain;
+  const message = answer
+    .replace(/[^\P{Cc}\n\t]/gu, '')
+    .trim()
+    .slice(0, maxMessageLength)
+    .toWellFormed();
+  if (!message) {
+    throw new AppError('PROVIDER_BAD_REPLY', `The model behind "${provider}" answered with nothing; ask again.`);
+  }
+  return { message, form_data: readPatch(reply?.patch, current, capabilities) };
+}
+
+function readPatch(patch: unknown, current: FormData, capabilities: VideoLimits): Partial<FormData> {
+  const proposed = typeof patch === 'string' ? parseLoosely(patch) : patch;
+  if (typeof proposed !== 'object' || proposed === null) return {};
+  const entries = formKeys.flatMap((key) => {
+    if (!Object.hasOwn(proposed, key)) return [];
+    const value = toValue(key, (proposed as Record<string, unknown>)[key]);
+    if (value === undefined || value === current[key]) return [];
+    const parsed = formData.shape[key].safeParse(value);
+    return parsed.success && isPossible(key, parsed.data, capabilities) ? [[key, parsed.data] as const] : [];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** A proposed value as the form has it: an id for a label, a number for its digits; undefined for "unchanged". */
+function toValue(key: keyof FormData, proposed: unknown): unknown {
+  if (proposed === null) return undefined;
+  if (typeof proposed !== 'string') return proposed;
+  const text = proposed.trim();
+  // Models without a schema write "" or "null" for "unchanged"; taken as it is, it would wipe out the user's words.
+  if (/^(null|none|n\/a|unchanged|undefined)?$/i.test(text)) return undefined;
+  switch (key) {
+    case 'camera_movement':
+    case 'shot_size':
+    case 'lighting':
+      return idOf(key, text) ?? text;
+    case 'duration_s':
+    case 'seed':
+      return toNumber(text);
+    case 'aspect_ratio':
+      return text.normalize('NFKC').replace(/^\D*(\d{1,2})\s*[:/x×比]\s*(\d{1,2})(?!\d)[\s\S]*$/i, '$1:$2');
+    default:
+      return text;
+  }
+}
+
+function toNumber(text: string): number | undefined {
+  const [, digits] = /^(\d+)(?:\.0+)?\s*(?:s|secs?|seconds?|秒钟?)?$/i.exec(text.normalize('NFKC')) ?? [];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+function isPossible(key: keyof FormData, value: FormData[keyof FormData], capabilities: VideoLimits): boolean {
+  switch (key) {
+    case 'camera_movement':
+    case 'shot_size':
+    case 'lighting':
+      return isWord(key, String(value));
+    case 'prompt':
+      return String(value).length <= promptLimit(capabilities);
+    case 'duration_s':
+      return capabilities.durations_s.includes(Number(value));
+    case 'aspect_ratio':
+      return capabilities.aspect_ratios.some((ratio) => ratio === value);
+    case 'negative_prompt':
+    case 'seed':
+      return capabilities[key];
+  }
+}

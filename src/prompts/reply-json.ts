@@ -1,0 +1,153 @@
+import { jsonrepair } from 'jsonrepair';
+
+/** What a model was asked for; anything may stand in either field. */
+export type ReplyObject = { message?: unknown; patch?: unknown };
+
+const maxStarts = 20;
+// What a model says at greater length than both windows is no short advice: it stands at the beginning or at the end.
+const windowLength = 32_000;
+// Repairing can take the square of the length, and everything else waits for it.
+const maxRepairLength = 12_000;
+const maxRepairedInAll = 24_000;
+
+const thoughtNames = 'think|thinking|thought|thoughts|reasoning|reason|seed:think';
+const openingTag = `(?:<(?:${thoughtNames})(?:\\s[^<>]{0,99})?>|\\[THINK\\]|◁think▷)`;
+const closingTag = `(?:</(?:${thoughtNames})>|\\[/THINK\\]|◁/think▷)`;
+const closedThought = new RegExp(`${openingTag}(?:(?!${openingTag})[\\s\\S])*?${closingTag}`, 'gi');
+const beforeClosing = new RegExp(`^[\\s\\S]*${closingTag}`, 'i');
+const afterOpening = new RegExp(`${openingTag}[\\s\\S]*$`, 'i');
+
+/** The text without what a model thought before it answered, in every spelling that servers leave in; '' when it only thought. */
+export function withoutThinking(text: string): string {
+  // A good answer may itself speak of such tags.
+  if (toReply(parseStrictly(text))) return text;
+  return withoutChannels(text).replace(closedThought, '').replace(beforeClosing, '').replace(afterOpening, '');
+}
+
+// gpt-oss: <|channel|>analysis<|message|>...<|end|><|start|>assistant<|channel|>final<|message|>..., or the same without the signs.
+function withoutChannels(text: string): string {
+  const finals = [...text.matchAll(/<\|channel\|>\s?final\b[\s\S]{0,99}?<\|message\|>/g)];
+  const last = finals.at(-1);
+  if (last) return text.slice(last.index + last[0].length).replace(/<\|(?:return|end|start|call)\|>[\s\S]*$/, '');
+  if (text.includes('<|channel|>')) {
+    return text.replace(/<\|channel\|>[\s\S]*?(?:<\|end\|>|$)/g, '').replace(/<\|\w{1,20}\|>/g, '');
+  }
+  return text.replace(/^\s*analysis[\s\S]*?assistantfinal(?:json)?/, '');
+}
+
+type Found = { reply: ReplyObject; isStrict: boolean };
+
+/**
+ * The object with a message (or at least a patch) that stands somewhere in a text, JSON with a slip included; null for prose.
+ * Takes milliseconds, whatever the text is: of a long one only the beginning and the end are searched.
+ */
+export function findReply(text: string): ReplyObject | null {
+  const whole = toReply(parseStrictly(text));
+  if (whole) return whole;
+  const isLong = text.length > 2 * windowLength;
+  const windows = isLong ? [text.slice(0, windowLength), text.slice(-windowLength)] : [text];
+  const parseWithSlips = createRepair();
+  const found = windows.flatMap((window) => findIn(window, parseWithSlips));
+  // Of a draft and the answer the answer is last; of the same object twice the second may be cut.
+  const withWords = found.filter(({ reply }) => typeof reply.message === 'string' && reply.message.trim());
+  const best = withWords.findLast(({ isStrict }) => isStrict) ?? withWords[0] ?? found[0];
+  return best?.reply ?? null;
+}
+
+function findIn(text: string, parseWithSlips: (piece: string) => unknown): Found[] {
+  const found: Found[] = [];
+  const lastName = Math.max(text.lastIndexOf('message'), text.lastIndexOf('patch'));
+  let at = text.indexOf('{');
+  for (let starts = 0; at >= 0 && at < lastName && starts < maxStarts;) {
+    const end = endOfObject(text, at);
+    const piece = text.slice(at, end);
+    const isNamed = piece.includes('message') || piece.includes('patch');
+    const strict = isNamed ? toReply(parseStrictly(piece)) : null;
+    const reply = strict ?? (isNamed ? toReply(repair(piece, end > text.length, parseWithSlips)) : null);
+    if (reply) found.push({ reply, isStrict: strict !== null });
+    if (isNamed) starts += 1;
+    // Inside an object that was taken, or that names neither field, there is nothing to find.
+    at = text.indexOf('{', reply || !isNamed ? end : at + 1);
+  }
+  return found;
+}
+
+/** A value that may be the JSON of an object, as a string; undefined where it is none. */
+export function parseLoosely(text: string): unknown {
+  return parseStrictly(text) ?? parseRepaired(text);
+}
+
+function toReply(value: unknown): ReplyObject | null {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
+  const { message, patch } = value as ReplyObject;
+  const isReply = typeof message === 'string' || (typeof patch === 'object' && patch !== null);
+  return isReply ? value : null;
+}
+
+function repair(whole: string, isOpen: boolean, parseWithSlips: (piece: string) => unknown): unknown {
+  const piece = whole.slice(0, maxRepairLength);
+  const isLong = piece.length < whole.length;
+  // An object that never ends was cut, lacks a brace, or has prose behind it.
+  const closed = piece.lastIndexOf('}') + 1;
+  if (isOpen && !isLong && closed > 0 && closed < piece.length) {
+    const trimmed = parseWithSlips(piece.slice(0, closed));
+    if (toReply(trimmed)) return trimmed;
+  }
+  const parsed = parseWithSlips(piece);
+  return isLong || (isOpen && isCutInValue(piece)) ? withoutLastChange(parsed) : parsed;
+}
+
+/** Behind the brace that closes the one at `start`; past the end of the text when there is none. */
+function endOfObject(text: string, start: number): number {
+  let depth = 0;
+  let isString = false;
+  for (let at = start; at < text.length; at += 1) {
+    const sign = text[at];
+    if (sign === '\\') at += 1;
+    else if (sign === '"') isString = !isString;
+    else if (!isString && sign === '{') depth += 1;
+    else if (!isString && sign === '}' && (depth -= 1) === 0) return at + 1;
+  }
+  return text.length + 1;
+}
+
+function isCutInValue(text: string): boolean {
+  const quotes = text.replace(/\\[\s\S]/g, '').match(/"/g) ?? [];
+  return quotes.length % 2 === 1 || !/["'”’}\],]\s*$/.test(text);
+}
+
+// The half of a sentence must not replace a whole one in the form.
+function withoutLastChange(value: unknown): unknown {
+  const reply = toReply(value);
+  if (!reply || Object.keys(reply).at(-1) !== 'patch') return value;
+  const { patch } = reply;
+  if (typeof patch !== 'object' || patch === null) return { ...reply, patch: {} };
+  return { ...reply, patch: Object.fromEntries(Object.entries(patch).slice(0, -1)) };
+}
+
+function parseStrictly(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function parseRepaired(text: string): unknown {
+  if (text.length > maxRepairLength) return undefined;
+  try {
+    return JSON.parse(jsonrepair(text));
+  } catch {
+    return undefined;
+  }
+}
+
+// The repairs of one reply together, since each of many starts may ask for one.
+function createRepair(): (piece: string) => unknown {
+  let left = maxRepairedInAll;
+  return (piece) => {
+    if (piece.length > left) return undefined;
+    left -= piece.length;
+    return parseRepaired(piece);
+  };
+}

@@ -1,0 +1,69 @@
+// What a question to a server of the OpenAI shape can leave out: the JSON schema, then JSON mode, optional fields, the
+// system role (Gemma has none), and the picture.
+
+import type { ApiFault } from './provider-errors';
+import { complaintOf, isTooLong, type LadderPlan, type Steps } from './ladder';
+
+/** How a question is asked of one server and model. */
+export type ChatPlan = LadderPlan & {
+  level: 'json_schema' | 'json_object' | 'plain';
+  /** Fields beside model, messages and response_format. */
+  fields: Record<string, unknown>;
+  /** False where the rules must stand in the first turn of the user. */
+  systemRole: boolean;
+};
+
+const levels: ChatPlan['level'][] = ['json_schema', 'json_object', 'plain'];
+const capNames = ['max_tokens', 'max_completion_tokens'];
+
+const formatWords =
+  /response.?format|json[ _-]?(schema|object|mode)|structured[ _-]?output|grammar|guided[ _-]?(json|decoding)/i;
+const systemWords =
+  /system (role|message|prompt)s?\b.{0,40}(not |un)support|unsupported.{0,20}\brole|roles? must alternate|only user.{0,20}assistant.{0,20}roles|developer instruction/i;
+
+/** The steps for one question; each field is renamed or left out once. */
+export function chatSteps(model: string): Steps<ChatPlan> {
+  const changed = new Set<string>();
+
+  function named({ level, fields, systemRole }: ChatPlan, fault: ApiFault) {
+    const complaint = complaintOf(fault, model);
+    if (level !== 'plain' && formatWords.test(complaint)) {
+      // LM Studio knows json_schema and text, and nothing between.
+      const knowsNoObject = /'?json_schema'? or '?text'?/.test(complaint);
+      return lowerTo(level === 'json_schema' && !knowsNoObject ? 'json_object' : 'plain');
+    }
+    if (systemRole && systemWords.test(complaint)) return (plan: ChatPlan) => ({ ...plan, systemRole: false });
+    // A cap as large as the whole context leaves no room for the question.
+    if (isTooLong(complaint) && capNames.some((name) => name in fields)) return withoutFields(capNames);
+    const name = Object.keys(fields).find(
+      (field) => fault.param === field || new RegExp(`\\b${field}\\b`).test(complaint),
+    );
+    if (!name || changed.has(name)) return null;
+    const otherName = capNames.includes(name) && capNames.find((other) => other !== name && complaint.includes(other));
+    changed.add(name).add(otherName || name);
+    return otherName ? withFieldRenamed(name, otherName) : withoutFields([name]);
+  }
+
+  function unnamed(plan: ChatPlan): ChatPlan[] {
+    const object: ChatPlan[] = plan.level === 'json_schema' ? [{ ...plan, level: 'json_object' }] : [];
+    const isBare = plan.level === 'plain' && Object.keys(plan.fields).length === 0;
+    return isBare ? [] : [...object, { ...plan, level: 'plain', fields: {} }];
+  }
+
+  return { named, unnamed };
+}
+
+const lowerTo = (level: ChatPlan['level']) => (plan: ChatPlan) => ({
+  ...plan,
+  level: levels[Math.max(levels.indexOf(plan.level), levels.indexOf(level))]!,
+});
+
+const withoutFields = (names: string[]) => (plan: ChatPlan) => ({
+  ...plan,
+  fields: Object.fromEntries(Object.entries(plan.fields).filter(([name]) => !names.includes(name))),
+});
+
+const withFieldRenamed = (from: string, to: string) => (plan: ChatPlan) => ({
+  ...plan,
+  fields: Object.fromEntries(Object.entries(plan.fields).map(([name, value]) => [name === from ? to : name, value])),
+});

@@ -1,0 +1,20 @@
+import { unseenSentences } from '../../src/prompts/suggestion';
+import { splitNote } from '../../src/web/advice-note';
+import { en } from '../../src/web/locales/en';
+import { zh } from '../../src/web/locales/zh';
+
+describe('the note that the picture was not seen', () => {
+  it.each([
+    ['assistant.pictureRefused', unseenSentences.refused],
+    ['assistant.pictureUnreadable', unseenSentences.unreadable],
+  ] as const)('is found in both languages, and shown in that of the page: %s', (note, sentences) => {
+    expect({ en: en[note], zh: zh[note] }).toEqual(sentences);
+    for (const sentence of Object.values(sentences)) {
+      expect(splitNote(`Push in.\n\n${sentence}`)).toEqual({ advice: 'Push in.', note });
+    }
+  });
+
+  it('is absent from other advice', () => {
+    expect(splitNote('Push in.\n\nSlowly.')).toEqual({ advice: 'Push in.\n\nSlowly.', note: null });
+  });
+});
