@@ -1,12 +1,22 @@
+import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { mongo } from 'mongoose';
 import { z } from 'zod';
 import { workspace } from '../contract';
 import { lastWriteTime, storedTimeline } from '../db/mongodb';
 import { defineEndpoint, JsonText } from '../utils/define';
 import { logger } from '../utils/logger';
+import { createSharedWork } from '../utils/queue';
+
+/** How long a list may keep everything else waiting at a time, in milliseconds. */
+const workAtOnceMs = 20;
+
+/** The JSON of each workspace, by the hash of the bytes that are stored of it: parts of the list that was sent last. */
+type Rows = Map<string, Buffer>;
 
 /** The last list, valid as long as the database has written nothing since `at`. */
-let last: { at: string; list: JsonText; rows: Map<string, string> } | null = null;
+let last: { at: string; list: JsonText; rows: Rows } | null = null;
+const buildOnce = createSharedWork(buildList);
 
 /** The whole timeline in its order; a document that does not fit the contract is left out and logged. */
 export const getWorkspaces = defineEndpoint({
@@ -18,31 +28,54 @@ export const getWorkspaces = defineEndpoint({
   async handle() {
     const now = (await lastWriteTime())?.toBigInt();
     if (now !== undefined && last?.at === String(now)) return last.list;
-
-    const { documents, at } = await storedTimeline();
-    const rows = toRows(documents, last?.rows ?? new Map<string, string>());
-    const list = new JsonText(Buffer.from(`{"workspaces":[${[...rows.values()].join(',')}]}`));
-    last = at === null ? null : { at, list, rows };
-    return list;
+    return buildOnce();
   },
 });
 
-/** The JSON of each workspace by the bytes that are stored of it; what stands in `known` was decoded and checked before. */
-function toRows(documents: Buffer[], known: Map<string, string>): Map<string, string> {
-  const rows = new Map<string, string>();
+async function buildList(): Promise<JsonText> {
+  const { documents, at } = await storedTimeline();
+  const rows = await toRows(documents, last?.rows ?? new Map<string, Buffer>());
+  const parts = [...rows.values()].flatMap((row, index) => (index > 0 ? [comma, row] : [row]));
+  const list = Buffer.concat([head, ...parts, tail]);
+  const built = new JsonText(list, [...rows.keys()].join());
+  // The list holds all that is known: nothing is kept twice.
+  last = at === null ? null : { at, list: built, rows: within(list, rows) };
+  return built;
+}
+
+const [head, comma, tail] = ['{"workspaces":[', ',', ']}'].map((text) => Buffer.from(text)) as [Buffer, Buffer, Buffer];
+
+/** The same rows as parts of the list. */
+function within(list: Buffer, rows: Rows): Rows {
+  let start = head.length;
+  const placed = [...rows].map(([hash, { length }]): [string, Buffer] => {
+    const row = list.subarray(start, start + length);
+    start += length + comma.length;
+    return [hash, row];
+  });
+  return new Map(placed);
+}
+
+/** What is `known` was decoded and checked before. */
+async function toRows(documents: Buffer[], known: Rows): Promise<Rows> {
+  const rows: Rows = new Map();
+  let restedAtMs = performance.now();
   for (const document of documents) {
-    const bytes = document.toString('latin1');
-    const text = known.get(bytes) ?? toText(document);
-    if (text) rows.set(bytes, text);
+    const hash = createHash('sha1').update(document).digest('base64');
+    const row = known.get(hash) ?? toRow(document);
+    if (row) rows.set(hash, row);
+    if (performance.now() - restedAtMs < workAtOnceMs) continue;
+    await setImmediate();
+    restedAtMs = performance.now();
   }
   return rows;
 }
 
-function toText(document: Buffer): string | null {
+function toRow(document: Buffer): Buffer | null {
   const stored = mongo.BSON.deserialize(document);
   const text = JSON.stringify(stored);
   const { success, error } = workspace.safeParse(JSON.parse(text));
-  if (success) return text;
+  if (success) return Buffer.from(text);
   logger.warn('stored workspace does not fit and is left out', { workspace_id: String(stored._id), error });
   return null;
 }

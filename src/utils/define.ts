@@ -41,12 +41,15 @@ export class Reply {
   ) {}
 }
 
-/** An answer that is JSON already, and its ETag; whoever made it has checked it. */
+/** An answer that is JSON already, and its ETag, made of what tells it from others; whoever made it has checked it. */
 export class JsonText {
   readonly etag: string;
 
-  constructor(readonly text: string | Buffer) {
-    this.etag = `W/"${createHash('sha1').update(text).digest('base64url')}"`;
+  constructor(
+    readonly text: string | Buffer,
+    identity: string | Buffer = text,
+  ) {
+    this.etag = `W/"${createHash('sha1').update(identity).digest('base64url')}"`;
   }
 }
 

@@ -45,6 +45,26 @@ export function createJoiningQueues<Item>(work: (items: Item[]) => Promise<void>
   };
 }
 
+/**
+ * Runs one piece of work at a time for all who ask: who asks while it runs shares the next one with all others who do, so that
+ * each result was begun after it was asked for.
+ */
+export function createSharedWork<Result>(work: () => Promise<Result>): () => Promise<Result> {
+  let running: Promise<unknown> | null = null;
+  let next: Promise<Result> | null = null;
+
+  const begin = (): Promise<Result> => {
+    next = null;
+    const result = work();
+    const settled = result.then(ignore, ignore).then(() => {
+      if (running === settled) running = null;
+    });
+    running = settled;
+    return result;
+  };
+  return () => next ?? (running ? (next = running.then(begin)) : begin());
+}
+
 /** Runs at most `limit` pieces of work at once; more wait in order. */
 export function createLimit(limit: number) {
   let running = 0;

@@ -1,4 +1,4 @@
-import { createJoiningQueues, createLimit, createQueues } from '../../src/utils/queue';
+import { createJoiningQueues, createLimit, createQueues, createSharedWork } from '../../src/utils/queue';
 
 const deferred = () => {
   let resolve = () => undefined as void;
@@ -82,4 +82,39 @@ test('at most the limit runs at once, and a failure frees its place', async () =
   );
   expect(most).toBe(2);
   expect(results.filter(({ status }) => status === 'rejected')).toHaveLength(4);
+});
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('work that is shared', () => {
+  const pieces: { end: (value: string) => void; fail: (error: Error) => void }[] = [];
+  const ask = createSharedWork(
+    () => new Promise<string>((resolve, reject) => void pieces.push({ end: resolve, fail: reject })),
+  );
+  afterEach(() => void pieces.splice(0));
+
+  test('runs one piece at a time, and those who ask meanwhile share the one after it', async () => {
+    const first = ask();
+    const others = [ask(), ask(), ask()];
+    expect(pieces).toHaveLength(1);
+    pieces[0]!.end('first');
+    expect(await first).toBe('first');
+    await turn();
+    const late = ask();
+    expect(pieces).toHaveLength(2);
+    pieces[1]!.end('second');
+    expect(await Promise.all(others)).toEqual(['second', 'second', 'second']);
+    pieces[2]!.end('third');
+    expect(await late).toBe('third');
+  });
+
+  test('goes on after a piece that failed', async () => {
+    const first = ask();
+    const second = ask();
+    pieces[0]!.fail(new Error('away'));
+    await expect(first).rejects.toThrow('away');
+    await turn();
+    pieces[1]!.end('there again');
+    expect(await second).toBe('there again');
+  });
 });
