@@ -75,7 +75,8 @@ async function writeEntry(entry, config) {
 
 async function dumpDatabase(client, database, ejson, entry) {
   const listed = await database.listCollections({ type: 'collection' }, { nameOnly: true }).toArray();
-  const present = listed.map(({ name }) => name).filter((name) => !/^(system|restoring)\./.test(name));
+  // `servers` says which servers are there now.
+  const present = listed.map(({ name }) => name).filter((name) => !/^(system|restoring)\.|^servers$/.test(name));
   const { setName, msg } = await database.admin().command({ hello: 1 });
   // One moment of the database for all its collections, where it can give that.
   const session = setName || msg === 'isdbgrid' ? client.startSession({ snapshot: true }) : undefined;

@@ -35,6 +35,7 @@ export async function sweep(): Promise<void> {
   const removed = await emptyTrash();
   if (!(await countSweep())) return;
   const workspaces = await purgeWorkspaces();
+  await forgetDoubts();
   const trashed = await trashOrphans();
   await forgetRemoved();
   if (workspaces + trashed + removed > 0) logger.info('swept', { workspaces, trashed, removed });
@@ -56,6 +57,16 @@ async function purgeWorkspaces(): Promise<number> {
   await recordDropped(found.flatMap(attemptIdsOf));
   const ids = found.map(({ _id }) => _id);
   return (await Workspace.deleteMany({ ...expired, _id: trusted({ $in: ids }) })).deletedCount;
+}
+
+/** Attempts in doubt of which a user accepted that they may have cost, once no note of them can come any more. */
+async function forgetDoubts(): Promise<void> {
+  const old = {
+    state: 'in_doubt',
+    risk_accepted: true,
+    intent_at: trusted({ $lt: new Date(Date.now() - trashAgeMs) }),
+  };
+  await Workspace.updateMany({ 'superseded.state': 'in_doubt' }, { $pull: { superseded: old } });
 }
 
 /** Images that no workspace refers to, and clips that were dropped; any other clip may have been paid, and stays. */

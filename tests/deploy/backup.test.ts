@@ -113,7 +113,8 @@ test('brings everything back after the database and the uploads are gone, while 
   expect(await database.collection('workspaces').find().sort({ _id: 1 }).toArray()).toEqual(stored);
   expect(await database.collection('workspaces').indexes()).toEqual(indexes);
   const names = (await database.listCollections().toArray()).map(({ name }) => name).sort();
-  expect(names).toEqual(['droppedclips', 'timelines', 'workspaces']);
+  expect(names).toEqual(['droppedclips', 'servers', 'timelines', 'workspaces']);
+  expect(await readdir(path.join(entry, 'database'))).not.toContain('servers.ejson');
 });
 
 test('takes later edits back, and keeps files that came later', async () => {
