@@ -36,16 +36,14 @@ export type StoredWorkspace = Omit<WireWorkspace, '_id' | 'ai_collaboration'> & 
   /** Attempts that a newer click has replaced, and whose late result becomes a take. */
   superseded: Job[];
   clicks: StoredClick[];
+  /** Apart from the clicks, so that none pushes out one that is paid. */
+  refusals?: StoredRefusal[];
 };
 
-/** What became of a click: the attempt that it made, or why it made none. */
-export type StoredClick = {
-  request_id: string;
-  attempt_id?: string;
-  /** What the attempt said when it was neither the video nor a take any more. */
-  outcome?: Video | null;
-  refusal?: ErrorBody | null;
-};
+/** The attempt that a click made, and what that said when it was neither the video nor a take any more. */
+export type StoredClick = { request_id: string; attempt_id: string; outcome?: Video | null };
+/** Why a click made no attempt. */
+export type StoredRefusal = { request_id: string; error: ErrorBody };
 
 const nested = { _id: false, strict: 'throw' } as const;
 const word = { type: String, default: '' };
@@ -154,11 +152,19 @@ const workspaceSchema = new Schema(
             request_id: String,
             attempt_id: String,
             outcome: { type: videoSchema, default: null },
-            refusal: {
-              type: new Schema({ code: String, message: String, details: Schema.Types.Mixed }, nested),
-              default: null,
-            },
           } satisfies Record<keyof StoredClick, unknown>,
+          nested,
+        ),
+      ],
+      default: [],
+    },
+    refusals: {
+      type: [
+        new Schema(
+          {
+            request_id: String,
+            error: new Schema({ code: String, message: String, details: Schema.Types.Mixed }, nested),
+          } satisfies Record<keyof StoredRefusal, unknown>,
           nested,
         ),
       ],
@@ -207,6 +213,7 @@ const publicFields = {
   job: 0,
   superseded: 0,
   clicks: 0,
+  refusals: 0,
   'ai_collaboration.request_id': 0,
 } as const;
 
@@ -434,7 +441,7 @@ export const workspaceNotFound = (): AppError =>
 
 /** The public part of a stored workspace, as it goes over the wire. */
 export function toWire(stored: StoredWorkspace): WireWorkspace {
-  const { deleted_at, moved_by, created_by, applied, changed, job, superseded, clicks, ...rest } = stored;
+  const { deleted_at, moved_by, created_by, applied, changed, job, superseded, clicks, refusals, ...rest } = stored;
   return toJson({
     ...rest,
     ai_collaboration: rest.ai_collaboration.map(({ request_id, ...entry }) => entry),

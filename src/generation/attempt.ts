@@ -36,8 +36,8 @@ export type ActiveAttempt = Attempt & {
   /** Whether its paid request is out. */
   isSending: boolean;
   isRepetitionDue: boolean;
-  /** Set when its workspace goes to the trash. */
-  isDropped: boolean;
+  /** Told while its create is on the way out that it is not wanted any more. */
+  giveUp: (why: 'cancelled' | 'deleted') => void;
   /** What the provider last said about a finished task. */
   result: Extract<Checked, { state: 'completed' }> | null;
   refusals: number;
@@ -69,7 +69,7 @@ export const activate = (attempt: Attempt): ActiveAttempt => ({
   hasSlot: false,
   isSending: false,
   isRepetitionDue: false,
-  isDropped: false,
+  giveUp: () => undefined,
   result: null,
   refusals: 0,
   lookups: 0,

@@ -53,6 +53,7 @@ async function tellFollower({ job, video }: Attempt): Promise<void> {
   if (!attempt) return;
   if (job.state === 'queued') return release(attempt);
   Object.assign(attempt, { job, video });
+  attempt.giveUp('cancelled');
   attempt.firstOutcome.resolve('ended');
   attempt.wake.abort();
   if (job.state === 'polling')
@@ -110,7 +111,7 @@ async function endCancelled(attempt: ActiveAttempt): Promise<null> {
 
 /** Ends a generation that was not sent, of a workspace that went to the trash; a paid one is followed to its end there. */
 export async function dropUnsentJob(workspaceId: string): Promise<void> {
-  for (const attempt of active.values()) if (attempt.workspaceId === workspaceId) attempt.isDropped = true;
+  for (const attempt of active.values()) if (attempt.workspaceId === workspaceId) attempt.giveUp('deleted');
   const inTrash = { _id: workspaceId, deleted_at: trusted({ $ne: null }), 'job.state': 'queued' } as const;
   const read = await Workspace.findOne(inTrash).lean<StoredWorkspace>();
   if (!read?.job) return;

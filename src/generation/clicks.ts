@@ -55,10 +55,14 @@ export async function storeClaim(
 
 /** Keeps what a click was refused with, so that the same request_id never starts anything; false where that click is known already. */
 export async function storeRefusal(workspaceId: string, requestId: string, error: AppError): Promise<boolean> {
-  const click = { request_id: requestId, refusal: error.body };
+  const refusal = { request_id: requestId, error: error.body };
   const { matchedCount } = await Workspace.updateOne(
-    { _id: workspaceId, 'clicks.request_id': trusted({ $ne: requestId }) },
-    { $push: { clicks: { $each: [click], $slice: -requestIdsKept } } },
+    {
+      _id: workspaceId,
+      'clicks.request_id': trusted({ $ne: requestId }),
+      'refusals.request_id': trusted({ $ne: requestId }),
+    },
+    { $push: { refusals: { $each: [refusal], $slice: -requestIdsKept } } },
   );
   return matchedCount > 0;
 }

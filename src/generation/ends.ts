@@ -1,6 +1,6 @@
 import { config } from '../config';
 import type { ErrorCode, VideoError } from '../contract';
-import { makePoster, videoUrl } from '../media/videos';
+import { hasVideo, makePoster, videoUrl } from '../media/videos';
 import { forgottenErrorOf, goneErrorOf, videoErrorOf } from '../services/provider-errors';
 import { logger } from '../utils/logger';
 import { failedWith, failure, isNoCharge, logFields, type ActiveAttempt, type Attempt } from './attempt';
@@ -36,6 +36,8 @@ export async function endAsFailed(
 /** Ends an attempt whose task its provider no longer has: paid and lost. Said even of a cancelled one, whose clip was to come. */
 export async function endAsGone(attempt: ActiveAttempt): Promise<null> {
   const { provider } = attempt.job;
+  // Of a restored database, or after a crash between the file and the word: its clip is here.
+  if (hasVideo(attempt.job.attempt_id)) return complete(attempt);
   logger.error('task is gone at the provider', logFields(attempt));
   const video = isNoCharge(provider) ? failure('TASK_FAILED', provider, 'no') : failedWith(goneErrorOf(provider));
   await storeStep(attempt, { video, job: null, isLastWord: true });

@@ -4,8 +4,9 @@ import { logger } from '../utils/logger';
 import { ageOf, logFields, longestBackoffMs, pauseMs, type ActiveAttempt } from './attempt';
 import { readAccepted } from './journal';
 import { forgottenAfterMs } from './leases';
+import { accepted } from './accept';
 import { inDoubt } from './ends';
-import { accepted, send } from './submit';
+import { send } from './submit';
 
 const maxSubmitAttempts = 5;
 const lookupsOfOneCreate = 3;

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { idleVideo, type ErrorCode, type FormData, type Video } from '../contract';
 import { madeStates, type Job } from '../db/job';
-import { findWorkspace, toJson, type StoredClick, type StoredWorkspace } from '../db/mongodb';
+import { findWorkspace, toJson, type StoredWorkspace } from '../db/mongodb';
 import { imageFile } from '../media/images';
 import type { VideoProvider } from '../services/provider';
 import { providerTitle } from '../services/provider-errors';
@@ -56,8 +56,11 @@ export function requestVideo(click: Click): Promise<Clicked> {
 async function startVideo(click: Click): Promise<Clicked> {
   for (let race = 0; race < claimRaces; race++) {
     const workspace = await findWorkspace(click.workspaceId);
-    const earlier = click.requestId && workspace.clicks.find(({ request_id }) => request_id === click.requestId);
-    if (earlier) return answerAgain(workspace, earlier);
+    const isSame = ({ request_id: requestId }: { request_id: string }) => requestId === click.requestId;
+    const earlier = workspace.clicks.find(isSame);
+    if (earlier) return answerAgain(workspace, earlier.attempt_id);
+    const refused = workspace.refusals?.find(isSame)?.error;
+    if (refused) throw new AppError(refused.code, refused.message, { details: refused.details });
 
     let attempt;
     try {
@@ -85,22 +88,15 @@ async function answerClick(attempt: ActiveAttempt): Promise<Clicked> {
   if (state === 'downloading') return toClicked(attempt.workspaceId, attempt.video);
   const outcome = await Promise.race([attempt.firstOutcome.promise, sleep(answerWithinMs, 'out', { ref: false })]);
   // The end may have been stored by a cancellation or by another process.
-  if (outcome === 'ended') {
-    const workspace = await findWorkspace(attempt.workspaceId);
-    const click = workspace.clicks.find(({ attempt_id }) => attempt_id === attemptId);
-    return answerAgain(workspace, click ?? { attempt_id: attemptId });
-  }
+  if (outcome === 'ended') return answerAgain(await findWorkspace(attempt.workspaceId), attemptId);
   return toClicked(attempt.workspaceId, attempt.video);
 }
 
-/** What became of a click: its refusal, its take or its video, or what that said when it gave way. */
-function answerAgain({ _id, video, takes }: StoredWorkspace, click: Omit<StoredClick, 'request_id'>): Clicked {
-  if (click.refusal) {
-    const { code, message, details } = click.refusal;
-    throw new AppError(code, message, { details });
-  }
-  const isMine = (candidate: Video) => candidate.attempt_id === click.attempt_id;
-  const mine = takes.find(isMine) ?? [video].find(isMine) ?? click.outcome;
+/** What became of a click: its take or its video, or what that said when it gave way. */
+function answerAgain({ _id, video, takes, clicks }: StoredWorkspace, attemptId: string): Clicked {
+  const isMine = (candidate: Video) => candidate.attempt_id === attemptId;
+  const click = clicks.find(({ attempt_id }) => attempt_id === attemptId);
+  const mine = takes.find(isMine) ?? [video].find(isMine) ?? click?.outcome;
   if (!mine) {
     throw new AppError(
       'NOT_FOUND',

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../contract';
 import { imageFile } from '../media/images';
+import { hasVideo } from '../media/videos';
 import type { Submitted, VideoJob, VideoProvider } from '../services/provider';
 import { AppError, toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
@@ -7,15 +8,14 @@ import {
   active,
   ageOf,
   coolDown,
-  LeaseLost,
+  longestBackoffMs,
   logFields,
   nextPollMs,
   pauseMs,
   type ActiveAttempt,
-  type Attempt,
 } from './attempt';
-import { endAsFailed, inDoubt } from './ends';
-import { forgetAccepted, noteAccepted, type AcceptedTask } from './journal';
+import { accepted } from './accept';
+import { complete, endAsFailed, inDoubt } from './ends';
 import { isOverbooked } from './queue';
 import * as store from './store';
 
@@ -51,6 +51,8 @@ export async function submit(attempt: ActiveAttempt, provider: VideoProvider | n
 
 /** Sends the paid request; a repetition sends what was stored before. */
 export async function send(attempt: ActiveAttempt, provider: VideoProvider): Promise<number | null> {
+  // Of a restored database, which does not know that it was sent: its clip is here.
+  if (hasVideo(attempt.job.attempt_id)) return complete(attempt);
   const isFirst = attempt.job.state === 'queued';
   const { job, refusal } = await prepare(attempt, provider);
   if (attempt.stop.signal.aborted) return null;
@@ -62,6 +64,7 @@ export async function send(attempt: ActiveAttempt, provider: VideoProvider): Pro
     return await sending;
   } finally {
     submits.delete(sending);
+    attempt.giveUp = () => undefined;
     attempt.isSending = false;
   }
 }
@@ -86,10 +89,17 @@ async function sendPrepared(
   // Its time is counted from now.
   ageOf(attempt, attempt.job.sent_at);
   if (isFirst && (await isOverbooked(provider.name))) return waitAgain(attempt, provider);
-  if (!(await isWanted(attempt, provider, isFirst))) return isFirst ? endAsUnwanted(attempt) : inDoubt(attempt);
+  // With a key a repetition is how the fate of a cancelled create is learned; without one it would be a new create.
+  const toLearn = !isFirst && provider.capabilities.deduplication === 'key';
+  const unwanted = new AbortController();
+  attempt.giveUp = (why) => (why === 'deleted' || !toLearn) && unwanted.abort();
+  // The intent may have been stored long before its answer came, and this question may take long too.
+  const isWanted = (await store.isWanted(attempt, { toLearn })) && !unwanted.signal.aborted;
+  if (!isWanted) return leaveUnsent(attempt, isFirst, toLearn, before);
   if (attempt.stop.signal.aborted) return isFirst ? putBack(attempt) : keepInFlight(attempt, before);
 
-  const answer = await ask(attempt, provider, job);
+  const answer = await ask(attempt, provider, job, unwanted.signal);
+  if (answer.state === 'not_accepted' && unwanted.signal.aborted) return leaveUnsent(attempt, isFirst, toLearn, before);
   switch (answer.state) {
     case 'accepted':
       return accepted(attempt, provider, answer.taskId);
@@ -104,18 +114,19 @@ async function sendPrepared(
   }
 }
 
-/** Asked when the intent is stored, which may have taken long: what is not wanted any more by now is not sent. */
-async function isWanted(attempt: ActiveAttempt, provider: VideoProvider, isFirst: boolean): Promise<boolean> {
-  // With a key a repetition is how the fate of a cancelled create is learned; without one it would be a new create.
-  const toLearn = !isFirst && provider.capabilities.deduplication === 'key';
-  attempt.isDropped = false;
-  const isStored = await store.isWanted(attempt, { toLearn });
-  // Both may have come while that answer was on its way.
-  return isStored && !attempt.isDropped && (toLearn || attempt.job.cancelled_at === null);
+/** What is not wanted any more is not sent; a create before it, which may be paid, keeps its fate open. */
+async function leaveUnsent(
+  attempt: ActiveAttempt,
+  isFirst: boolean,
+  toLearn: boolean,
+  submitAttempts: number,
+): Promise<number | null> {
+  if (isFirst) return endAsFailed(attempt, { code: 'CANCELLED', reason: 'not wanted any more' });
+  if (!toLearn) return inDoubt(attempt);
+  // Perhaps its workspace comes back from the trash while the provider still knows the key.
+  await keepInFlight(attempt, submitAttempts);
+  return longestBackoffMs;
 }
-
-const endAsUnwanted = (attempt: ActiveAttempt): Promise<null> =>
-  endAsFailed(attempt, { code: 'CANCELLED', reason: 'not wanted any more' });
 
 /** Everything that costs nothing: the image in the provider's shape, an upload. A stop ends it; a fault here is unpaid. */
 async function prepare(attempt: ActiveAttempt, provider: VideoProvider): Promise<Prepared> {
@@ -145,49 +156,21 @@ async function prepare(attempt: ActiveAttempt, provider: VideoProvider): Promise
   }
 }
 
-/** One request, which nothing cuts off: it is paid. Whatever is thrown after a byte has left means that nobody knows. */
-async function ask(attempt: ActiveAttempt, provider: VideoProvider, job: VideoJob): Promise<Answer> {
-  const neverAborted = new AbortController().signal;
+/** One paid request. Whatever is thrown after a byte has left means that nobody knows. */
+async function ask(
+  attempt: ActiveAttempt,
+  provider: VideoProvider,
+  job: VideoJob,
+  unwanted: AbortSignal,
+): Promise<Answer> {
   try {
-    return await provider.submit(job, neverAborted);
+    return await provider.submit(job, unwanted);
   } catch (thrown) {
     const error = toAppError(thrown);
     logger.warn('submit without an answer', { ...logFields(attempt), unsent: error.unsent, error: thrown });
     if (error.unsent) return { state: 'not_accepted', code: 'PROVIDER_FAILED', reason: error.message };
     return { state: 'unknown' };
   }
-}
-
-/** Stores the task of an accepted attempt: in the journal first, since the database may be away. */
-export async function accepted(
-  attempt: ActiveAttempt,
-  provider: VideoProvider | null,
-  taskId: string,
-): Promise<number> {
-  const { workspaceId, job } = attempt;
-  const task = { workspace_id: workspaceId, attempt_id: job.attempt_id, task_id: taskId, provider: job.provider };
-  await noteAccepted(task).catch((error: unknown) =>
-    logger.error('accepted task not written to the journal', { ...logFields(attempt), task_id: taskId, error }),
-  );
-  const stored = await settleAccepted(task);
-  if (!stored) throw new LeaseLost();
-  Object.assign(attempt, stored);
-  attempt.firstOutcome.resolve('accepted');
-  return attempt.job.cancelled_at ? 0 : nextPollMs(provider);
-}
-
-/** Brings an accepted task into the database, then forgets its note; null where it is followed or has ended elsewhere. */
-export async function settleAccepted(task: AcceptedTask): Promise<Attempt | null> {
-  const stored = await store.storeAccepted(task);
-  if (stored === 'unknown') {
-    // Perhaps it is another database that knows it, so that the note stays and nothing is cancelled.
-    logger.error('orphaned task: this database has no such attempt', task);
-    return null;
-  }
-  await forgetAccepted(task.attempt_id);
-  if (stored === 'taken') return null;
-  logger.info('video accepted', logFields(stored));
-  return stored;
 }
 
 /** Certainly not taken: back into the queue, unless the provider goes on refusing while nothing of ours runs there. */

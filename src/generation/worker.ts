@@ -3,6 +3,7 @@ import type { JobState } from '../db/job';
 import type { VideoProvider } from '../services/provider';
 import { slotStates } from '../db/job';
 import { logger } from '../utils/logger';
+import { settleAccepted } from './accept';
 import { activate, active, LeaseLost, logFields, usableProvider, type ActiveAttempt, type Attempt } from './attempt';
 import { cancelAtProvider } from './cancel';
 import { deliver } from './deliver';
@@ -13,7 +14,7 @@ import { poll, recheck } from './poll';
 import { acquireSlot, release, wakeNext } from './queue';
 import { reconcile } from './reconcile';
 import { stopPersisting } from './store';
-import { settleAccepted, submit, submits } from './submit';
+import { submit, submits } from './submit';
 
 /** Does what one state asks for; returns the milliseconds to the next step, null when there is nothing left to do. */
 type Step = (attempt: ActiveAttempt, provider: VideoProvider | null) => Promise<number | null>;
@@ -121,6 +122,7 @@ async function takeAttempts(): Promise<void> {
 function hearCancellation(followed: ActiveAttempt, { job, video }: Attempt): void {
   if (!job.cancelled_at || followed.job.cancelled_at) return;
   Object.assign(followed, { job, video });
+  followed.giveUp('cancelled');
   followed.wake.abort();
 }
 

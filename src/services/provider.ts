@@ -61,9 +61,10 @@ export type VideoProvider = {
   picture?: (job: VideoJob) => Promise<Buffer>;
   /** Free preparation before the paid request, such as an upload; its JSON result is stored as `job.prepared`. */
   prepare?: (job: VideoJob, signal: AbortSignal) => Promise<unknown>;
+  /** `signal` ends it only while no byte can have left (`isPaid` of `sendRequest`). */
   submit: (job: VideoJob, signal: AbortSignal) => Promise<Submitted>;
   check: (taskId: string, signal: AbortSignal) => Promise<Checked>;
-  /** Returns once the provider has confirmed it or no longer has the task; throws where it is to be asked again. */
+  /** Returns once the provider has confirmed it; throws where it is to be asked again, as for a task that it does not know. */
   cancel?: (taskId: string, signal: AbortSignal) => Promise<void>;
   /** Finds the task of an attempt whose answer was lost; null when the provider has none. */
   lookup?: (attemptId: string, signal: AbortSignal) => Promise<string | null>;

@@ -133,7 +133,8 @@ async function listTasks(key: 'task_ids' | 'external_task_ids', id: string, sign
 
 function ask(method: HttpRequest['method'], path: string, signal: AbortSignal, json?: unknown): Promise<HttpReply> {
   const headers = { Authorization: `Bearer ${values.KLING_API_KEY}` };
-  return sendRequest({ provider: service.label, method, url: values.KLING_BASE_URL + path, headers, json, signal });
+  const url = values.KLING_BASE_URL + path;
+  return sendRequest({ provider: service.label, method, url, headers, json, signal, isPaid: method === 'POST' });
 }
 
 /** The code of the body; null where there is no body of this API, so that the HTTP status has to do. */

@@ -122,8 +122,8 @@ export default defineVideoProvider({
 
   async cancel(taskId, signal) {
     const reply = await ask('DELETE', jobPath(taskId), signal);
-    // 404 means that it is gone already. A 503 confirms nothing: it is asked again until it does (P2).
-    if (!isSuccess(reply) && !isNotFound(reply)) throw replyError(service, reply, faultOf(reply));
+    // A 503 confirms nothing, nor does a 404: it is asked again until it does, or is not found again and again (P2).
+    if (!isSuccess(reply)) throw replyError(service, reply, faultOf(reply));
   },
 });
 
@@ -144,6 +144,7 @@ function ask(
     headers: { 'X-API-Key': values.PIKA_API_KEY, ...headers },
     json,
     signal,
+    isPaid: headers['Idempotency-Key'] !== undefined,
   });
 }
 

@@ -128,8 +128,8 @@ export default defineVideoProvider({
 
   async cancel(taskId, signal) {
     const reply = await ask('DELETE', taskPath(taskId), signal);
-    // 404 means that it is gone already, perhaps by an earlier DELETE.
-    if (!isSuccess(reply) && !isNotFound(reply)) throw replyError(service, reply, faults[reply.status]);
+    // A 404 may come from a place that does not know the task yet: only one that is not found again and again is gone.
+    if (!isSuccess(reply)) throw replyError(service, reply, faults[reply.status]);
   },
 });
 
@@ -137,7 +137,8 @@ const taskPath = (taskId: string) => `/v1/tasks/${encodeURIComponent(taskId)}`;
 
 function ask(method: HttpRequest['method'], path: string, signal: AbortSignal, json?: unknown): Promise<HttpReply> {
   const headers = { Authorization: `Bearer ${values.RUNWAY_API_KEY}`, 'X-Runway-Version': values.RUNWAY_VERSION };
-  return sendRequest({ provider: service.label, method, url: values.RUNWAY_BASE_URL + path, headers, json, signal });
+  const url = values.RUNWAY_BASE_URL + path;
+  return sendRequest({ provider: service.label, method, url, headers, json, signal, isPaid: method === 'POST' });
 }
 
 // What a GET or DELETE without success says about us; it says nothing about the task.

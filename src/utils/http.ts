@@ -27,6 +27,8 @@ export type HttpRequest = {
   json?: unknown;
   bytes?: Buffer;
   signal?: AbortSignal;
+  /** A paid request: its signal ends it only while no byte can have left, and nothing cuts it off after that. */
+  isPaid?: boolean;
   /** Total time from the first byte out to the last byte in; default PROVIDER_REQUEST_TIMEOUT_MS, and 4 s for each MB sent. */
   deadlineMs?: number;
 };
@@ -147,15 +149,16 @@ export async function download({ provider, url, file, maxBytes, signal: outer, d
 const toAscii = (location?: string) =>
   location?.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
 
-type Deadline = Pick<HttpRequest, 'provider' | 'signal' | 'deadlineMs'>;
+type Deadline = Pick<HttpRequest, 'provider' | 'signal' | 'isPaid' | 'deadlineMs'>;
 
 // axios' own timeout does not end an answer that drips; a signal does.
 async function withDeadline<Result>(
   request: Deadline,
   send: (signal: AbortSignal, connection: Connection) => Promise<Result>,
 ): Promise<Result> {
-  const { provider, signal: outer, deadlineMs = config.PROVIDER_REQUEST_TIMEOUT_MS } = request;
+  const { provider, deadlineMs = config.PROVIDER_REQUEST_TIMEOUT_MS } = request;
   const connection: Connection = { isOpen: false };
+  const outer = request.isPaid ? whileUnsent(connection, request.signal) : request.signal;
   const signal = deadlineSignal(deadlineMs, outer);
   try {
     const result = await send(signal, connection);
@@ -165,6 +168,15 @@ async function withDeadline<Result>(
     if (!outer?.aborted) noteProxyFault(connection, provider, error);
     throw toProviderError(error, provider, connection, signal.aborted);
   }
+}
+
+/** A signal that is heard only as long as the connection is not open. */
+function whileUnsent(connection: Connection, signal?: AbortSignal): AbortSignal {
+  const unsent = new AbortController();
+  const end = () => connection.isOpen || unsent.abort(signal?.reason);
+  if (signal?.aborted) end();
+  signal?.addEventListener('abort', end, { once: true });
+  return unsent.signal;
 }
 
 /** Open once bytes of the request can have left: from TCP on, where the address is https from TLS on, also behind a proxy. */

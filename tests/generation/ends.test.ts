@@ -4,8 +4,8 @@ import mongoose from 'mongoose';
 import { config } from '../../src/config';
 import { complete, endAsFailed, endAsGone, failForNow } from '../../src/generation/ends';
 import { makeUploadFolders } from '../../src/media/uploads';
-import { videoFile } from '../../src/media/videos';
-import { listen, newAttempt, resultOf, storedOf, type Given } from '../helpers/attempts';
+import { adoptVideo, videoFile } from '../../src/media/videos';
+import { finishedTask, listen, newAttempt, resultOf, storedOf, type Given } from '../helpers/attempts';
 import { freshDatabase } from '../helpers/server';
 
 beforeAll(async () => {
@@ -70,6 +70,13 @@ test.each([
   const attempt = await newAttempt({ state: 'download_failed', ...given });
   expect(await endAsGone(attempt)).toBeNull();
   expect(await resultOf(attempt)).toMatchObject({ job: 'ended', video });
+});
+
+test('a task that is gone, and whose clip is here, is completed', async () => {
+  const attempt = await newAttempt({ state: 'polling' });
+  await adoptVideo({ file: ((await finishedTask()) as { file: string }).file, attemptId: attempt.job.attempt_id });
+  expect(await endAsGone(attempt)).toBeNull();
+  expect(await resultOf(attempt)).toMatchObject({ job: 'ended', video: 'mine completed' });
 });
 
 test('a task that is gone says that the next click pays', async () => {

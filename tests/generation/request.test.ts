@@ -433,6 +433,19 @@ describe('the same request_id again', () => {
     expect(provider.calls.submit).toBe(0);
   });
 
+  test('is answered about itself, however many clicks were refused since', async () => {
+    const { _id } = await newWorkspace();
+    const answer = await click(_id, first);
+    for (let index = 0; index < 65; index++)
+      expect(await rejectionOf(click(_id, { requestId: `late-${index}` }))).toMatchObject({
+        code: 'VIDEO_IN_PROGRESS',
+      });
+    expect(await click(_id, first)).toMatchObject({ task_id: answer.task_id });
+    await Workspace.updateOne({ _id }, { 'video.status': 'completed', job: null });
+    expect(await click(_id, first)).toMatchObject({ task_id: answer.task_id });
+    expect(provider.calls.submit).toBe(1);
+  });
+
   test('is told the field that did not fit', async () => {
     const { _id } = await newWorkspace({ form_data: { ...emptyForm, prompt: 'A lamp.', duration_s: 7 } });
     const error = await rejectionOf(click(_id, first));

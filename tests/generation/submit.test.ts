@@ -6,11 +6,15 @@ import { active, cooldownLeftMs, LeaseLost } from '../../src/generation/attempt'
 import { cancelVideo, dropUnsentJob } from '../../src/generation/cancel';
 import { readAccepted } from '../../src/generation/journal';
 import { inDoubt } from '../../src/generation/ends';
-import { accepted, send, settleAccepted, submit, submits } from '../../src/generation/submit';
+import { accepted, settleAccepted } from '../../src/generation/accept';
+import { makeUploadFolders } from '../../src/media/uploads';
+import { adoptVideo } from '../../src/media/videos';
+import { send, submit, submits } from '../../src/generation/submit';
 import type { Submitted } from '../../src/services/provider';
 import {
   clickAnew,
   fakeProvider,
+  finishedTask,
   jobOf,
   newAttempt,
   nextIn,
@@ -21,7 +25,10 @@ import {
 import { afterRead, afterWrite } from '../helpers/driver-faults';
 import { freshDatabase } from '../helpers/server';
 
-beforeAll(() => mongoose.connect(freshDatabase()));
+beforeAll(async () => {
+  await makeUploadFolders();
+  await mongoose.connect(freshDatabase());
+});
 afterEach(async () => {
   active.clear();
   await Workspace.deleteMany({});
@@ -157,7 +164,7 @@ describe('before the create leaves', () => {
   test.each([
     ['first', 'cancelled', notSent, ({ workspaceId }: Attempted) => cancelVideo(workspaceId), cancelledUnsent],
     ['first', 'deleted', notSent, deleted, cancelledUnsent],
-    ['repeated', 'deleted', repeats, deleted, inDoubtNow],
+    ['repeated', 'deleted', repeats, deleted, { job: 'submitting', video: 'mine generating submitting' }],
     ['repeated', 'deleted', looksUp, deleted, inDoubtNow],
     [
       'repeated',
@@ -176,22 +183,58 @@ describe('before the create leaves', () => {
         (set) => set['job.state'] === 'submitting',
         () => afterRead(() => act(attempt)),
       );
-      expect(await send(attempt, provider)).toBeNull();
+      expect(nextIn(await send(attempt, provider))).toBe(result.job === 'submitting' ? 'later' : 'end');
       expect(provider.calls.submit).toBe(0);
       expect(await resultOf(attempt)).toMatchObject(result);
     },
   );
 
-  test.each([
-    ['by key', repeats],
-    ['after lookups', looksUp],
-  ])('a repetition %s is not sent for a workspace in the trash', async (_, fake) => {
-    const provider = fakeProvider(fake);
+  test('a repetition after lookups is not sent for a workspace in the trash', async () => {
+    const provider = fakeProvider(looksUp);
     const inTrash = { deleted_at: new Date() };
     const attempt = await newAttempt({ provider: provider.name, state: 'submitting', workspace: inTrash });
     expect(await send(attempt, provider)).toBeNull();
     expect(provider.calls.submit).toBe(0);
     expect(await resultOf(attempt)).toMatchObject(inDoubtNow);
+  });
+
+  test('a repetition by key waits for a workspace in the trash, and is sent when that comes back', async () => {
+    const provider = fakeProvider(repeats);
+    const inTrash = { deleted_at: new Date() };
+    const attempt = await newAttempt({ provider: provider.name, state: 'submitting', workspace: inTrash });
+    expect(nextIn(await send(attempt, provider))).toBe('later');
+    expect(await jobOf(attempt)).toMatchObject({ state: 'submitting', submit_attempts: 1 });
+    expect(provider.calls.submit).toBe(0);
+    await Workspace.updateOne({ _id: attempt.workspaceId }, { deleted_at: null });
+    await send(attempt, provider);
+    expect(await resultOf(attempt)).toMatchObject({ job: 'polling' });
+  });
+
+  test.each([
+    ['cancelled', ({ workspaceId }: Attempted) => cancelVideo(workspaceId)],
+    ['deleted', deleted],
+  ])('one that is %s while its connection is being opened is given up, and closes no gate', async (_, act) => {
+    const provider = fakeProvider(notSent);
+    provider.submit = async (__, signal) => {
+      const givenUp = new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+      await act(attempt);
+      await givenUp;
+      throw new AppError('PROVIDER_TIMEOUT', 'given up', { unsent: true });
+    };
+    const attempt = await newAttempt({ provider: provider.name });
+    active.set(attempt.job.attempt_id, attempt);
+    expect(await send(attempt, provider)).toBeNull();
+    expect(await resultOf(attempt)).toMatchObject(cancelledUnsent);
+    expect(cooldownLeftMs(provider.name, 'creates')).toBe(0);
+  });
+
+  test('one whose clip is here already, as after a restore, is not sent', async () => {
+    const provider = fakeProvider(notSent);
+    const attempt = await newAttempt({ provider: provider.name });
+    await adoptVideo({ file: ((await finishedTask()) as { file: string }).file, attemptId: attempt.job.attempt_id });
+    expect(await submit(attempt, provider)).toBeNull();
+    expect(provider.calls.submit).toBe(0);
+    expect(await resultOf(attempt)).toMatchObject({ job: 'ended', video: 'mine completed' });
   });
 
   test('a repetition by key is sent for a cancelled one, since its fate is learned so', async () => {

@@ -150,7 +150,7 @@ describe('the provider runway', () => {
     nock(host).delete(`/v1/tasks/${taskId}`).reply(204);
     await runway.cancel!(taskId, open());
     nock(host).delete(`/v1/tasks/${taskId}`).reply(404, { error: 'Not found.' });
-    await runway.cancel!(taskId, open());
+    await errorOf(runway.cancel!(taskId, open()));
     nock(host).delete(`/v1/tasks/${taskId}`).reply(500);
     expect((await errorOf(runway.cancel!(taskId, open()))).code).toBe('PROVIDER_FAILED');
   });

@@ -248,3 +248,42 @@ describe('through HTTPS_PROXY', () => {
     expect(read.sort()).toEqual(['/answers', '/is-silent', '/resets']);
   });
 });
+
+describe('a paid request', () => {
+  test('is given up while its connection is being opened, and nothing leaves', async () => {
+    const bytes: Buffer[] = [];
+    // Takes the connection and never answers the hello of TLS.
+    const silent = net.createServer((socket) => socket.on('data', (chunk) => bytes.push(chunk)));
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as net.AddressInfo;
+    const giveUp = new AbortController();
+    silent.once('connection', () => giveUp.abort());
+    const request = {
+      provider: 'Runway',
+      method: 'POST',
+      url: `https://127.0.0.1:${port}/v1`,
+      json: { secret: 'words' },
+    } as const;
+    const error = await sendRequest({ ...request, signal: giveUp.signal, isPaid: true }).catch(
+      (thrown: AppError) => thrown,
+    );
+    expect(error).toMatchObject({ unsent: true });
+    expect(Buffer.concat(bytes).includes('words')).toBe(false);
+    silent.close();
+  });
+
+  test('is not cut off once it may have left', async () => {
+    const giveUp = new AbortController();
+    const server = http.createServer((_request, response) => {
+      giveUp.abort();
+      setImmediate(() => response.end('{"id":"task-1"}'));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as net.AddressInfo).port}/v1`;
+    const request = { provider: 'Runway', method: 'POST', url, json: {}, signal: giveUp.signal } as const;
+    expect(await sendRequest({ ...request, isPaid: true })).toMatchObject({ status: 200, json: { id: 'task-1' } });
+    server.close();
+  });
+});
