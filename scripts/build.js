@@ -11,7 +11,7 @@ const targets = [
   {
     name: 'server',
     result: inRoot('dist', 'server.js'),
-    isSource: (file) => file.endsWith('.ts') && !file.startsWith('web'),
+    isSource: (file) => /\.(ts|js)$/.test(file) && !file.startsWith('web'),
     command: [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.build.json'],
   },
   {
