@@ -33,7 +33,7 @@ const limited = createLimit(uploadsAtOnce);
 export const uploadImage = defineEndpoint({
   method: 'post',
   path: '/api/upload/image',
-  summary: 'Uploads one picture: PNG, JPEG or WebP, each side 64 to 8192 px, at most 40 megapixels.',
+  summary: 'Uploads one picture: PNG, JPEG, WebP, AVIF or HEIC, each side 64 to 8192 px, at most 40 megapixels.',
   file: 'image',
   reply: z.strictObject({
     image_path: imagePath,

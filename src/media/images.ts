@@ -1,16 +1,28 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import type { AspectRatio } from '../contract';
 import { AppError } from '../utils/errors';
 import { writeDurably } from '../utils/durable-file';
+import { createLimit } from '../utils/queue';
+import { convertHeif, isHeifReadable, type HeifHead } from './heif';
+import { kindOf } from './picture-kind';
 import { temporaryFile, uploadFolder } from './uploads';
 
 const minSide = 64;
 const maxSide = 8192;
 const maxPixels = 40_000_000;
+const bigPixels = 16_000_000;
+const jpegEnd = Buffer.from([0xff, 0xd9]);
+const takenFormats = 'PNG, JPEG, WebP, AVIF or HEIC';
+
+// No picture is opened twice in a row, so that a cache would only hold memory.
+sharp.cache(false);
+const oneBigAtOnce = createLimit(1);
 
 export type ImageFacts = {
+  /** What is stored: the file itself, or, of AVIF and HEIC, a JPEG or WebP that looks the same. */
+  bytes: Buffer;
   /** As seen, in pixels: a rotation by EXIF is applied. */
   width: number;
   height: number;
@@ -30,10 +42,11 @@ export type StoredImage = {
 export async function inspectImage(bytes: Buffer): Promise<ImageFacts> {
   const kind = kindOf(bytes);
   if (!kind) {
-    throw new AppError('UNSUPPORTED_FILE', 'This file is not a PNG, JPEG or WebP picture; send one of these.');
+    throw new AppError('UNSUPPORTED_FILE', `This file is not a ${takenFormats} picture; send one of these.`);
   }
 
-  const { width, height, isAnimated } = await readHeader(bytes);
+  const head = await readHeader(bytes);
+  const { width, height } = head.autoOrient;
   const limits = `each side must be ${minSide} to ${maxSide} pixels, and the whole at most ${maxPixels / 1e6} megapixels`;
   if (width > maxSide || height > maxSide || width * height > maxPixels) {
     const message = `The picture is too big (${width} x ${height}): ${limits}; make it smaller and send it again.`;
@@ -43,25 +56,30 @@ export async function inspectImage(bytes: Buffer): Promise<ImageFacts> {
     const message = `The picture is too small (${width} x ${height}): ${limits}; send a larger one.`;
     throw new AppError('IMAGE_TOO_SMALL', message);
   }
-  if (isAnimated || isAnimatedPng(bytes)) {
-    throw new AppError('UNSUPPORTED_FILE', 'The picture is animated; send one still picture as PNG, JPEG or WebP.');
+  // A HEIC file may hold several stills, of which one is the picture.
+  if (kind.isAnimated || (kind.format !== 'heif' && (head.pages ?? 1) > 1)) {
+    throw new AppError('UNSUPPORTED_FILE', `The picture is animated; send one still picture as ${takenFormats}.`);
+  }
+  if (kind.format === 'heif' && !isHeifReadable(head)) {
+    const message = `This HEIF picture holds "${head.compression}", which cannot be read here; send it as JPEG.`;
+    throw new AppError('UNSUPPORTED_FILE', message);
   }
 
-  await decodeOnce(bytes);
-  return { width, height, ...kind };
+  const { bytes: stored, format } = await decodeOnce(bytes, kind.format, head);
+  return { bytes: stored, width, height, mime: `image/${format}`, ext: format === 'jpeg' ? 'jpg' : format };
 }
 
 /** Stores a picture that passes `inspectImage` under a random name; a refused one leaves nothing on the disk. */
 export async function storeImage(bytes: Buffer): Promise<StoredImage> {
-  const { width, height, mime, ext } = await inspectImage(bytes);
+  const { bytes: stored, width, height, mime, ext } = await inspectImage(bytes);
   const name = `${randomBytes(16).toString('hex')}.${ext}`;
-  await writeDurably(path.join(uploadFolder('images'), name), bytes, temporaryFile());
+  await writeDurably(path.join(uploadFolder('images'), name), stored, temporaryFile());
   return {
     image_path: `uploads/images/${name}`,
     image_url: `/uploads/images/${name}`,
     width,
     height,
-    size: bytes.length,
+    size: stored.length,
     mime,
   };
 }
@@ -81,6 +99,28 @@ export type JpegWish = {
   shortestSide?: number;
   maxBytes: number;
 };
+
+type Opened = { picture: Sharp; width: number; height: number };
+
+/**
+ * Hands a stored picture to `work` as a colour-managed viewer shows it: upright, white where it is transparent, in sRGB;
+ * at most one of more than 16 megapixels at a time, in the whole process.
+ */
+export async function withPicture<Result>(file: string, work: (opened: Opened) => Promise<Result>): Promise<Result> {
+  const { autoOrient, hasProfile, space } = await sharp(file, imageInput).metadata();
+  return decoding(autoOrient, async () => {
+    // Sharp leaves the profile of 16-bit greys aside, and that of 8-bit ones it knows.
+    const isGrey16 = hasProfile && space === 'grey16';
+    const input = isGrey16 ? await sharp(file, imageInput).keepMetadata().toColourspace('b-w').png().toBuffer() : file;
+    const picture = sharp(input, imageInput).autoOrient().flatten({ background: '#ffffff' }).toColourspace('srgb');
+    // It turns 16 bits with a profile into Display P3; naming the output leads on to sRGB. Without a profile it would lead astray.
+    if (hasProfile && !isGrey16) picture.withIccProfile('srgb', { attach: false });
+    return work({ picture, ...autoOrient });
+  });
+}
+
+const decoding = <Result>({ width, height }: { width: number; height: number }, work: () => Promise<Result>) =>
+  width * height > bigPixels ? oneBigAtOnce(work) : work();
 
 /** A JPEG of a stored picture, upright, cropped around its centre to the wanted ratio; the original is left as it is. */
 export async function prepareJpeg(file: string, wish: JpegWish): Promise<Buffer> {
@@ -105,58 +145,57 @@ export function toNumber(aspectRatio: AspectRatio): number {
   return width / height;
 }
 
-async function decodeTo(file: string, { aspectRatio, clampRatio, longestSide = 2048, shortestSide = 0 }: JpegWish) {
-  const picture = sharp(file, imageInput);
-  const { width, height } = (await picture.metadata()).autoOrient;
-  const [narrowest, widest] = clampRatio ?? [0, Infinity];
-  const ratio = Math.min(widest, Math.max(narrowest, aspectRatio ? toNumber(aspectRatio) : width / height));
-  const cropWidth = Math.min(width, height * ratio);
-  const cropHeight = cropWidth / ratio;
-  const enlarged = Math.max(1, shortestSide / Math.min(cropWidth, cropHeight));
-  const scale = Math.min(enlarged, longestSide / Math.max(cropWidth, cropHeight));
-  return picture
-    .autoOrient()
-    .resize(Math.round(cropWidth * scale), Math.round(cropHeight * scale), { fit: 'cover' })
-    .flatten({ background: '#ffffff' })
-    .toColourspace('srgb')
-    .raw()
-    .toBuffer({ resolveWithObject: true });
-}
-
-function kindOf(bytes: Buffer): Pick<ImageFacts, 'mime' | 'ext'> | null {
-  const head = bytes.toString('latin1', 0, 12);
-  if (head.startsWith('\x89PNG\r\n\x1a\n')) return { mime: 'image/png', ext: 'png' };
-  if (head.startsWith('\xff\xd8\xff')) return { mime: 'image/jpeg', ext: 'jpg' };
-  if (head.startsWith('RIFF') && head.endsWith('WEBP')) return { mime: 'image/webp', ext: 'webp' };
-  return null;
-}
+const decodeTo = (file: string, wish: JpegWish) =>
+  withPicture(file, ({ picture, width, height }) => {
+    const { aspectRatio, clampRatio, longestSide = 2048, shortestSide = 0 } = wish;
+    const [narrowest, widest] = clampRatio ?? [0, Infinity];
+    const ratio = Math.min(widest, Math.max(narrowest, aspectRatio ? toNumber(aspectRatio) : width / height));
+    const cropWidth = Math.min(width, height * ratio);
+    const cropHeight = cropWidth / ratio;
+    const enlarged = Math.max(1, shortestSide / Math.min(cropWidth, cropHeight));
+    const scale = Math.min(enlarged, longestSide / Math.max(cropWidth, cropHeight));
+    return picture
+      .resize(Math.round(cropWidth * scale), Math.round(cropHeight * scale), { fit: 'cover' })
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+  });
 
 // Reads no pixel: a file of 2 MB can hold an image of gigabytes.
 async function readHeader(bytes: Buffer) {
   try {
-    const { autoOrient, pages } = await sharp(bytes, { limitInputPixels: false }).metadata();
-    return { ...autoOrient, isAnimated: (pages ?? 1) > 1 };
+    return await sharp(bytes, { limitInputPixels: false }).metadata();
   } catch (error) {
     throw unreadable(error);
   }
 }
 
-// sharp sees a still in an animated PNG; the chunk that makes it move stands before the first pixels.
-function isAnimatedPng(bytes: Buffer): boolean {
-  const pixels = bytes.indexOf('IDAT');
-  return bytes[0] === 0x89 && bytes.subarray(0, Math.max(0, pixels)).includes('acTL');
+type Format = 'png' | 'jpeg' | 'webp';
+type Head = HeifHead & { autoOrient: { width: number; height: number } };
+
+type Decoded = { bytes: Buffer; format: Format };
+
+async function decodeOnce(bytes: Buffer, format: Format | 'heif', head: Head): Promise<Decoded> {
+  try {
+    return await decoding(head.autoOrient, async () => {
+      if (format === 'heif') return convertHeif(bytes, head);
+      return { bytes: format === 'jpeg' ? await readJpeg(bytes) : await readRows(bytes, 'error'), format };
+    });
+  } catch (error) {
+    throw unreadable(error);
+  }
 }
+
+// Some writers leave the end mark out. With it, a whole picture reads without a warning, and a cut one does not.
+const readJpeg = (bytes: Buffer) =>
+  readRows(bytes, 'error').catch(() => readRows(Buffer.concat([bytes, jpegEnd]), 'warning'));
 
 // The small result keeps the memory low: rows are read, averaged and dropped.
-async function decodeOnce(bytes: Buffer): Promise<void> {
-  try {
-    await sharp(bytes, { ...imageInput, sequentialRead: true })
-      .resize(minSide, minSide, { fit: 'fill', fastShrinkOnLoad: false })
-      .raw()
-      .toBuffer();
-  } catch (error) {
-    throw unreadable(error);
-  }
+async function readRows(bytes: Buffer, failOn: 'error' | 'warning'): Promise<Buffer> {
+  await sharp(bytes, { ...imageInput, failOn, sequentialRead: true })
+    .resize(minSide, minSide, { fit: 'fill', fastShrinkOnLoad: false })
+    .raw()
+    .toBuffer();
+  return bytes;
 }
 
 const unreadable = (cause: unknown) =>

@@ -10,7 +10,6 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/p
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import sharp from 'sharp';
 import { z } from 'zod';
 import { config, readSettings } from '../config';
 import { aspectRatios } from '../contract';
@@ -20,7 +19,7 @@ import { parseReply } from '../utils/parse';
 import { createLimit } from '../utils/queue';
 import { filterGraph, framesPerSecond, renderRequest, stillSize, type RenderRequest } from './animatic';
 import { ffmpegPath, ffmpegProblem } from '../media/ffmpeg';
-import { imageInput } from '../media/images';
+import { withPicture } from '../media/images';
 
 const folderLifetimeMs = 24 * 3600 * 1000;
 const complaintLength = 2000;
@@ -120,14 +119,9 @@ async function sweepRenders(): Promise<void> {
 
 async function makeStill({ form_data: form, imageFile }: VideoJob): Promise<Buffer | Error> {
   const [width, height] = stillSize(form.aspect_ratio);
-  return sharp(imageFile, imageInput)
-    .autoOrient()
-    .resize(width, height, { fit: 'cover' })
-    .flatten({ background: '#ffffff' })
-    .toColourspace('srgb')
-    .png({ compressionLevel: 2 })
-    .toBuffer()
-    .catch((error: Error) => error);
+  return withPicture(imageFile, ({ picture }) =>
+    picture.resize(width, height, { fit: 'cover' }).png({ compressionLevel: 2 }).toBuffer(),
+  ).catch((error: Error) => error);
 }
 
 // The folder appears complete or not at all, so that a task is known by it alone.

@@ -10,6 +10,7 @@ import { startCuttingProxy } from './cutting-proxy';
 
 jest.setTimeout(120_000);
 
+const phonePhoto = path.resolve(__dirname, '../fixtures/p3-rotated.heic');
 const sample = path.resolve(__dirname, '../../docs/sample.jpg');
 const generateWithinMs = 60_000;
 
@@ -309,6 +310,16 @@ it('tells why a picture was not taken, and tries again', async () => {
   await page.getByText('Not uploaded: notes.jpg').waitFor();
   await button(page, 'Remove').click();
   expect(await cards(page).count()).toBe(1);
+});
+
+it('takes the HEIC of a phone, which it cannot show itself', async () => {
+  const page = await visit();
+  const chooser = page.waitForEvent('filechooser');
+  await button(page, 'Add pictures').click();
+  const uploaded = page.waitForResponse((response) => response.url().endsWith('/api/upload/image'));
+  await (await chooser).setFiles(phonePhoto);
+  expect(await (await uploaded).json()).toMatchObject({ width: 192, height: 320, mime: 'image/jpeg' });
+  await until(page, () => document.querySelector<HTMLImageElement>('[data-workspace-id] img')?.naturalWidth === 192);
 });
 
 it('shrinks a picture that is too large before it is sent', async () => {

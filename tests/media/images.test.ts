@@ -1,12 +1,29 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import sharp from 'sharp';
 import { config } from '../../src/config';
 import { imageFile, inspectImage, prepareJpeg, storeImage } from '../../src/media/images';
+import { decodeHeic, withProfile } from '../../src/media/heif';
 import { makeUploadFolders } from '../../src/media/uploads';
-import { animatedPng, animation, blank, claimedPng, cut, noise, pngSignature } from '../fixtures/pictures';
+import { colourAt, distance, p3ToSrgb, profileOf, quarterColours } from '../fixtures/colours';
+import {
+  animatedPng,
+  animation,
+  blank,
+  claimedHeif,
+  claimedPng,
+  cut,
+  noise,
+  pngChunk,
+  pngSignature,
+  withPngChunk,
+} from '../fixtures/pictures';
 
 const sample = path.resolve(__dirname, '../../docs/sample.jpg');
+
+const clip = path.resolve(__dirname, '../fixtures/clip.mp4');
+const heic = (name: string) => readFileSync(path.resolve(__dirname, `../fixtures/${name}.heic`));
 
 const filesIn = (name: string) => readdirSync(path.join(config.UPLOAD_DIR, name));
 const stored = async (bytes: Buffer) => imageFile((await storeImage(bytes)).image_path);
@@ -35,7 +52,7 @@ describe('an upload', () => {
 
   test('measures a picture as it is seen when the camera was held upright', async () => {
     const bytes = await blank(300, 200).withMetadata({ orientation: 6 }).jpeg().toBuffer();
-    expect(await inspectImage(bytes)).toEqual({ width: 200, height: 300, mime: 'image/jpeg', ext: 'jpg' });
+    expect(await inspectImage(bytes)).toEqual({ bytes, width: 200, height: 300, mime: 'image/jpeg', ext: 'jpg' });
   });
 
   const html = Buffer.from('<!doctype html><script>alert(1)</script>');
@@ -50,6 +67,13 @@ describe('an upload', () => {
     ['an empty file', () => Buffer.alloc(0), 'UNSUPPORTED_FILE'],
     ['an animated WebP', async () => (await animation()).webp().toBuffer(), 'UNSUPPORTED_FILE'],
     ['an animated PNG', async () => animatedPng(await blank(80, 80).png().toBuffer()), 'UNSUPPORTED_FILE'],
+    ['an animated AVIF', () => Buffer.from('\0\0\0\x18ftypavis', 'latin1'), 'IMAGE_UNREADABLE'],
+    ['a video', () => readFileSync(clip), 'UNSUPPORTED_FILE'],
+    ['half an AVIF', async () => cut(await noise(300, 300).avif().toBuffer()), 'IMAGE_UNREADABLE'],
+    ['half a HEIC', () => cut(heic('plain'), 0.9), 'IMAGE_UNREADABLE'],
+    ['only the first bytes of a HEIC', () => heic('plain').subarray(0, 24), 'IMAGE_UNREADABLE'],
+    ['a HEIC of 900 megapixels', () => claimedHeif(heic('plain'), 30_000, 30_000), 'IMAGE_TOO_BIG'],
+    ['a HEIC of 32 pixels', () => claimedHeif(heic('plain'), 320, 32), 'IMAGE_TOO_SMALL'],
     ['an HTML page behind the first bytes of a PNG', () => Buffer.concat([pngSignature, html]), 'IMAGE_UNREADABLE'],
     ['only the first bytes of a JPEG', () => Buffer.from([0xff, 0xd8, 0xff, 0xe0]), 'IMAGE_UNREADABLE'],
     ['half a PNG', async () => cut(await noise(300, 300).png().toBuffer()), 'IMAGE_UNREADABLE'],
@@ -68,6 +92,25 @@ describe('an upload', () => {
     expect([filesIn('images'), filesIn('tmp')]).toEqual(before);
   });
 
+  test('takes a still PNG whose text holds the letters of an animation, and one that counts a single frame', async () => {
+    const still = await blank(80, 80).png().toBuffer();
+    const workflow = pngChunk('tEXt', Buffer.from('workflow\0{"image":"acTLacTL"}', 'latin1'));
+    for (const bytes of [withPngChunk(still, workflow), animatedPng(still, 1)]) {
+      expect(await inspectImage(bytes)).toMatchObject({ bytes, ext: 'png' });
+    }
+  });
+
+  test('stores an AVIF as a JPEG, and a transparent one as a WebP', async () => {
+    const opaque = await storeImage(await blank(300, 200).avif().toBuffer());
+    expect(opaque).toMatchObject({ width: 300, height: 200, mime: 'image/jpeg' });
+    expect(opaque.image_path).toMatch(/\.jpg$/);
+    expect(opaque.size).toBe(readFileSync(imageFile(opaque.image_path)).length);
+    const clear = { width: 100, height: 100, channels: 4 as const, background: { r: 0, g: 0, b: 0, alpha: 0 } };
+    const { image_path: imagePath, mime } = await storeImage(await sharp({ create: clear }).avif().toBuffer());
+    expect(mime).toBe('image/webp');
+    expect(await sharp(imageFile(imagePath)).metadata()).toMatchObject({ format: 'webp', hasAlpha: true });
+  });
+
   test('takes sides of 64 and 8192 pixels', async () => {
     const bytes = await blank(64, 8192).png().toBuffer();
     expect(await inspectImage(bytes)).toMatchObject({ width: 64, height: 8192 });
@@ -75,6 +118,69 @@ describe('an upload', () => {
 
   test('is looked for inside the folder of images only', () => {
     expect(imageFile('uploads/images/../../../.env')).toBe(path.join(config.UPLOAD_DIR, 'images', '.env'));
+  });
+});
+
+describe('a HEIC upload', () => {
+  test('becomes an upright JPEG with its colour profile', async () => {
+    const picture = await storeImage(heic('p3-rotated'));
+    expect(picture).toMatchObject({ width: 192, height: 320, mime: 'image/jpeg' });
+    const jpeg = readFileSync(imageFile(picture.image_path));
+    const { format, width, height, icc, orientation } = await sharp(jpeg).metadata();
+    expect({ format, width, height, orientation }).toEqual({
+      format: 'jpeg',
+      width: 192,
+      height: 320,
+      orientation: undefined,
+    });
+    expect(icc).toEqual(await profileOf('p3'));
+    const { A, B, C, D } = quarterColours;
+    const sent = await prepareJpeg(imageFile(picture.image_path), { maxBytes: 1e6 });
+    for (const [x, y, colour] of [
+      [0.25, 0.25, C],
+      [0.75, 0.25, A],
+      [0.25, 0.75, D],
+      [0.75, 0.75, B],
+    ] as const) {
+      expect(distance(await colourAt(jpeg, x, y), p3ToSrgb(colour))).toBeLessThan(12);
+      expect(distance(await colourAt(sent, x, y), p3ToSrgb(colour))).toBeLessThan(12);
+    }
+  });
+
+  test('of ten bits keeps its colours', async () => {
+    const { image_path: imagePath } = await storeImage(heic('p3-ten-bits'));
+    const sent = await prepareJpeg(imageFile(imagePath), { maxBytes: 1e6 });
+    expect(distance(await colourAt(sent, 0.5, 0.5), p3ToSrgb([200, 40, 40]))).toBeLessThan(6);
+  });
+
+  test('without a profile is a JPEG without one, white where it was transparent', async () => {
+    const plain = readFileSync(imageFile((await storeImage(heic('plain'))).image_path));
+    expect((await sharp(plain).metadata()).hasProfile).toBe(false);
+    expect(distance(await colourAt(plain, 0.25, 0.25), quarterColours.A)).toBeLessThan(6);
+    const white = readFileSync(imageFile((await storeImage(heic('transparent'))).image_path));
+    expect(distance(await colourAt(white, 0.25, 0.25), [255, 255, 255])).toBeLessThan(6);
+  });
+
+  test('carries a profile that is longer than one segment', async () => {
+    const long = Buffer.concat([await profileOf('srgb'), Buffer.alloc(150_000)]);
+    long.writeUInt32BE(long.length, 0);
+    const jpeg = withProfile(await blank(80, 80).jpeg().toBuffer(), long);
+    expect((await sharp(jpeg).metadata()).icc).toEqual(long);
+  });
+
+  test('leaves the event loop free while it is decoded', async () => {
+    const delays = monitorEventLoopDelay({ resolution: 5 });
+    delays.enable();
+    await storeImage(heic('forty-megapixels'));
+    delays.disable();
+    expect(delays.max / 1e6).toBeLessThan(250);
+  });
+
+  test.each([
+    ['memory', { maxBytes: 50 * 1024 ** 2, timeoutMs: 30_000 }, /./],
+    ['time', { maxBytes: 640 * 1024 ** 2, timeoutMs: 1 }, /took more than 1 ms/],
+  ])('is given up when it takes too much %s', async (_what, limits, words) => {
+    await expect(decodeHeic(heic('forty-megapixels'), limits)).rejects.toThrow(words);
   });
 });
 

@@ -9,7 +9,8 @@ export function PictureInput({ ref, id, multiple, onPick }: Props) {
       ref={ref}
       id={id}
       type="file"
-      accept="image/*"
+      // By their endings too, for systems that know no HEIC.
+      accept="image/*,.heic,.heif,.avif"
       multiple={multiple}
       hidden
       onChange={({ target }) => {

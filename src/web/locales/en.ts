@@ -4,7 +4,8 @@ type ErrorTexts = Record<`error.${ErrorCode | 'NETWORK' | 'PICTURE_UNREADABLE'}`
 
 const errors: ErrorTexts = {
   'error.NETWORK': 'The server did not answer. Try again when it is back.',
-  'error.PICTURE_UNREADABLE': 'This file is not a picture that the browser can open. Use JPEG, PNG or WebP.',
+  'error.PICTURE_UNREADABLE':
+    'This file is not a picture that the browser can open. Use JPEG, PNG, WebP, AVIF or HEIC.',
   'error.INVALID_INPUT': 'The server did not take these values. Change them and try again.',
   'error.INVALID_JSON': 'The message was garbled. Try again.',
   'error.UNKNOWN_MESSAGE': 'The server is older than this page. Reload the page.',
@@ -20,7 +21,8 @@ const errors: ErrorTexts = {
   'error.IMAGE_MISSING': 'This shot has no picture yet. Add one first.',
   'error.FILE_TOO_LARGE': 'The picture is too large for the server.',
   'error.BODY_TOO_LARGE': 'That was too much text. Make it shorter.',
-  'error.UNSUPPORTED_FILE': 'The file is not JPEG, PNG or WebP.',
+  'error.UNSUPPORTED_FILE':
+    'The file is not a still picture as JPEG, PNG, WebP, AVIF or HEIC. Save it as one of these.',
   'error.UNSUPPORTED_MEDIA_TYPE': 'The server is older than this page. Reload the page.',
   'error.IMAGE_UNREADABLE': 'The picture is damaged. Try another copy of it.',
   'error.IMAGE_TOO_BIG': 'The picture has too many pixels.',
@@ -77,7 +79,7 @@ export const en = {
   'first.sentence': 'Drop pictures here; each becomes a shot that you shape, generate and play in order.',
   'first.choose': 'Choose from this computer',
   'first.sample': 'Try it with a sample picture',
-  'first.hint': 'JPEG, PNG or WebP. Large pictures are made smaller for you. You can also paste.',
+  'first.hint': 'JPEG, PNG, WebP, AVIF or HEIC. Large pictures are made smaller for you. You can also paste.',
   'drop.here': 'Drop to add to the timeline',
   'timeline.name': 'Timeline',
   'timeline.summary': '{shots} shots · {seconds} s',

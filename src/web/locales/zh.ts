@@ -2,7 +2,7 @@ import type { TextKey } from './en';
 
 export const zh: Record<TextKey, string> = {
   'error.NETWORK': '服务器没有应答，等它恢复后再试。',
-  'error.PICTURE_UNREADABLE': '浏览器打不开这个文件，请使用 JPEG、PNG 或 WebP。',
+  'error.PICTURE_UNREADABLE': '浏览器打不开这个文件，请使用 JPEG、PNG、WebP、AVIF 或 HEIC。',
   'error.INVALID_INPUT': '服务器不接受这些内容，请修改后再试。',
   'error.INVALID_JSON': '消息损坏了，请再试一次。',
   'error.UNKNOWN_MESSAGE': '服务器版本比页面旧，请刷新页面。',
@@ -18,7 +18,7 @@ export const zh: Record<TextKey, string> = {
   'error.IMAGE_MISSING': '这个镜头还没有图片，请先添加。',
   'error.FILE_TOO_LARGE': '图片太大，服务器不接受。',
   'error.BODY_TOO_LARGE': '文字太多，请缩短。',
-  'error.UNSUPPORTED_FILE': '文件不是 JPEG、PNG 或 WebP。',
+  'error.UNSUPPORTED_FILE': '文件不是 JPEG、PNG、WebP、AVIF 或 HEIC 的静态图片，请另存为其中一种。',
   'error.UNSUPPORTED_MEDIA_TYPE': '服务器版本比页面旧，请刷新页面。',
   'error.IMAGE_UNREADABLE': '图片已损坏，请换一份。',
   'error.IMAGE_TOO_BIG': '图片像素太多。',
@@ -70,7 +70,7 @@ export const zh: Record<TextKey, string> = {
   'first.sentence': '把图片拖到这里：每张成为一个镜头，由你设计、生成，并按顺序播放。',
   'first.choose': '从电脑中选择',
   'first.sample': '用示例图片试一试',
-  'first.hint': '支持 JPEG、PNG、WebP，大图会自动缩小，也可以直接粘贴。',
+  'first.hint': '支持 JPEG、PNG、WebP、AVIF、HEIC，大图会自动缩小，也可以直接粘贴。',
   'drop.here': '松开即可加入时间轴',
   'timeline.name': '时间轴',
   'timeline.summary': '{shots} 个镜头 · {seconds} 秒',

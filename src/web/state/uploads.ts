@@ -43,6 +43,7 @@ export function removeUpload(upload: Upload): void {
 
 /** The pictures among dropped or pasted things. */
 export const picturesIn = (data: DataTransfer | null): File[] =>
+  // Where the system knows no HEIC, its type is ''.
   [...(data?.files ?? [])].filter(({ type }) => type === '' || type.startsWith('image/'));
 
 const newUpload = (file: File, after: string | null): Upload => ({
@@ -80,9 +81,7 @@ async function send(id: string): Promise<void> {
   const upload = find(id);
   if (!upload) return;
   try {
-    const picture = await shrinkPicture(upload.file).catch(() => {
-      throw new ApiError('IMAGE_UNREADABLE', 'The browser cannot open it.');
-    });
+    const picture = await shrinkPicture(upload.file);
     change(id, { phase: 'uploading' });
     const { image_path: path } = await uploadImage(picture, (part) => change(id, { part }));
     land(find(id) ?? upload, path);

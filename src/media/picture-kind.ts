@@ -1,0 +1,38 @@
+// What a file is, by its bytes: PNG is a signature and chunks of {length, name, data, checksum}, WebP is RIFF, AVIF and HEIC
+// are boxes of which the first, `ftyp`, names a brand (ISO 23008-12).
+
+export type PictureKind = {
+  format: 'png' | 'jpeg' | 'webp' | 'heif';
+  /** Moves, by what the file says before its pixels. */
+  isAnimated: boolean;
+};
+
+const pngSignature = '\x89PNG\r\n\x1a\n';
+const pngChunkFrame = 12;
+const stillBrands = ['avif', 'heic', 'heix', 'heim', 'heis', 'mif1', 'mif2'];
+const sequenceBrands = ['avis', 'hevc', 'hevx', 'hevm', 'hevs', 'msf1'];
+
+/** The kind of a picture by its first bytes, never by a name; null for anything that is not taken. */
+export function kindOf(bytes: Buffer): PictureKind | null {
+  const head = bytes.toString('latin1', 0, 12);
+  if (head.startsWith(pngSignature)) return { format: 'png', isAnimated: isAnimatedPng(bytes) };
+  if (head.startsWith('\xff\xd8\xff')) return { format: 'jpeg', isAnimated: false };
+  if (head.startsWith('RIFF') && head.endsWith('WEBP')) return { format: 'webp', isAnimated: false };
+  if (head.slice(4, 8) !== 'ftyp') return null;
+  const brand = head.slice(8);
+  if (sequenceBrands.includes(brand)) return { format: 'heif', isAnimated: true };
+  return stillBrands.includes(brand) ? { format: 'heif', isAnimated: false } : null;
+}
+
+// Sharp sees a still in an animated PNG. The chunk that makes it move stands before the first pixels; its letters alone may
+// stand in any text, such as a workflow with a picture in base64.
+function isAnimatedPng(bytes: Buffer): boolean {
+  for (let at = pngSignature.length; at + pngChunkFrame <= bytes.length;) {
+    const name = bytes.toString('latin1', at + 4, at + 8);
+    if (name === 'IDAT') return false;
+    // It begins with the number of frames.
+    if (name === 'acTL') return bytes.readUInt32BE(at + 8) > 1;
+    at += pngChunkFrame + bytes.readUInt32BE(at);
+  }
+  return false;
+}
