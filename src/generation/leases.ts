@@ -53,7 +53,8 @@ function renewed(job: string, gone: unknown[]) {
   return { $cond: [isWanted, { $mergeObjects: [job, { lease }] }, job] };
 }
 
-const attemptsIn = ({ _id, video, job, superseded }: StoredWorkspace): Attempt[] => [
+/** Every attempt of a stored workspace. */
+export const attemptsIn = ({ _id, video, job, superseded }: StoredWorkspace): Attempt[] => [
   ...(job ? [{ workspaceId: String(_id), video, job, isSuperseded: false }] : []),
   ...superseded.map((other) => ({ workspaceId: String(_id), video, job: other, isSuperseded: true })),
 ];
@@ -72,6 +73,13 @@ export async function findForgotten(): Promise<Attempt[]> {
   const found = await Workspace.find(filter as object, { video: 1, job: 1, superseded: 1 }).lean<StoredWorkspace[]>();
   return found.flatMap(attemptsIn).filter(({ isSuperseded }) => !isSuperseded);
 }
+
+/** Workspaces with an attempt of which nobody knows whether it was accepted. */
+export const findDoubtful = (): Promise<StoredWorkspace[]> =>
+  Workspace.find(
+    { $or: [{ 'job.state': 'in_doubt' }, { 'superseded.state': 'in_doubt' }] },
+    { video: 1, job: 1, superseded: 1 },
+  ).lean<StoredWorkspace[]>();
 
 /** Lets another process take our attempts at once. */
 export async function releaseLeases(): Promise<void> {

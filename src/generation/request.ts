@@ -13,6 +13,7 @@ import { AppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { logFields, type ActiveAttempt, type Attempt } from './attempt';
 import { storeClaim, storeRefusal } from './clicks';
+import { lookUpDoubts } from './doubts';
 import { leaseMs } from './leases';
 import { hasFreeSlot } from './queue';
 import { follow, isEngineStopping } from './worker';
@@ -62,6 +63,7 @@ async function startVideo(click: Click): Promise<Clicked> {
     const refused = workspace.refusals?.find(isSame)?.error;
     if (refused) throw new AppError(refused.code, refused.message, { details: refused.details });
 
+    if (!click.acceptSecondCharge && isInDoubt(workspace) && (await isSettled(workspace))) continue;
     let attempt;
     try {
       attempt = await newAttempt(workspace, click);
@@ -75,6 +77,13 @@ async function startVideo(click: Click): Promise<Clicked> {
     return answerClick(follow(claimed));
   }
   throw new AppError('BUSY', 'The generation was changed at the same time; try again.');
+}
+
+/** Whether a create in doubt was found at its provider, and is followed now. */
+async function isSettled(workspace: StoredWorkspace): Promise<boolean> {
+  const found = await lookUpDoubts(workspace);
+  found.forEach(follow);
+  return found.length > 0;
 }
 
 /** Keeps the refusal of a click; true where the same click has been answered otherwise meanwhile. */

@@ -7,9 +7,10 @@ import { settleAccepted } from './accept';
 import { activate, active, LeaseLost, logFields, usableProvider, type ActiveAttempt, type Attempt } from './attempt';
 import { cancelAtProvider } from './cancel';
 import { deliver } from './deliver';
+import { lookUpDoubts } from './doubts';
 import { forgotten } from './ends';
 import { readAllAccepted, type AcceptedTask } from './journal';
-import { claimLeases, findForgotten, leaseMs, releaseLeases } from './leases';
+import { claimLeases, findDoubtful, findForgotten, leaseMs, releaseLeases } from './leases';
 import { poll, recheck } from './poll';
 import { acquireSlot, release, wakeNext } from './queue';
 import { reconcile } from './reconcile';
@@ -45,6 +46,8 @@ export async function startEngine(): Promise<void> {
   for (const task of await readAllAccepted()) await settleNoted(task);
   for (const attempt of await findForgotten()) await forgotten(attempt);
   await takeAttempts();
+  // A key that is back may tell by now; the start does not wait for that.
+  void followDoubts().catch((error: unknown) => logger.warn('creates in doubt not looked up', { error }));
   clearInterval(leaseTimer);
   leaseTimer = setInterval(() => void takeAttempts().catch(logLeasesLost), leaseMs / 3);
 }
@@ -124,6 +127,10 @@ function hearCancellation(followed: ActiveAttempt, { job, video }: Attempt): voi
   Object.assign(followed, { job, video });
   followed.giveUp('cancelled');
   followed.wake.abort();
+}
+
+async function followDoubts(): Promise<void> {
+  for (const workspace of await findDoubtful()) (await lookUpDoubts(workspace)).forEach(follow);
 }
 
 async function settleNoted(task: AcceptedTask): Promise<void> {

@@ -241,6 +241,13 @@ describe('a click after one in doubt', () => {
     expect(await click(attempt.workspaceId)).toMatchObject({ task_id: 'task-new' });
   });
 
+  test('finds that one at a provider that can be asked again, and pays nothing', async () => {
+    plugIn('runway', fakeProvider({ deduplication: 'lookup', lookup: 'task-found', check: { state: 'running' } }));
+    const attempt = await newAttempt({ state: 'in_doubt', provider: 'runway' });
+    expect(await rejectionOf(click(attempt.workspaceId))).toMatchObject({ code: 'VIDEO_IN_PROGRESS' });
+    expect(await resultOf(attempt)).toMatchObject({ job: 'polling' });
+  });
+
   test('is refused where only the video remembers it', async () => {
     const attempt = await newAttempt({ state: 'in_doubt' });
     await Workspace.updateOne({ _id: attempt.workspaceId }, { job: null });

@@ -218,6 +218,15 @@ describe('a start', () => {
     expect(await readAccepted('elsewhere')).toEqual(task);
   });
 
+  test('finds a create in doubt at a provider that can be asked again', async () => {
+    const lookup = 'task-found';
+    plug({ deduplication: 'lookup', lookup, check: runs });
+    const attempt = await newRunwayAttempt({ state: 'in_doubt', job: { lease: gone } });
+    await startEngine();
+    await eventually(async () => (await jobOf(attempt))?.task_id === lookup);
+    expect(await resultOf(attempt)).toMatchObject({ job: 'polling' });
+  });
+
   test('sends nothing that nobody has held for long, as from a backup', async () => {
     const provider = plug({ submit: accepted });
     const lease = { ...gone, until: ago(forgottenAfterMs + 1000) };
