@@ -44,7 +44,7 @@ export async function storeClaim(
   const click = requestId ? [{ request_id: requestId, attempt_id: job.attempt_id }] : [];
   const clicks = [...withOutcomes(read, [video, ...kept]), ...click].slice(-requestIdsKept);
   const stored = await Workspace.findOneAndUpdate(
-    { ...asRead(read), version: read.version },
+    asRead(read),
     toSet({ video, takes: kept, job, superseded, clicks, 'changed.video': { version: read.version + 1 } }),
     { returnDocument: 'after', projection: readFields },
   ).lean<StoredWorkspace>();
@@ -76,7 +76,7 @@ export function storeChoice(read: StoredWorkspace, index: number, key?: string):
   const takes = read.takes.toSpliced(index, 1, ...(video.status === 'completed' ? [video] : []));
   const chosen = read.takes[index]!;
   return Workspace.findOneAndUpdate(
-    { ...asRead(read), version: read.version, ...notApplied(key) },
+    { ...asRead(read), ...notApplied(key) },
     toSet(
       {
         video: chosen,

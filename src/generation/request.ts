@@ -20,7 +20,7 @@ import { follow, isEngineStopping } from './worker';
 import { processId } from '../utils/process-id';
 
 const answerWithinMs = 30_000;
-const claimRaces = 20;
+const claimRaces = 5;
 /** What says nothing about the click itself. */
 const passingCodes: ErrorCode[] = ['DATABASE_UNAVAILABLE', 'BUSY'];
 

@@ -7,7 +7,7 @@ import { statusUpdate } from '../generation/store';
 import { defineMessage } from '../utils/define';
 import { AppError } from '../utils/errors';
 
-const choiceRaces = 20;
+const choiceRaces = 5;
 
 /** Makes a take the video of its workspace; a finished video takes its place among the takes. */
 export const workspaceChooseTake = defineMessage({
