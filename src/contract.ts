@@ -53,6 +53,9 @@ export const aspectRatios = ['16:9', '9:16', '1:1', '4:3', '3:4', '21:9'] as con
 export type AspectRatio = (typeof aspectRatios)[number];
 
 // MongoDB stores UTF-8: a lone surrogate would come back as another text than the one that was acknowledged.
+/** The longest prompt that the form takes, in code points, which zod and JSON Schema count. */
+export const promptMaxCharacters = 2000;
+
 const text = (maxLength: number) =>
   z
     .string()
@@ -79,7 +82,7 @@ export const formData = z.strictObject({
   camera_movement: text(100),
   shot_size: text(100),
   lighting: text(100),
-  prompt: text(2000),
+  prompt: text(promptMaxCharacters),
   negative_prompt: text(1000),
   duration_s: z.int().min(2).max(15),
   aspect_ratio: z.enum(aspectRatios),

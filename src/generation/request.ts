@@ -6,6 +6,7 @@ import { idleVideo, type ErrorCode, type FormData, type Video } from '../contrac
 import { madeStates, type Job } from '../db/job';
 import { findWorkspace, toJson, type StoredWorkspace } from '../db/mongodb';
 import { imageFile } from '../media/images';
+import { promptTooLong } from '../prompts/compose-prompt';
 import type { VideoProvider } from '../services/provider';
 import { providerTitle } from '../services/provider-errors';
 import { videoProvider } from '../services/providers';
@@ -221,7 +222,8 @@ function refuseImpossible(form: FormData, { name, capabilities }: VideoProvider)
   };
   if (!durations.includes(form.duration_s)) refuse('duration_s', `must be one of ${durations.join(', ')}`);
   if (!ratios.includes(form.aspect_ratio)) refuse('aspect_ratio', `must be one of ${ratios.join(', ')}`);
-  if (form.prompt.length > promptMax) refuse('prompt', `must be at most ${promptMax} characters`);
+  const tooLong = promptTooLong(form.prompt, promptMax);
+  if (tooLong) refuse('prompt', tooLong);
   const hasWords = [form.prompt, form.camera_movement, form.shot_size, form.lighting].some(
     (value) => value.trim() !== '',
   );

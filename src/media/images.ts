@@ -45,6 +45,7 @@ export async function inspectImage(bytes: Buffer): Promise<ImageFacts> {
     throw new AppError('UNSUPPORTED_FILE', `This file is not a ${takenFormats} picture; send one of these.`);
   }
 
+  if (kind.isAnimated) throw animated();
   const head = await readHeader(bytes);
   const { width, height } = head.autoOrient;
   const limits = `each side must be ${minSide} to ${maxSide} pixels, and the whole at most ${maxPixels / 1e6} megapixels`;
@@ -57,9 +58,7 @@ export async function inspectImage(bytes: Buffer): Promise<ImageFacts> {
     throw new AppError('IMAGE_TOO_SMALL', message);
   }
   // A HEIC file may hold several stills, of which one is the picture.
-  if (kind.isAnimated || (kind.format !== 'heif' && (head.pages ?? 1) > 1)) {
-    throw new AppError('UNSUPPORTED_FILE', `The picture is animated; send one still picture as ${takenFormats}.`);
-  }
+  if (kind.format !== 'heif' && (head.pages ?? 1) > 1) throw animated();
   if (kind.format === 'heif' && !isHeifReadable(head)) {
     const message = `This HEIF picture holds "${head.compression}", which cannot be read here; send it as JPEG.`;
     throw new AppError('UNSUPPORTED_FILE', message);
@@ -197,6 +196,9 @@ async function readRows(bytes: Buffer, failOn: 'error' | 'warning'): Promise<Buf
     .toBuffer();
   return bytes;
 }
+
+const animated = () =>
+  new AppError('UNSUPPORTED_FILE', `The picture is animated; send one still picture as ${takenFormats}.`);
 
 const unreadable = (cause: unknown) =>
   new AppError('IMAGE_UNREADABLE', 'The picture is damaged or cut off; save it again and send it once more.', {

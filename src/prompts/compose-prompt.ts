@@ -2,7 +2,20 @@ import type { FormData } from '../contract';
 import { isWord, phraseOf } from './vocabulary';
 
 /**
- * The user's own words, whole, then camera, shot and light as phrases, at most `maxLength` UTF-16 units.
+ * The length of a prompt against the limit of a vendor, in UTF-16 units: Runway counts those, and none counts more, whether it
+ * counts code points or what a reader takes for characters.
+ */
+export const promptLength = (prompt: string): number => prompt.length;
+
+/** What is wrong with a prompt that is longer than a vendor takes; null where it fits. */
+export function promptTooLong(prompt: string, promptMax: number): string | null {
+  if (promptLength(prompt) <= promptMax) return null;
+  const isLongByPairs = [...prompt].length <= promptMax;
+  return `must be at most ${promptMax} characters${isLongByPairs ? ', of which an emoji or a rare one counts as two' : ''}`;
+}
+
+/**
+ * The user's own words, whole, then camera, shot and light as phrases, at most `maxLength` long by `promptLength`.
  * What does not fit is left out from the end; a prompt that is too long by itself comes back as it is, for the engine to refuse.
  */
 export function composePrompt(form: FormData, maxLength: number): string {
@@ -10,7 +23,7 @@ export function composePrompt(form: FormData, maxLength: number): string {
   const fewest = form.prompt.trim() ? 1 : 0;
   for (let count = parts.length; count > fewest; count -= 1) {
     const prompt = parts.slice(0, count).reduce(append, '');
-    if (prompt.length <= maxLength) return prompt;
+    if (promptLength(prompt) <= maxLength) return prompt;
   }
   return form.prompt.trim();
 }

@@ -1,10 +1,10 @@
-import { formData, formKeys, type AspectRatio, type FormData, type Suggestion } from '../contract';
+import { formData, formKeys, promptMaxCharacters, type AspectRatio, type FormData, type Suggestion } from '../contract';
 import { AppError } from '../utils/errors';
+import { promptTooLong } from './compose-prompt';
 import { findReply, parseLoosely, withoutThinking } from './reply-json';
 import { idOf, isWord } from './vocabulary';
 
 const maxMessageLength = 8000;
-const maxPromptLength = 2000;
 
 /** What the advice must stay within. */
 export type VideoLimits = {
@@ -15,8 +15,8 @@ export type VideoLimits = {
   seed: boolean;
 };
 
-/** The longest prompt in UTF-16 units that both the form and the video provider take. */
-export const promptLimit = ({ prompt_max: promptMax }: VideoLimits): number => Math.min(promptMax, maxPromptLength);
+/** The longest prompt, in ordinary characters, that both the form and the video provider take. */
+export const promptLimit = ({ prompt_max: promptMax }: VideoLimits): number => Math.min(promptMax, promptMaxCharacters);
 
 /**
  * Reads whatever a model wrote: valid changes are kept, all else is dropped, and text that is no JSON becomes the message.
@@ -89,7 +89,7 @@ function isPossible(key: keyof FormData, value: FormData[keyof FormData], capabi
     case 'lighting':
       return isWord(key, String(value));
     case 'prompt':
-      return String(value).length <= promptLimit(capabilities);
+      return promptTooLong(String(value), capabilities.prompt_max) === null;
     case 'duration_s':
       return capabilities.durations_s.includes(Number(value));
     case 'aspect_ratio':

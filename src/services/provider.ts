@@ -6,7 +6,7 @@ import type { LanguageModel } from '../prompts/suggestion';
 export type VideoCapabilities = {
   durations_s: number[];
   aspect_ratios: AspectRatio[];
-  /** The longest prompt in UTF-16 units. */
+  /** The longest prompt, counted by `promptLength` of `src/prompts/compose-prompt.ts`. */
   prompt_max: number;
   prompt_required: boolean;
   negative_prompt: boolean;

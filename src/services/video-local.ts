@@ -12,7 +12,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { config, readSettings } from '../config';
-import { aspectRatios } from '../contract';
+import { aspectRatios, promptMaxCharacters } from '../contract';
 import { defineVideoProvider, type VideoJob } from './provider';
 import { logger } from '../utils/logger';
 import { parseReply } from '../utils/parse';
@@ -56,7 +56,8 @@ export default defineVideoProvider({
   capabilities: {
     durations_s: [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
     aspect_ratios: [...aspectRatios],
-    prompt_max: 2000,
+    // It reads no prompt, so that none which the form takes is too long: a code point has at most two UTF-16 units.
+    prompt_max: 2 * promptMaxCharacters,
     prompt_required: false,
     negative_prompt: false,
     seed: false,

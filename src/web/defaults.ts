@@ -1,9 +1,10 @@
-import type { aiEntriesKept, FormData, takesKept, Video } from '../contract';
+import type { aiEntriesKept, FormData, promptMaxCharacters, takesKept, Video } from '../contract';
 
 // The values of the contract live beside zod schemas, which a browser need not load; the types hold these to them.
 
 export const maxAiEntries: typeof aiEntriesKept = 50;
 export const maxTakes: typeof takesKept = 20;
+export const promptMax: typeof promptMaxCharacters = 2000;
 
 export const emptyForm: FormData = {
   camera_movement: '',

@@ -336,6 +336,18 @@ it('shrinks a picture that is too large before it is sent', async () => {
   expect(await (await uploaded).json()).toMatchObject({ width: 4096, height: 2048 });
 });
 
+it('takes as many characters as the form stores, whatever they are, and keeps what stands behind the caret', async () => {
+  const page = await visit();
+  await addPictures(page, 1);
+  await prompt(page).fill('😀'.repeat(1999) + 'z');
+  await page.getByText('2000 / 2000').waitFor();
+  await prompt(page).press('Home');
+  await prompt(page).pressSequentially('no');
+  await saved(page);
+  expect(await prompt(page).inputValue()).toBe('😀'.repeat(1999) + 'z');
+  expect((await list())[0]!.form_data.prompt).toBe('😀'.repeat(1999) + 'z');
+});
+
 it('speaks Chinese and English, and remembers which', async () => {
   const page = await visit({ locale: 'zh-CN' });
   await page.getByRole('button', { name: '用示例图片试一试' }).waitFor();

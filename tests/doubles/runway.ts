@@ -18,7 +18,11 @@ const common = {
   seed: z.int().min(0).max(4294967295).optional(),
   contentModeration: z.strictObject({ publicFigureThreshold: z.enum(['auto', 'low']) }).optional(),
 };
-const promptText = z.string().min(1).max(1000);
+// Runway counts UTF-16 units, zod code points.
+const promptText = z
+  .string()
+  .min(1)
+  .refine((text) => text.length <= 1000);
 const createBody = z.discriminatedUnion('model', [
   z.strictObject({ model: z.literal('gen4.5'), promptText, ...common }),
   z.strictObject({ model: z.literal('gen4_turbo'), promptText: promptText.optional(), ...common }),

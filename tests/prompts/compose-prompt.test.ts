@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { emptyForm, type FormData } from '../../src/contract';
-import { composePrompt } from '../../src/prompts/compose-prompt';
+import { composePrompt, promptTooLong } from '../../src/prompts/compose-prompt';
 
 const compose = (form: Partial<FormData>, maxLength = 1000) => composePrompt({ ...emptyForm, ...form }, maxLength);
 
@@ -53,5 +53,18 @@ describe('composePrompt', () => {
         expect(prompt.length).toBeLessThanOrEqual(Math.max(maxLength, fields.prompt.trim().length));
       }),
     );
+  });
+});
+
+describe('promptTooLong', () => {
+  it.each([
+    ['x'.repeat(10), null],
+    ['灯'.repeat(10), null],
+    ['😀'.repeat(5), null],
+    ['x'.repeat(11), 'must be at most 10 characters'],
+    ['😀'.repeat(6), 'must be at most 10 characters, of which an emoji or a rare one counts as two'],
+    ['𠮷'.repeat(11), 'must be at most 10 characters'],
+  ])('counts so that no vendor counts more: %s', (prompt, sentence) => {
+    expect(promptTooLong(prompt, 10)).toBe(sentence);
   });
 });

@@ -1,4 +1,5 @@
 import type { FormData } from '../../contract';
+import { promptMax } from '../defaults';
 import { useText } from '../i18n';
 import { displayName, providerOf } from '../state/generation';
 import { useSelected, useStore } from '../state/store';
@@ -8,7 +9,6 @@ import { SeedField } from './seed-field';
 import { SelectField } from './select-field';
 import { TextField } from './text-field';
 
-const promptMax = 2000;
 const negativePromptMax = 1000;
 const anyDurations = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 const anyRatios: FormData['aspect_ratio'][] = ['16:9', '9:16', '1:1', '4:3', '3:4', '21:9'];
@@ -22,7 +22,7 @@ export function Form() {
 
   const { _id: id, form_data: form, image_url: picture } = workspace;
   const name = displayName(provider?.name);
-  const limit = Math.min(provider?.prompt_max ?? promptMax, promptMax);
+  const limit = provider?.prompt_max ?? promptMax;
   const unused = text('form.unused', { provider: name });
 
   return (

@@ -1,5 +1,6 @@
 import { memo, useLayoutEffect, useRef } from 'react';
 import { editForm } from '../state/shots';
+import { countText, fitText } from '../text-length';
 import { Field, fieldId } from './field';
 
 type Props = {
@@ -7,9 +8,9 @@ type Props = {
   name: 'prompt' | 'negative_prompt';
   value: string;
   placeholder: string;
-  /** What the server stores at most. */
+  /** What the server stores at most, in code points. */
   storedMax: number;
-  /** What the provider takes, and the sentence for more. */
+  /** What the provider takes, in UTF-16 units, and the sentence for more. */
   limit: number;
   tooLong: string;
   note?: string;
@@ -20,8 +21,18 @@ export const TextField = memo(function TextField(props: Props) {
   const { shotId, name, value, placeholder, storedMax, limit, tooLong, note } = props;
   const area = useRef<HTMLTextAreaElement>(null);
   const isComposing = useRef(false);
-  const keep = (typed: string) => editForm(shotId, { [name]: typed });
-  const isTooLong = value.length > limit;
+  const keep = (element: HTMLTextAreaElement) => {
+    const { value: typed, selectionEnd: caret } = element;
+    const kept = fitText(clean(typed), caret, storedMax);
+    if (kept !== typed) {
+      element.value = kept;
+      const place = Math.max(0, caret - (typed.length - kept.length));
+      element.setSelectionRange(place, place);
+    }
+    editForm(shotId, { [name]: kept });
+  };
+  const { count, limit: nearest } = countText(value, storedMax, limit);
+  const isTooLong = count > nearest;
 
   useLayoutEffect(() => {
     const element = area.current;
@@ -40,7 +51,7 @@ export const TextField = memo(function TextField(props: Props) {
       isWrong={isTooLong}
       side={
         <span className={`counter ${isTooLong ? 'is-wrong' : ''}`} aria-hidden="true">
-          {value.length} / {limit}
+          {count} / {nearest}
         </span>
       }
     >
@@ -48,17 +59,16 @@ export const TextField = memo(function TextField(props: Props) {
         id={fieldId(name)}
         ref={area}
         defaultValue={value}
-        maxLength={storedMax}
         placeholder={placeholder}
         rows={name === 'prompt' ? 4 : 2}
         aria-invalid={isTooLong}
         onCompositionStart={() => (isComposing.current = true)}
         onCompositionEnd={({ currentTarget }) => {
           isComposing.current = false;
-          keep(clean(currentTarget.value));
+          keep(currentTarget);
         }}
         onChange={({ target }) => {
-          if (!isComposing.current) keep(clean(target.value));
+          if (!isComposing.current) keep(target);
         }}
       />
     </Field>
