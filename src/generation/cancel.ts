@@ -5,7 +5,7 @@ import type { Video } from '../contract';
 import type { Job } from '../db/job';
 import { findWorkspace, toJson, Workspace, type StoredWorkspace } from '../db/mongodb';
 import type { VideoProvider } from '../services/provider';
-import { AppError } from '../utils/errors';
+import { AppError, toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { ask, isGone } from './ask';
 import { active, failure, logFields, pauseMs, type ActiveAttempt, type Attempt } from './attempt';
@@ -76,31 +76,33 @@ export async function cancelAtProvider(attempt: ActiveAttempt, provider: VideoPr
     return startDownload(attempt, checked);
   }
   if (checked?.state === 'failed') return endAsFailed(attempt, checked);
-  const isConfirmed = isGone(attempt) || (isRunning(checked) && (await tryToCancel(attempt, provider)));
+  const refusal = isRunning(checked) ? await tryToCancel(attempt, provider) : null;
+  const isConfirmed = isGone(attempt) || (isRunning(checked) && refusal === null);
   attempt.cancelTried.resolve();
-  if (!isConfirmed) return cancelLater(attempt);
+  if (!isConfirmed) return cancelLater(attempt, refusal?.retryAfterMs);
   logger.info('cancellation confirmed', logFields(attempt));
   await storeStep(attempt, { job: null });
   return null;
 }
 
 /** A task whose time is over leaves its slot to others, and goes on being cancelled. */
-async function cancelLater(attempt: ActiveAttempt): Promise<number> {
+async function cancelLater(attempt: ActiveAttempt, retryAfterMs = 0): Promise<number> {
   if (attempt.job.state === 'timed_out') return config.VIDEO_RECHECK_INTERVAL_MS;
   if (remainingMs(attempt) <= 0) return failForNow(attempt, 'TIMEOUT');
-  return pauseMs(attempt.failedCancels++);
+  return Math.max(retryAfterMs, pauseMs(attempt.failedCancels++));
 }
 
 const isRunning = (checked: { state: string } | null): boolean =>
   checked?.state === 'queued' || checked?.state === 'running';
 
-async function tryToCancel(attempt: ActiveAttempt, provider: VideoProvider): Promise<boolean> {
+/** Null when the provider has confirmed it. */
+async function tryToCancel(attempt: ActiveAttempt, provider: VideoProvider): Promise<AppError | null> {
   try {
     await provider.cancel!(attempt.job.task_id!, attempt.stop.signal);
-    return true;
+    return null;
   } catch (error) {
     logger.warn('provider did not cancel, asking again', { ...logFields(attempt), error });
-    return false;
+    return toAppError(error);
   }
 }
 

@@ -150,6 +150,13 @@ describe('a cancelled attempt at its provider', () => {
     expect(await resultOf(attempt)).toMatchObject({ job: 'ended' });
   });
 
+  test('is deleted again no earlier than its provider asks for', async () => {
+    const limited = new AppError('PROVIDER_RATE_LIMITED', '429', { retryAfterMs: 60_000 });
+    const provider = fakeProvider({ check: runs, cancel: limited });
+    const attempt = await newAttempt({ provider: provider.name, ...cancelled });
+    expect(await cancelAtProvider(attempt, provider)).toBe(60_000);
+  });
+
   test('is deleted with longer and longer pauses', async () => {
     const provider = fakeProvider({ check: runs, cancel: away });
     const attempt = await newAttempt({ provider: provider.name, ...cancelled });
