@@ -42,6 +42,7 @@ export type Change = {
  */
 export async function storeStep(attempt: Attempt, change: Change): Promise<void> {
   const step = randomUUID();
+  const { state } = attempt.job;
   await persist(async (isRetry) => {
     // A take must know the takes before it, and a repetition whether it is done.
     let known: Found | null =
@@ -49,6 +50,8 @@ export async function storeStep(attempt: Attempt, change: Change): Promise<void>
     for (let race = 0; race < stepRaces; race++) {
       if (!known && isRetry && change.job === null) return tellPresent(attempt);
       if (known?.attempt.job.lease.epoch !== attempt.job.lease.epoch) throw new LeaseLost();
+      // Brought forward since by another follower: what this one is about to do was done, or is not to be done any more.
+      if (known.attempt.job.state !== state && known.attempt.job.step !== step) throw new LeaseLost();
       Object.assign(attempt, known.attempt);
       if (attempt.job.step === step) return tellPresent(attempt);
       const stored = await writeStep(attempt, change, step, known.takes);

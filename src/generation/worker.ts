@@ -38,6 +38,9 @@ function nextStep({ job, hasSlot }: ActiveAttempt): Step {
   return job.state === 'queued' && hasSlot ? submit : steps[job.state];
 }
 
+/** The attempts whose loop has ended since the lease round began, which may have read them as they were before. */
+const released = new Set<string>();
+
 let leaseTimer: NodeJS.Timeout | undefined;
 let isStopping = false;
 
@@ -94,6 +97,7 @@ async function run(attempt: ActiveAttempt): Promise<void> {
       logger.error('attempt stopped by an error', { ...logFields(attempt), error });
   }
   // Taken up by the next lease round where there still is something to do.
+  released.add(attempt.job.attempt_id);
   release(attempt);
 }
 
@@ -106,6 +110,7 @@ async function sleepUntilWoken(attempt: ActiveAttempt, waitMs: number): Promise<
 /** One lease round: what is ours is followed, what is another's is let go. */
 async function takeAttempts(): Promise<void> {
   const before = new Map(active);
+  released.clear();
   const mine = await claimLeases();
   if (isStopping) return;
   const ids = new Set(mine.map(({ job }) => job.attempt_id));
@@ -117,7 +122,7 @@ async function takeAttempts(): Promise<void> {
     const followed = active.get(id);
     if (followed) hearCancellation(followed, attempt);
     // What was followed before and is not now has ended while the leases were being read.
-    else if (!before.has(id)) follow(attempt);
+    else if (!before.has(id) && !released.has(id)) follow(attempt);
   }
 }
 

@@ -100,17 +100,40 @@ async function tell({ operationType, documentKey, updateDescription }: Event): P
   push(messageOf(stored, fields, version));
 }
 
-/** What a stored change tells. */
+type Part = 'form' | 'video' | 'takes' | 'ai';
+/** By workspace, what was changed in versions that were gone when they were to be told: the next one tells it. */
+const owed = new Map<string, Set<Part>>();
+
+/** What a stored change tells, with all that is owed; a version that is gone by now tells its edit alone. */
 function messageOf(stored: StoredWorkspace, fields: Fields, version: number): ServerMessage {
-  const keys = Object.keys(fields);
-  const has = (part: string) => keys.some((key) => key === part || key.startsWith(`${part}.`));
   const workspaceId = String(stored._id);
-  if (has('video')) return { ...statusUpdate(stored, has('takes')), version };
-  const entry = has('ai_collaboration') ? toWire(stored).ai_collaboration.at(-1) : undefined;
-  if (entry) return { type: 'ai.suggestion', workspace_id: workspaceId, entry, version };
-  const isEdited = (key: string) => key.startsWith('form_data.') || key === 'image_path' || key === 'image_url';
-  const changes = Object.fromEntries(Object.entries(fields).filter(([key]) => isEdited(key))) as Changes;
-  return { type: 'workspace.updated', workspace_id: workspaceId, version, changes };
+  const parts = new Set([...(owed.get(workspaceId) ?? []), ...partsOf(fields)]);
+  const changes = Object.fromEntries(Object.entries(fields).filter(([key]) => partOf(key) === 'form')) as Changes;
+  const edited = { type: 'workspace.updated', workspace_id: workspaceId, version, changes } as const;
+  if (stored.version > version) {
+    parts.delete('form');
+    owed.set(workspaceId, parts);
+    return edited;
+  }
+  owed.delete(workspaceId);
+  const wire = toWire(stored);
+  const hasVideo = parts.has('video') || parts.has('takes');
+  if (Number(hasVideo) + Number(parts.has('ai')) + Number(parts.has('form')) > 1)
+    return { type: 'workspace.created', workspace: wire };
+  if (hasVideo) return statusUpdate(stored, parts.has('takes'));
+  const entry = parts.has('ai') ? wire.ai_collaboration.at(-1) : undefined;
+  return entry ? { type: 'ai.suggestion', workspace_id: workspaceId, entry, version } : edited;
+}
+
+const partsOf = (fields: Fields): Part[] =>
+  Object.keys(fields)
+    .map(partOf)
+    .filter((part) => part !== null);
+
+function partOf(key: string): Part | null {
+  if (key.startsWith('form_data.') || key === 'image_path' || key === 'image_url') return 'form';
+  const [root] = key.split('.');
+  return root === 'video' || root === 'takes' ? root : root === 'ai_collaboration' ? 'ai' : null;
 }
 
 /** One write may be several versions, of which the last one tells all. */

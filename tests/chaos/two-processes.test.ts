@@ -103,8 +103,13 @@ async function useFrozenAgain(): Promise<void> {
 }
 
 /** Every end that any browser was told of, whichever process it is connected to. */
-const finalsOf = (id: string): string[] =>
-  sockets
-    .flatMap((socket) => toldOf(socket, id))
-    .filter(({ status }) => status === 'completed' || status === 'failed')
-    .map(({ status, error }) => error?.code ?? status);
+/** The ends that the sockets were told of a video; none is told one twice. */
+function finalsOf(id: string): string[] {
+  const told = sockets.map((socket) =>
+    toldOf(socket, id)
+      .filter(({ status }) => status === 'completed' || status === 'failed')
+      .map(({ status, error }) => error?.code ?? status),
+  );
+  for (const finals of told) expect(new Set(finals).size).toBe(finals.length);
+  return [...new Set(told.flat())];
+}
