@@ -41,4 +41,4 @@ test('a click whose create a proxy kept back costs nothing, and its shot names t
   });
   expect(new Set(proxy.asked)).toEqual(new Set(['runway.test:443']));
   expect(await server.log()).not.toContain('pass-canary');
-});
+}, 90_000);
