@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { mongo, trusted } from 'mongoose';
 import { takesKept, type Video } from '../contract';
 import { recordDropped } from '../db/dropped-clips';
@@ -51,7 +52,8 @@ export async function storeStep(attempt: Attempt, change: Change): Promise<void>
       if (!known && isRetry && change.job === null) return tellPresent(attempt);
       if (known?.attempt.job.lease.epoch !== attempt.job.lease.epoch) throw new LeaseLost();
       // Brought forward since by another follower: what this one is about to do was done, or is not to be done any more.
-      if (known.attempt.job.state !== state && known.attempt.job.step !== step) throw new LeaseLost();
+      const { job } = known.attempt;
+      if (job.state !== state && job.step !== step && !isStored(job, change)) throw new LeaseLost();
       Object.assign(attempt, known.attempt);
       if (attempt.job.step === step) return tellPresent(attempt);
       const stored = await writeStep(attempt, change, step, known.takes);
@@ -61,6 +63,11 @@ export async function storeStep(attempt: Attempt, change: Change): Promise<void>
     throw new LeaseLost();
   });
 }
+
+/** Whether a job holds all of a change: it was stored, and a cancellation came on top of it. */
+const isStored = (job: Job, change: Change): boolean =>
+  change.job !== null &&
+  Object.entries(change.job).every(([key, value]) => isDeepStrictEqual(job[key as keyof Job], value));
 
 type Found = { attempt: Attempt; takes?: Video[] };
 type Told = { stored: StoredWorkspace; isTold: boolean; withTakes: boolean };
