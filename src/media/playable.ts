@@ -1,4 +1,3 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { copyFile, link, rename, rm } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import path from 'node:path';
@@ -6,6 +5,7 @@ import { syncFolder } from '../utils/durable-file';
 import { logger } from '../utils/logger';
 import { createLimit } from '../utils/queue';
 import { ffmpegPath } from './ffmpeg';
+import { runFfmpeg } from './ffmpeg-process';
 import { temporaryFile } from './uploads';
 import { checkAndFlush, videoFile } from './videos';
 
@@ -17,9 +17,6 @@ const maxSaidLength = 64 * 1024;
 const lowPriority = 15;
 
 const limited = createLimit(1);
-
-const running = new Set<ChildProcess>();
-process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 type Facts = {
   /** Of the container, as ffmpeg names it, such as "mov,mp4,m4a,3gp,3g2,mj2". */
@@ -69,8 +66,8 @@ async function convert(program: string, attemptId: string, facts: Facts, signal:
     ...['-movflags', '+faststart', '-f', 'mp4', draft],
   ];
   try {
-    const { code, said } = await run(program, parameters, conversionTimeoutMs, signal);
-    if (code !== 0) throw new Error(`ffmpeg ended with code ${code}: ${said.trim()}`);
+    const { code, endedBy, said } = await run(program, parameters, conversionTimeoutMs, signal);
+    if (code !== 0) throw new Error(`ffmpeg ended with code ${code ?? endedBy}: ${said.trim()}`);
     await checkAndFlush(draft, true);
     const made = await probe(program, draft, signal);
     if (!isPlayable(made)) throw new Error(`ffmpeg made ${Object.values(made).join(' ')}`);
@@ -124,35 +121,12 @@ async function probe(program: string, file: string, signal: AbortSignal): Promis
   return { format, video, pixels, audio, ext: format.includes('webm') ? 'webm' : isMov ? 'mov' : 'mp4' };
 }
 
-async function run(program: string, parameters: string[], timeoutMs: number, signal: AbortSignal) {
-  const child = spawn(program, ['-nostdin', ...parameters], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    signal,
-    timeout: timeoutMs,
-    killSignal: 'SIGKILL',
-    // A Ctrl-C reaches the whole process group of the terminal, and would look like a file that cannot be converted.
-    detached: true,
-    windowsHide: true,
-  });
-  running.add(child);
-  lowerPriority(child.pid);
-  let said = '';
-  child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-maxSaidLength)));
-  try {
-    const code = await new Promise<number | string | null>((resolve, reject) => {
-      child.on('close', (status, endedBy) => resolve(status ?? endedBy));
-      child.on('error', (error) => (child.pid === undefined ? reject(error) : undefined));
-    });
-    signal.throwIfAborted();
-    return { code, said };
-  } finally {
-    running.delete(child);
-  }
-}
+const run = (program: string, parameters: string[], timeoutMs: number, signal: AbortSignal) =>
+  runFfmpeg(program, parameters, { signal, saidLength: maxSaidLength, timeoutMs, onStart: lowerPriority });
 
-function lowerPriority(pid: number | undefined): void {
+function lowerPriority(pid: number): void {
   try {
-    if (pid !== undefined) setPriority(pid, lowPriority);
+    setPriority(pid, lowPriority);
   } catch (error) {
     // It has ended by now, or the system does not allow it.
     logger.debug('priority not lowered', { error });

@@ -3,13 +3,11 @@
 // A folder with neither video.mp4 nor failure.txt, and no ffmpeg at work for it, is a task whose ffmpeg was ended from outside,
 // with the server or without it; check renders it again, which costs nothing.
 
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { config, readSettings } from '../config';
 import { aspectRatios, promptMaxCharacters } from '../contract';
@@ -19,10 +17,11 @@ import { parseReply } from '../utils/parse';
 import { createLimit } from '../utils/queue';
 import { filterGraph, framesPerSecond, renderRequest, stillSize, type RenderRequest } from './animatic';
 import { ffmpegPath, ffmpegProblem } from '../media/ffmpeg';
+import { runFfmpeg } from '../media/ffmpeg-process';
 import { withPicture } from '../media/images';
 
 const folderLifetimeMs = 24 * 3600 * 1000;
-const complaintLength = 2000;
+const saidLength = 2000;
 const limited = createLimit(availableParallelism());
 /** In one process: something that ends ffmpeg again and again, such as a lack of memory, is a failure. */
 const maxRestarts = 3;
@@ -43,9 +42,6 @@ const renders = new Map<string, Render>();
 const interruptions = new Map<string, number>();
 
 class Interrupted extends Error {}
-
-// In a process group of its own, no ffmpeg ends with ours.
-process.once('exit', () => renders.forEach(({ stop }) => stop.abort()));
 
 export default defineVideoProvider({
   name: 'local',
@@ -198,38 +194,24 @@ async function renderVideo(folder: string, render: Render): Promise<void> {
     ...['-movflags', '+faststart', unfinished],
   ];
   try {
-    await runFfmpeg(folder, render, frames, parameters);
+    await draw(folder, render, frames, parameters);
     await rename(path.join(folder, unfinished), path.join(folder, 'video.mp4'));
   } finally {
     await rm(path.join(folder, unfinished), { force: true });
   }
 }
 
-async function runFfmpeg(folder: string, render: Render, frames: number, parameters: string[]): Promise<void> {
+async function draw(folder: string, render: Render, frames: number, parameters: string[]): Promise<void> {
   const program = ffmpegPath();
   if (!program) throw new Error('ffmpeg was not found');
-  const child = spawn(program, ['-nostdin', '-v', 'error', '-y', '-progress', 'pipe:1', ...parameters], {
-    cwd: folder,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    signal: render.stop.signal,
-    killSignal: 'SIGKILL',
-    // A Ctrl-C reaches the whole process group of the terminal, and the clip is to be rendered after the next start.
-    detached: true,
-    windowsHide: true,
-  });
-  let complaint = '';
-  child.stderr.on('data', (chunk: Buffer) => (complaint = (complaint + chunk.toString()).slice(-complaintLength)));
-  createInterface(child.stdout).on('line', (line) => {
+  const onLine = (line: string) => {
     const frame = /^frame=\s*(\d+)/.exec(line)?.[1];
     if (frame) render.progress = Math.min(1, Number(frame) / frames);
-  });
-  let spawnError: Error | undefined;
-  child.on('error', (error) => (spawnError = error));
-  const { code, endedBy } = await new Promise<{ code: number | null; endedBy: NodeJS.Signals | null }>((resolve) =>
-    child.on('close', (code, endedBy) => resolve({ code, endedBy })),
-  );
-  if (spawnError) throw spawnError;
+  };
+  const told = ['-v', 'error', '-y', '-progress', 'pipe:1', ...parameters];
+  const { signal } = render.stop;
+  const { code, endedBy, said } = await runFfmpeg(program, told, { signal, saidLength, cwd: folder, onLine });
   const isInterrupted = endedBy !== null || code === interruptedCode;
   if (isInterrupted) throw new Interrupted(`ffmpeg was ended from outside (${endedBy ?? `code ${code}`})`);
-  if (code !== 0) throw new Error(`ffmpeg ended with code ${code}: ${complaint.trim()}`);
+  if (code !== 0) throw new Error(`ffmpeg ended with code ${code}: ${said.trim()}`);
 }
