@@ -7,7 +7,7 @@ import {
   isNewer,
   isOpen,
   keyOf,
-  known as knownNow,
+  findKnown,
   noteRead,
   noteStoredBefore,
   settle,
@@ -77,11 +77,11 @@ async function storeAlone(edit: Edit): Promise<EditResult> {
     if (result) return { ...result, kept: Object.keys(edit.changes).filter((field) => !(field in changes)) };
 
     const found = await read(workspaceId);
-    noteRead(found);
+    const present = noteRead(found);
     if (applied === undefined || !found.applied.includes(applied)) continue;
     // Stored by the first sending, whose answer was lost: then the others have not been told either.
     const wasOpen = isOpen(edit);
-    noteStoredBefore(knownNow(workspaceId)!, edit);
+    noteStoredBefore(present, edit);
     settle(workspaceId, applied);
     return {
       version: found.version,
@@ -168,7 +168,7 @@ const valuesOf = (stored: Record<string, unknown>, fields: string[]): Changes =>
   );
 
 async function knownOf(workspaceId: string): Promise<Known> {
-  return knownNow(workspaceId) ?? noteRead(await read(workspaceId));
+  return findKnown(workspaceId) ?? noteRead(await read(workspaceId));
 }
 
 /** Reads what the next write must meet; throws WORKSPACE_NOT_FOUND for an unknown or deleted workspace. */

@@ -73,7 +73,7 @@ export function settle(workspaceId: string, applied: string | undefined): void {
 export const isOpen = ({ workspaceId, applied }: Sent): boolean => openOf(workspaceId, applied) !== undefined;
 
 /** What is known of a workspace; undefined where this process has not met it. */
-export const known = (workspaceId: string): Known | undefined => knowns.get(workspaceId);
+export const findKnown = (workspaceId: string): Known | undefined => knowns.get(workspaceId);
 
 /** Takes in what was read of a workspace. */
 export function noteRead({ _id, version, updated_at, changed = {} }: StoredWorkspace): Known {

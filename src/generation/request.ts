@@ -12,13 +12,13 @@ import { providerTitle } from '../services/provider-errors';
 import { videoProvider } from '../services/providers';
 import { AppError } from '../utils/errors';
 import { logger } from '../utils/logger';
+import { processId } from '../utils/process-id';
 import { logFields, type ActiveAttempt, type Attempt } from './attempt';
 import { storeClaim, storeRefusal } from './clicks';
 import { lookUpDoubts } from './doubts';
 import { leaseMs } from './leases';
 import { hasFreeSlot } from './queue';
 import { follow, isEngineStopping } from './worker';
-import { processId } from '../utils/process-id';
 
 const answerWithinMs = 30_000;
 const claimRaces = 5;

@@ -9,11 +9,11 @@ import { toJson, toSet, Workspace, type StoredWorkspace } from '../db/mongodb';
 import { backoffMs } from '../utils/backoff';
 import { toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
+import { processId } from '../utils/process-id';
 import { push } from '../utils/push';
 import { isNoCharge, LeaseLost, ownsVideo, takeOf, type Attempt } from './attempt';
 import type { AcceptedTask } from './journal';
 import { leaseMs } from './leases';
-import { processId } from '../utils/process-id';
 
 /** What of a workspace the engine reads. */
 export const readFields = { video: 1, takes: 1, version: 1, deleted_at: 1, job: 1, superseded: 1 } as const;

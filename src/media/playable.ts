@@ -1,4 +1,4 @@
-import { copyFile, link, rename, rm } from 'node:fs/promises';
+import { link, rename, rm } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import path from 'node:path';
 import { syncFolder } from '../utils/durable-file';
@@ -7,7 +7,7 @@ import { createLimit } from '../utils/queue';
 import { ffmpegPath } from './ffmpeg';
 import { runFfmpeg } from './ffmpeg-process';
 import { temporaryFile } from './uploads';
-import { checkAndFlush, videoFile } from './videos';
+import { checkAndFlush, copyWhole, videoFile } from './videos';
 
 const probeTimeoutMs = 30_000;
 const conversionTimeoutMs = 300_000;
@@ -89,22 +89,10 @@ async function keepOriginal(file: string, original: string): Promise<void> {
   } catch (error) {
     // Linked before a crash, and then not replaced.
     if ((error as { code?: string }).code === 'EEXIST') return;
-    await copyOriginal(file, original);
+    // A disk without a second name for a file.
+    await copyWhole(file, original, true);
   }
   await syncFolder(path.dirname(original));
-}
-
-/** For disks without a second name for a file. */
-async function copyOriginal(file: string, original: string): Promise<void> {
-  const draft = temporaryFile();
-  try {
-    await copyFile(file, draft);
-    await checkAndFlush(draft, true);
-    await rename(draft, original);
-  } catch (error) {
-    await rm(draft, { force: true });
-    throw error;
-  }
 }
 
 // A provider's file must not make ffmpeg read another one, nor ask the network.

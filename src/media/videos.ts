@@ -143,7 +143,8 @@ async function moveVideo(file: string, attemptId: string, isEndKnown: boolean): 
     await rename(file, target);
   } catch (error) {
     if ((error as { code?: string }).code !== 'EXDEV') throw error;
-    await copyOver(file, target, isEndKnown);
+    await copyWhole(file, target, isEndKnown);
+    await rm(file, { force: true });
   }
   await syncFolder(path.dirname(target));
 }
@@ -159,7 +160,8 @@ export async function checkAndFlush(file: string, isEndKnown: boolean): Promise<
   }
 }
 
-async function copyOver(file: string, target: string, isEndKnown: boolean): Promise<void> {
+/** Copies a video to where it is whole or not at all; throws unless it is whole. */
+export async function copyWhole(file: string, target: string, isEndKnown: boolean): Promise<void> {
   const copy = temporaryFile();
   try {
     await copyFile(file, copy);
@@ -169,5 +171,4 @@ async function copyOver(file: string, target: string, isEndKnown: boolean): Prom
     await rm(copy, { force: true });
     throw error;
   }
-  await rm(file, { force: true });
 }

@@ -4,7 +4,8 @@ import { serverMessages, type ServerMessage } from '../contract';
 import { BoundedMap } from './bounded-map';
 import { logger } from './logger';
 
-const serviceRestart = 1012;
+/** The code with which a socket is closed whose browser is to connect again. */
+export const serviceRestart = 1012;
 const maxUnreadBytes = 4 * 1024 * 1024;
 
 /** The open sockets of both doors. */

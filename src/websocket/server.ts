@@ -11,7 +11,7 @@ import type { AnyMessage, Answer } from '../utils/define';
 import { BoundedMap } from '../utils/bounded-map';
 import { AppError, toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
-import { push, send, sockets } from '../utils/push';
+import { push, send, serviceRestart, sockets } from '../utils/push';
 import { createJoiningQueues } from '../utils/queue';
 import { refuse } from '../utils/refuse';
 import { createLane } from './lane';
@@ -51,7 +51,7 @@ const openMessagesKept = 10_000;
 /** Half of what a workspace remembers, so that a repetition of what came just before is still known. */
 const maxTogether = requestIdsKept / 2;
 const orderQueue = 'order';
-const closeCodes = { binaryFrame: 1003, serviceRestart: 1012 };
+const binaryFrame = 1003;
 
 type Client = {
   socket: WebSocket;
@@ -142,7 +142,7 @@ export async function closeSockets(): Promise<void> {
   await Promise.race([drain(), delay(drainWithinMs)]);
   const closed = [...clients].map(({ socket }) => {
     socket.resume();
-    socket.close(closeCodes.serviceRestart, 'the server restarts');
+    socket.close(serviceRestart, 'the server restarts');
     return new Promise((resolve) => socket.once('close', resolve));
   });
   await Promise.race([Promise.all(closed), delay(closeWithinMs)]);
@@ -184,7 +184,7 @@ function welcome(socket: WebSocket): void {
     sockets.delete(socket);
   });
   socket.on('message', (data, isBinary) => {
-    if (isBinary) return socket.close(closeCodes.binaryFrame, 'text frames only');
+    if (isBinary) return socket.close(binaryFrame, 'text frames only');
     if (isStopping) return;
     client.unread.push((data as Buffer).toString());
     read(client);
