@@ -62,6 +62,7 @@ async function fetchOnce({ job, stop }: ActiveAttempt, made: Checked | null): Pr
   const { attempt_id: attemptId, provider } = job;
   if (made?.state !== 'completed') throw new Error(`the task has no result now (${made?.state ?? 'not asked'})`);
   if ('file' in made) return adoptVideo({ file: made.file, attemptId });
+  if (!made.url) throw new Error('the task is made, but no address of its file can be read');
   const source = { provider: providerTitle(provider), baseUrl: baseUrlOf(provider), url: made.url };
   await fetchVideo({ ...source, attemptId, signal: stop.signal });
 }

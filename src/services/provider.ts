@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Settings } from '../config';
 import type { AspectRatio, ErrorCode, FormData, VideoError } from '../contract';
 import type { LanguageModel } from '../prompts/suggestion';
@@ -40,12 +41,19 @@ export type Submitted =
 /** The provider's answer about a task. A request that got no such answer must be thrown: it says nothing about the task. */
 export type Checked =
   | { state: 'queued' | 'running'; progress?: number | null }
-  | { state: 'completed'; url: string }
+  /** Made and paid; `url` is null where the answer names no address that can be read. */
+  | { state: 'completed'; url: string | null }
   /** For a provider on this machine: an mp4 that the engine moves away. */
   | { state: 'completed'; file: string }
   | { state: 'failed'; code: ErrorCode; reason: string; charged: VideoError['charged'] }
   /** The provider has no such task: deleted, expired, or made with the key of another account. */
   | { state: 'not_found'; reason: string };
+
+/** The answer about a task that is made: an address that makes no sense does not make it unmade. */
+export const completedAt = (url: unknown): Checked => ({
+  state: 'completed',
+  url: z.url().safeParse(url).data ?? null,
+});
 
 /** One video provider. `reason` goes to the log; people read our own sentence for the code. */
 export type VideoProvider = {

@@ -8,7 +8,7 @@
 import { z } from 'zod';
 import { apiKey, baseUrl, readSettings } from '../config';
 import { aspectRatios, type ErrorCode } from '../contract';
-import { defineVideoProvider, type Checked, type Submitted } from './provider';
+import { completedAt, defineVideoProvider, type Checked, type Submitted } from './provider';
 import { AppError } from '../utils/errors';
 import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';
 import { parseReply } from '../utils/parse';
@@ -59,7 +59,10 @@ const tasksShape = z.array(
     status: z.string(),
     external_id: z.string().nullish().catch(null),
     message: z.string().nullish().catch(null),
-    outputs: z.array(z.object({ type: z.string().nullish(), url: z.string().nullish() })).nullish(),
+    outputs: z
+      .array(z.object({ type: z.string().nullish(), url: z.string().nullish() }))
+      .nullish()
+      .catch(null),
   }),
 );
 type Task = z.infer<typeof tasksShape>[number];
@@ -193,8 +196,7 @@ function readTask({ status, message, outputs }: Task): Checked {
   if (status === 'submitted') return { state: 'queued' };
   if (status === 'processing') return { state: 'running' };
   if (status === 'succeeded') {
-    const video = outputs?.find(({ type }) => type === 'video');
-    return { state: 'completed', url: parseReply(z.url(), video?.url, service.label) };
+    return completedAt(outputs?.find(({ type }) => type === 'video')?.url);
   }
   if (status === 'failed') {
     // Moderation can come late, and then shows in the text alone; what a failed task costs is not documented (K1).

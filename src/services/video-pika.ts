@@ -9,7 +9,7 @@
 import { z } from 'zod';
 import { apiKey, baseUrl, config, isLoopback, readSettings } from '../config';
 import { aspectRatios, type ErrorCode, type VideoError } from '../contract';
-import { defineVideoProvider, type Checked, type Submitted } from './provider';
+import { completedAt, defineVideoProvider, type Checked, type Submitted } from './provider';
 import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';
 import { parseReply } from '../utils/parse';
 import { composePrompt } from '../prompts/compose-prompt';
@@ -62,6 +62,7 @@ const jobShape = z.object({
   error: faultShape.nullish().catch(null),
   billing: z.object({ state: z.string().nullish(), charge_micro_usd: z.number().nullish() }).nullish().catch(null),
 });
+const contentShape = z.object({ url: z.unknown() }).catch({ url: null });
 type Job = z.infer<typeof jobShape>;
 const refusalShape = z.object({ error: faultShape.nullish().catch(null) }).nullable();
 
@@ -214,12 +215,12 @@ async function readJob(job: Job, signal: AbortSignal): Promise<Checked> {
 }
 
 async function readVideo({ id, output }: Job, signal: AbortSignal): Promise<Checked> {
-  if (output?.video?.url) return { state: 'completed', url: parseReply(z.url(), output.video.url, service.label) };
+  if (output?.video?.url) return completedAt(output.video.url);
   const reply = await ask('GET', `${jobPath(id)}/content`, signal);
   // The file is lost, unless the vendor says in words that it only comes later (P2).
   if (isNotFound(reply) && !/not (yet )?ready/i.test(reply.text)) return notFound(service, reply);
   if (!isSuccess(reply)) throw replyError(service, reply, faultOf(reply));
-  return { state: 'completed', url: parseReply(z.object({ url: z.url() }), reply.json, service.label).url };
+  return completedAt(parseReply(contentShape, reply.json, service.label).url);
 }
 
 // Failed jobs are not charged (P12b, P13), unless a settled bill says otherwise.

@@ -9,7 +9,7 @@
 import { z } from 'zod';
 import { apiKey, baseUrl, readSettings } from '../config';
 import type { AspectRatio, ErrorCode, VideoError } from '../contract';
-import { defineVideoProvider, type Checked, type Submitted } from './provider';
+import { completedAt, defineVideoProvider, type Checked, type Submitted } from './provider';
 import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';
 import { parseReply } from '../utils/parse';
 import { composePrompt } from '../prompts/compose-prompt';
@@ -67,7 +67,7 @@ const taskShape = z.object({
   id: z.string(),
   status: z.string(),
   progress: z.number().min(0).max(1).nullish().catch(null),
-  output: z.array(z.string()).nullish(),
+  output: z.array(z.string()).nullish().catch(null),
   failure: z.string().nullish().catch(null),
   failureCode: z.string().nullish().catch(null),
   cost: z.object({ credits: z.number() }).nullish().catch(null),
@@ -168,7 +168,7 @@ function readTask(task: Task): Checked {
   const { status, failure, failureCode } = task;
   const waiting = waitingStates.get(status);
   if (waiting) return { state: waiting, progress: task.progress };
-  if (status === 'SUCCEEDED') return { state: 'completed', url: parseReply(z.url(), task.output?.[0], service.label) };
+  if (status === 'SUCCEEDED') return completedAt(task.output?.[0]);
   // Both spellings have been met (R11).
   if (status === 'CANCELLED' || status === 'CANCELED') {
     return { state: 'failed', code: 'CANCELLED', reason: status, charged: chargeOf(task) };

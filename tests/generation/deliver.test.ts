@@ -100,6 +100,17 @@ describe('a clip that is made', () => {
       },
     ],
     [
+      'comes without an address',
+      { state: 'completed', url: null },
+      {
+        plain: ['recheck', 'download_failed', 'mine failed DOWNLOAD_FAILED yes', []],
+        cancelled: ['recheck', 'download_failed', 'mine failed CANCELLED yes', []],
+        'a take was chosen': ['recheck', 'download_failed', 'chosen completed', []],
+        superseded: ['recheck', 'superseded download_failed', newer, []],
+        'cancelled, superseded': ['recheck', 'superseded download_failed', newer, []],
+      },
+    ],
+    [
       'cannot be asked for',
       away,
       {

@@ -115,8 +115,14 @@ describe('the provider kling', () => {
     expect(await check(task)).toMatchObject(expected);
   });
 
-  it('takes a finished task without a video, and no list, for bad answers', async () => {
-    expect((await errorOf(check({ status: 'succeeded', outputs: [] }))).code).toBe('PROVIDER_BAD_REPLY');
+  it.each([[], null, 'none', [{ type: 'video' }], [{ type: 'video', url: 'soon' }]])(
+    'knows a finished task as made whose outputs are %j',
+    async (outputs) => {
+      expect(await check({ status: 'succeeded', outputs })).toEqual({ state: 'completed', url: null });
+    },
+  );
+
+  it('takes no list for a bad answer', async () => {
     nock(host).get(`/tasks?task_ids=${taskId}`).reply(200, { code: 0, data: null });
     expect((await errorOf(kling.check(taskId, open()))).code).toBe('PROVIDER_BAD_REPLY');
   });

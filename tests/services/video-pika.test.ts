@@ -138,6 +138,14 @@ describe('the provider pika', () => {
     expect((await errorOf(check({ status: 'completed' }))).code).toBe('PROVIDER_FAILED');
   });
 
+  it.each([[{}], [{ url: 'soon' }], [[]], [{ url: 7 }]])(
+    'knows a finished job as made whose content is %j',
+    async (body) => {
+      nock(host).get(content).reply(200, body);
+      expect(await check({ status: 'completed' })).toEqual({ state: 'completed', url: null });
+    },
+  );
+
   it.each([404, 410])('has lost the video of a finished job whose content is answered with %i', async (status) => {
     nock(host).get(content).reply(status, { message: 'Not found' });
     expect(await check({ status: 'completed' })).toEqual({
