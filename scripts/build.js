@@ -6,18 +6,19 @@ const path = require('node:path');
 
 const root = path.resolve(__dirname, '..');
 const inRoot = (...names) => path.join(root, ...names);
+const webFolder = path.join('web', path.sep);
 
 const targets = [
   {
     name: 'server',
     result: inRoot('dist', 'server.js'),
-    isSource: (file) => /\.[jt]s$/.test(file) && !file.startsWith('web'),
+    isSource: (file) => /\.[jt]s$/.test(file) && !file.startsWith(webFolder),
     command: [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.build.json'],
   },
   {
     name: 'timeline',
     result: inRoot('dist', 'web', 'index.html'),
-    isSource: (file) => file.startsWith('web') || file === 'contract.ts',
+    isSource: (file) => file.startsWith(webFolder) || file === 'contract.ts',
     command: [
       path.join(path.dirname(require.resolve('vite/package.json')), 'bin', 'vite.js'),
       'build',

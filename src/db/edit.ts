@@ -1,6 +1,7 @@
 import { Types } from 'mongoose';
 import type { Changes } from '../contract';
 import { AppError } from '../utils/errors';
+import { ownStamp } from '../utils/process-id';
 import { notApplied, remember, Workspace, workspaceNotFound, type StoredWorkspace } from './mongodb';
 import {
   changeBy,
@@ -130,6 +131,7 @@ async function write(known: Known, edits: Edit[]): Promise<EditResult[] | null> 
         ...(Object.fromEntries(stamps) as object),
         version,
         updated_at: now,
+        stored_by: ownStamp(),
       },
       ...remember(names),
     } as object,

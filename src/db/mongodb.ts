@@ -16,6 +16,7 @@ import {
 } from '../contract';
 import { AppError, toAppError } from '../utils/errors';
 import { logger, logToFiles } from '../utils/logger';
+import { ownStamp } from '../utils/process-id';
 import { startEmbedded } from './embedded';
 import type { Job } from './job';
 
@@ -24,8 +25,8 @@ export type StoredWorkspace = Omit<WireWorkspace, '_id' | 'ai_collaboration'> & 
   _id: Types.ObjectId;
   ai_collaboration: (Omit<AiEntry, '_id'> & { _id: Types.ObjectId; request_id?: string })[];
   deleted_at: Date | null;
-  /** Which process put it into the trash or brought it back last; each such step is one of its own. */
-  moved_by?: string;
+  /** The mark of the write that stored it last, by which each server tells its own writes from those of others. */
+  stored_by?: string;
   /** The request_id that created it, for ever, where the client has not chosen its id. */
   created_by?: string;
   /** `<type> <request_id>` of the last messages that were applied. */
@@ -139,7 +140,7 @@ const workspaceSchema = new Schema(
     created_at: { type: Date, default: () => new Date() },
     updated_at: { type: Date, default: () => new Date() },
     deleted_at: date,
-    moved_by: String,
+    stored_by: String,
     created_by: String,
     applied: { type: [String], default: [] },
     changed: { type: Schema.Types.Mixed, default: undefined },
@@ -206,7 +207,7 @@ export const Timeline = model<{ _id: string; applied: string[]; uploads_id?: str
 /** Leaves out what only the server knows; a key with `0` here is never on the wire. */
 const publicFields = {
   deleted_at: 0,
-  moved_by: 0,
+  stored_by: 0,
   created_by: 0,
   applied: 0,
   changed: 0,
@@ -441,7 +442,7 @@ export const workspaceNotFound = (): AppError =>
 
 /** The public part of a stored workspace, as it goes over the wire. */
 export function toWire(stored: StoredWorkspace): WireWorkspace {
-  const { deleted_at, moved_by, created_by, applied, changed, job, superseded, clicks, refusals, ...rest } = stored;
+  const { deleted_at, stored_by, created_by, applied, changed, job, superseded, clicks, refusals, ...rest } = stored;
   return toJson({
     ...rest,
     ai_collaboration: rest.ai_collaboration.map(({ request_id, ...entry }) => entry),
@@ -479,7 +480,7 @@ function imageChanges(path: string | null | undefined, url: string | null | unde
 /** The update that stores new values, counts the version by as many steps as are told, and remembers the requests. */
 export function toSet(set: object, applied?: string | string[], steps = 1) {
   return {
-    $set: { ...set, updated_at: new Date() },
+    $set: { ...set, updated_at: new Date(), stored_by: ownStamp() },
     $inc: { version: steps },
     ...remember(applied),
   };

@@ -11,9 +11,10 @@ import { ask, isGone } from './ask';
 import { active, failure, logFields, pauseMs, type ActiveAttempt, type Attempt } from './attempt';
 import { storeCancellation } from './clicks';
 import { endAsFailed, failForNow } from './ends';
+import { attemptsIn } from './leases';
 import { poll, recheck, remainingMs, startDownload } from './poll';
 import { release } from './queue';
-import { storeStep } from './store';
+import { readFields, storeStep } from './store';
 
 const cancelRaces = 5;
 const cancelWaitMs = 3000;
@@ -109,6 +110,26 @@ async function tryToCancel(attempt: ActiveAttempt, provider: VideoProvider): Pro
 async function endCancelled(attempt: ActiveAttempt): Promise<null> {
   await storeStep(attempt, { video: failure('CANCELLED', attempt.job.provider, 'no'), job: null });
   return null;
+}
+
+/** What another server has stored about a workspace: a create that is not wanted any more and has not left yet stays here. */
+export async function hearOtherServer(workspaceId: string): Promise<void> {
+  const sending = [...active.values()].filter((attempt) => attempt.workspaceId === workspaceId && attempt.isSending);
+  if (sending.length === 0) return;
+  const read = await Workspace.findOne({ _id: workspaceId }, readFields).lean<StoredWorkspace>();
+  for (const attempt of sending) {
+    if (!read || read.deleted_at) attempt.giveUp('deleted');
+    const stored = read && attemptsIn(read).find(({ job }) => job.attempt_id === attempt.job.attempt_id);
+    if (stored) hearCancellation(attempt, stored);
+  }
+}
+
+/** A cancellation that another server has stored. */
+export function hearCancellation(followed: ActiveAttempt, { job, video }: Attempt): void {
+  if (!job.cancelled_at || followed.job.cancelled_at) return;
+  Object.assign(followed, { job, video });
+  followed.giveUp('cancelled');
+  followed.wake.abort();
 }
 
 /** Ends a generation that was not sent, of a workspace that went to the trash; a paid one is followed to its end there. */

@@ -9,7 +9,7 @@ import { toJson, toSet, Workspace, type StoredWorkspace } from '../db/mongodb';
 import { backoffMs } from '../utils/backoff';
 import { toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
-import { processId } from '../utils/process-id';
+import { ownStamp, processId } from '../utils/process-id';
 import { push } from '../utils/push';
 import { isNoCharge, LeaseLost, ownsVideo, takeOf, type Attempt } from './attempt';
 import type { AcceptedTask } from './journal';
@@ -116,7 +116,7 @@ async function writeStep(
     {
       $set: {
         ...said,
-        ...(isTold && { updated_at: new Date() }),
+        ...(isTold && { updated_at: new Date(), stored_by: ownStamp() }),
         ...(job ? dotted(place, { ...job, step }) : !isSuperseded && { job: null }),
       },
       ...(isTold && { $inc: { version: 1 } }),

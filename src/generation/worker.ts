@@ -5,7 +5,7 @@ import { slotStates } from '../db/job';
 import { logger } from '../utils/logger';
 import { settleAccepted } from './accept';
 import { activate, active, LeaseLost, logFields, usableProvider, type ActiveAttempt, type Attempt } from './attempt';
-import { cancelAtProvider } from './cancel';
+import { cancelAtProvider, hearCancellation } from './cancel';
 import { deliver } from './deliver';
 import { lookUpDoubts } from './doubts';
 import { forgotten } from './ends';
@@ -124,14 +124,6 @@ async function takeAttempts(): Promise<void> {
     // What was followed before and is not now has ended while the leases were being read.
     else if (!before.has(id) && !released.has(id)) follow(attempt);
   }
-}
-
-/** A cancellation that another process has stored. */
-function hearCancellation(followed: ActiveAttempt, { job, video }: Attempt): void {
-  if (!job.cancelled_at || followed.job.cancelled_at) return;
-  Object.assign(followed, { job, video });
-  followed.giveUp('cancelled');
-  followed.wake.abort();
 }
 
 async function followDoubts(): Promise<void> {

@@ -1,7 +1,6 @@
 import { WebSocket } from 'ws';
 import { config } from '../config';
 import { serverMessages, type ServerMessage } from '../contract';
-import { BoundedMap } from './bounded-map';
 import { logger } from './logger';
 
 /** The code with which a socket is closed whose browser is to connect again. */
@@ -11,16 +10,8 @@ const maxUnreadBytes = 4 * 1024 * 1024;
 /** The open sockets of both doors. */
 export const sockets = new Set<WebSocket>();
 
-const toldKept = 20_000;
-/** What this process has told, so that what another one stores can be told from it. */
-const told = new BoundedMap<string, true>(toldKept);
-
-/** Whether this process has told that a workspace was made or has this version, or that this is the order. */
-export const wasTold = (subject: string, what: number | string): boolean => told.has(`${subject} ${what}`);
-
 /** Tells every open socket, or every other one than `except`; never throws and never waits. */
 export function push(message: ServerMessage, except?: WebSocket): void {
-  note(message);
   if (sockets.size === 0) return;
   const frame = toFrame(message);
   for (const socket of sockets) if (socket !== except) sendFrame(socket, frame);
@@ -34,15 +25,6 @@ export function send(socket: WebSocket, message: ServerMessage): void {
 /** Ends every socket, so that each browser connects again and loads what it has missed. */
 export function endSockets(reason: string): void {
   for (const socket of sockets) socket.close(serviceRestart, reason);
-}
-
-function note(message: ServerMessage): void {
-  if (message.type === 'workspace.reordered') told.set(`order ${message.workspace_ids.join()}`, true);
-  if (message.type === 'workspace.created') {
-    const { _id: id, version } = message.workspace;
-    told.set(`${id} ${version}`, true).set(`${id} made`, true);
-  }
-  if ('version' in message) told.set(`${message.workspace_id} ${message.version}`, true);
 }
 
 function sendFrame(socket: WebSocket, frame: Buffer): void {

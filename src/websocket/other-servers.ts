@@ -1,26 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import mongoose, { type mongo } from 'mongoose';
-import type { Changes, ServerMessage } from '../contract';
-import { readOrder, toWire, Workspace, type StoredWorkspace } from '../db/mongodb';
+import type { AiEntry, Changes, ServerMessage } from '../contract';
+import { readOrder, toJson, toWire, Workspace, type StoredWorkspace } from '../db/mongodb';
+import { hearOtherServer } from '../generation/cancel';
 import { statusUpdate } from '../generation/store';
+import { BoundedMap } from '../utils/bounded-map';
 import { logger } from '../utils/logger';
 import { isOwnStamp } from '../utils/process-id';
-import { endSockets, push, wasTold } from '../utils/push';
+import { endSockets, push } from '../utils/push';
 
-// What another server stores is told to the sockets of this one: the change stream of MongoDB says what was stored, and what
-// this process has told by itself is left out. A server that is alone reads no stream.
+// What another server stores is told to the sockets of this one: the change stream of MongoDB says what was stored, and by its
+// mark which server did it. A server that is alone reads no stream.
 
-/** So long a change waits for this process to tell it itself. */
-const ownWordWithinMs = 150;
 const againAfterMs = 1000;
 /** The changes since the last one are no longer in the log of the database. */
 const historyLostCodes = [280, 286];
+const versionsKept = 20_000;
 const stepsFilled = 64;
 
 type Fields = Record<string, unknown>;
 type Event = {
   operationType: string;
   documentKey: { _id: mongo.ObjectId };
+  fullDocument?: Fields;
   updateDescription?: { updatedFields?: Fields };
 };
 
@@ -28,8 +30,10 @@ let stream: mongo.ChangeStream | null = null;
 let isStopping = false;
 /** The changes that are told one after the other. */
 let turns = Promise.resolve();
+/** The mark of the last reorder that was told. */
+let orderTold: unknown;
 /** By workspace, the last version that the stream has shown. */
-const shown = new Map<string, number>();
+const shown = new BoundedMap<string, number>(versionsKept);
 
 /** Begins to tell what other servers store, from that moment of the database on; goes on until `stopFollowing`. */
 export function followOtherServers(since: mongo.Timestamp | undefined): void {
@@ -62,37 +66,44 @@ async function follow(from: mongo.ChangeStreamOptions = {}): Promise<void> {
   }
 }
 
+const stamp = 'stored_by';
 const pipeline = [
   { $match: { 'ns.coll': Workspace.collection.name, operationType: { $in: ['insert', 'update', 'replace'] } } },
-  { $project: { operationType: 1, documentKey: 1, 'updateDescription.updatedFields': 1, clusterTime: 1 } },
+  {
+    $project: {
+      operationType: 1,
+      documentKey: 1,
+      'updateDescription.updatedFields': 1,
+      [`fullDocument.${stamp}`]: 1,
+    },
+  },
 ];
 
-/** Tells a change in its turn, once this process has had the time to tell it by itself. */
+/** Tells a change once all before it are told. */
 function take(event: Event): void {
-  const atMs = performance.now() + ownWordWithinMs;
-  turns = turns.then(async () => {
-    await sleep(Math.max(0, atMs - performance.now()));
-    await tell(event).catch((error: unknown) => {
+  turns = turns.then(() =>
+    tell(event).catch((error: unknown) => {
       logger.warn('change of another server not told, so that browsers load again', { error });
       endSockets('a change of another server was missed');
-    });
-  });
+    }),
+  );
 }
 
-async function tell({ operationType, documentKey, updateDescription }: Event): Promise<void> {
+async function tell({ operationType, documentKey, fullDocument, updateDescription }: Event): Promise<void> {
   const id = String(documentKey._id);
   const fields = updateDescription?.updatedFields ?? {};
-  const isWhole = operationType !== 'update' || ('deleted_at' in fields && fields.deleted_at === null);
   const version = fields.version as number | undefined;
-  if (!isWhole && version === undefined && !('deleted_at' in fields) && !('order_index' in fields)) return;
-  if ('order_index' in fields) return tellOrder();
-  if ('moved_by' in fields && isOwnStamp(fields.moved_by)) return;
-  if (fields.deleted_at) return push({ type: 'workspace.deleted', workspace_id: id });
-
   const before = shown.get(id);
   if (version !== undefined) shown.set(id, version);
-  if (operationType === 'insert' && wasTold(id, 'made')) return;
-  if (version !== undefined && wasTold(id, version)) return;
+  const mark = fields[stamp] ?? fullDocument?.[stamp];
+  if (isOwnStamp(mark)) return;
+
+  if (fields.deleted_at || fields['job.cancelled_at']) await hearOtherServer(id);
+  if ('order_index' in fields) return tellOrder(mark);
+  if (fields.deleted_at) return push({ type: 'workspace.deleted', workspace_id: id });
+  const isWhole = operationType !== 'update' || 'deleted_at' in fields;
+  if (!isWhole && version === undefined) return;
+
   const stored = await Workspace.findOne({ _id: id, deleted_at: null }).lean<StoredWorkspace>();
   if (!stored) return;
   if (isWhole || version === undefined) return push({ type: 'workspace.created', workspace: toWire(stored) });
@@ -100,49 +111,43 @@ async function tell({ operationType, documentKey, updateDescription }: Event): P
   push(messageOf(stored, fields, version));
 }
 
-type Part = 'form' | 'video' | 'takes' | 'ai';
-/** By workspace, what was changed in versions that were gone when they were to be told: the next one tells it. */
-const owed = new Map<string, Set<Part>>();
+type Part = 'form' | 'video' | 'ai';
 
-/** What a stored change tells, with all that is owed; a version that is gone by now tells its edit alone. */
+/** What a stored change tells, as that version. A video may be newer than it, as what follows tells again. */
 function messageOf(stored: StoredWorkspace, fields: Fields, version: number): ServerMessage {
-  const workspaceId = String(stored._id);
-  const parts = new Set([...(owed.get(workspaceId) ?? []), ...partsOf(fields)]);
+  const workspace_id = String(stored._id);
+  const parts = new Set(Object.keys(fields).map(partOf));
+  parts.delete(null);
+  if (parts.size > 1) return { type: 'workspace.created', workspace: toWire(stored) };
+  if (parts.has('video')) return statusUpdate({ ...stored, version }, 'takes' in fields);
+  if (parts.has('ai')) return { type: 'ai.suggestion', workspace_id, entry: entryOf(fields), version };
   const changes = Object.fromEntries(Object.entries(fields).filter(([key]) => partOf(key) === 'form')) as Changes;
-  const edited = { type: 'workspace.updated', workspace_id: workspaceId, version, changes } as const;
-  if (stored.version > version) {
-    parts.delete('form');
-    owed.set(workspaceId, parts);
-    return edited;
-  }
-  owed.delete(workspaceId);
-  const wire = toWire(stored);
-  const hasVideo = parts.has('video') || parts.has('takes');
-  if (Number(hasVideo) + Number(parts.has('ai')) + Number(parts.has('form')) > 1)
-    return { type: 'workspace.created', workspace: wire };
-  if (hasVideo) return statusUpdate(stored, parts.has('takes'));
-  const entry = parts.has('ai') ? wire.ai_collaboration.at(-1) : undefined;
-  return entry ? { type: 'ai.suggestion', workspace_id: workspaceId, entry, version } : edited;
+  return { type: 'workspace.updated', workspace_id, version, changes };
 }
-
-const partsOf = (fields: Fields): Part[] =>
-  Object.keys(fields)
-    .map(partOf)
-    .filter((part) => part !== null);
 
 function partOf(key: string): Part | null {
   if (key.startsWith('form_data.') || key === 'image_path' || key === 'image_url') return 'form';
   const [root] = key.split('.');
-  return root === 'video' || root === 'takes' ? root : root === 'ai_collaboration' ? 'ai' : null;
+  if (root === 'video' || root === 'takes') return 'video';
+  return root === 'ai_collaboration' ? 'ai' : null;
+}
+
+/** The suggestion that was added: a field of its own, or the last of a list that was cut to its length. */
+function entryOf(fields: Fields): AiEntry {
+  const [, added] = Object.entries(fields).find(([key]) => partOf(key) === 'ai')!;
+  const { request_id, ...entry } = toJson<AiEntry & { request_id?: string }>([added].flat().at(-1));
+  return entry;
 }
 
 /** One write may be several versions, of which the last one tells all. */
 function fillIn(id: string, before: number, version: number): void {
   for (let step = Math.max(before, version - stepsFilled) + 1; step < version; step++)
-    if (!wasTold(id, step)) push({ type: 'workspace.updated', workspace_id: id, version: step, changes: {} });
+    push({ type: 'workspace.updated', workspace_id: id, version: step, changes: {} });
 }
 
-async function tellOrder(): Promise<void> {
-  const ids = await readOrder();
-  if (!wasTold('order', ids.join())) push({ type: 'workspace.reordered', workspace_ids: ids });
+/** One reorder changes many workspaces, and is told once. */
+async function tellOrder(mark: unknown): Promise<void> {
+  if (mark !== undefined && mark === orderTold) return;
+  orderTold = mark;
+  push({ type: 'workspace.reordered', workspace_ids: await readOrder() });
 }

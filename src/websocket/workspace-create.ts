@@ -6,6 +6,7 @@ import { toChanges, toWire, Workspace, type StoredWorkspace } from '../db/mongod
 import { defineMessage } from '../utils/define';
 import { AppError } from '../utils/errors';
 import { logger } from '../utils/logger';
+import { ownStamp } from '../utils/process-id';
 
 const data = z.strictObject({
   image_path: imagePath.nullable().optional(),
@@ -33,6 +34,7 @@ export const workspaceCreate = defineMessage({
         form_data: { ...emptyForm, ...form_data },
         // An id that the client has chosen tells a repetition by itself, and is nobody else's.
         ...(!workspaceId && { created_by: requestId }),
+        stored_by: ownStamp(),
       });
       const stored = created.toObject<StoredWorkspace>();
       noteCreated(stored);

@@ -17,7 +17,7 @@ export const workspaceDelete = defineMessage({
     const applied = requestId && `workspace.delete ${requestId}`;
     const deleted = await Workspace.updateOne(
       { _id: workspaceId, deleted_at: null, ...notApplied(applied) },
-      { $set: { deleted_at: new Date(), moved_by: ownStamp() }, ...remember(applied) },
+      { $set: { deleted_at: new Date(), stored_by: ownStamp() }, ...remember(applied) },
     );
     if (deleted.matchedCount === 0) {
       await rememberUnchanged(workspaceId, applied);

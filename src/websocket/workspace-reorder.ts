@@ -4,6 +4,7 @@ import { clientMessage, requestIdsKept } from '../contract';
 import { inTransaction, Timeline, Workspace } from '../db/mongodb';
 import { isOrderOvertaken, settleOrder } from '../db/repetitions';
 import { defineMessage } from '../utils/define';
+import { ownStamp } from '../utils/process-id';
 
 type Place = { id: string; order_index: number; isDeleted: boolean };
 
@@ -59,11 +60,14 @@ function newOrder(present: string[], wanted: string[]): string[] {
 }
 
 async function storeOrder(places: Place[], ids: string[], session?: ClientSession): Promise<void> {
+  const stored_by = ownStamp();
   const next = ids.values();
   const moves = places
     .map((place, index) => ({ id: place.isDeleted ? place.id : next.next().value!, index }))
     .filter(({ id, index }) => places[index]!.id !== id || places[index]!.order_index !== index)
-    .map(({ id, index }) => ({ updateOne: { filter: { _id: id }, update: { $set: { order_index: index } } } }));
+    .map(({ id, index }) => ({
+      updateOne: { filter: { _id: id }, update: { $set: { order_index: index, stored_by } } },
+    }));
   if (moves.length > 0) await Workspace.bulkWrite(moves, { session });
 }
 

@@ -24,7 +24,7 @@ export const workspaceRestore = defineMessage({
     const applied = requestId && `workspace.restore ${requestId}`;
     const restored = await Workspace.findOneAndUpdate(
       { _id: workspaceId, deleted_at: trusted({ $ne: null }), ...notApplied(applied) },
-      { $set: { deleted_at: null, moved_by: ownStamp() }, ...remember(applied) },
+      { $set: { deleted_at: null, stored_by: ownStamp() }, ...remember(applied) },
       { returnDocument: 'after' },
     ).lean<StoredWorkspace>();
     if (restored) {

@@ -1,5 +1,6 @@
 import { freshDatabase, startServer, type TestServer } from '../helpers/server';
 import { connect, type TestSocket } from '../helpers/socket';
+import { openRig } from './rig';
 
 type Frame = { type: string; workspace_id?: string; version?: number };
 
@@ -15,6 +16,11 @@ beforeAll(async () => {
   other = await startServer({ MONGODB_URI: MONGODB_URI!, UPLOAD_DIR: UPLOAD_DIR! });
   there = await connect(other.wsUrl);
 }, 60_000);
+
+const cleanUps: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+});
 
 afterAll(async () => {
   [here, there].forEach(({ close }) => close());
@@ -82,6 +88,40 @@ test('each change is told once, in order and without a gap, however fast they co
   for (const tab of [here, there]) await tab.next((frame: Frame) => versionsOf(tab).includes(41) && Boolean(frame));
   for (const tab of [here, there]) expect(versionsOf(tab).sort((a, b) => a - b)).toEqual(versionsFrom(2, 41));
 });
+
+test.each([
+  ['deletes its workspace', 'workspace.deleted'],
+  ['cancels it', 'video.status_update'],
+])(
+  'a create that has not left stays here when the user of another server %s',
+  async (_, told) => {
+    const rig = await openRig('kling');
+    cleanUps.push(rig.close);
+    const { MONGODB_URI, UPLOAD_DIR } = rig.server().env;
+    const second = await startServer({ MONGODB_URI: MONGODB_URI!, UPLOAD_DIR: UPLOAD_DIR! });
+    cleanUps.push(second.stop);
+    const user = await connect(second.wsUrl);
+    cleanUps.push(user.close);
+    const shot = await rig.newShot();
+    const lastLook = rig.proxy.rule({
+      matches: ({ find, filter }) => Boolean(find) && filter['job.cancelled_at'] === null,
+      act: 'hold',
+    });
+    const click = shot.click();
+    await lastLook.met();
+
+    const since = rig.socket().frames.length;
+    if (told === 'workspace.deleted')
+      await user.ask({ type: told.replace('deleted', 'delete'), workspace_id: shot.id });
+    else await second.post('/api/generate/cancel', { workspace_id: shot.id });
+    await rig.socket().next(({ type }: Frame) => type === told, since);
+    lastLook.lift();
+    await click;
+
+    expect(await rig.double.accepted()).toEqual([]);
+  },
+  60_000,
+);
 
 const versionsFrom = (first: number, last: number) =>
   Array.from({ length: last - first + 1 }, (_, index) => first + index);
