@@ -100,7 +100,7 @@ export function describeLlmProvider(name: 'openai' | 'claude' | 'qwen', dialect:
     beforeAll(async () => {
       nock.restore();
       double = await startDouble(name);
-      const variables = { ...dialect.variables(double.url, key), LLM_TIMEOUT_MS: '1500' };
+      const variables = { ...dialect.variables(double.url, key), LLM_TIMEOUT_MS: '3000' };
       const provider = loadProvider(name, variables);
       const service = jest.requireActual<{ suggest: typeof suggest }>('../../src/prompts/suggestion');
       const { config } = jest.requireActual<typeof import('../../src/config')>('../../src/config');
