@@ -1,18 +1,27 @@
+import { readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
 import type { Request } from 'express';
 import multer from 'multer';
 import { z } from 'zod';
 import { config } from '../config';
 import { imagePath, imageUrl } from '../contract';
 import { storeImage } from '../media/images';
+import { temporaryFile } from '../media/uploads';
 import { defineEndpoint } from '../utils/define';
 import { AppError } from '../utils/errors';
 import { createLimit } from '../utils/queue';
 
 const uploadsAtOnce = 4;
+/** A sender that is silent for so long has gone. */
+const silenceMs = 10_000;
 
 // With Multer's own defaults a field name of 200 bytes can keep the process busy for half a minute.
 const receive = multer({
-  storage: multer.memoryStorage(),
+  // On the disk, since many may arrive at once.
+  storage: multer.diskStorage({
+    destination: (_request, _file, callback) => callback(null, path.dirname(temporaryFile())),
+    filename: (_request, _file, callback) => callback(null, path.basename(temporaryFile())),
+  }),
   defParamCharset: 'utf8',
   limits: {
     fileSize: config.UPLOAD_MAX_BYTES,
@@ -53,17 +62,33 @@ export const uploadImage = defineEndpoint({
     'IMAGE_TOO_SMALL',
     'DISK_FULL',
   ],
-  handle: ({ request, signal }) => limited(async () => storeImage(await readFile(request, signal))),
+  handle: async ({ request, signal }) => {
+    // A slow sender holds up nobody: only what has arrived waits for its turn.
+    const file = await receiveFile(request, signal);
+    return limited(async () => storeImage(await takeBytes(file)));
+  },
 });
 
-function readFile(request: Request, signal: AbortSignal): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    // Multer never calls back for a request that ended while it waited for its turn, and the turn would be lost.
-    if (signal.aborted) return reject(unreadable(signal.reason));
+/** Reads a file and removes it: on a disk that is nearly full the picture itself must still fit. */
+async function takeBytes(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+function receiveFile(request: Request, signal: AbortSignal): Promise<string> {
+  const received = new Promise<string>((resolve, reject) => {
     signal.addEventListener('abort', () => reject(unreadable(signal.reason)), { once: true });
+    request.setTimeout(silenceMs, () => {
+      // Multer removes what has arrived once the request is gone.
+      request.res!.once('finish', () => request.destroy());
+      reject(silent());
+    });
     receive(request, request.res!, (error: unknown) => {
-      if (error) return reject(error instanceof multer.MulterError ? error : unreadable(error));
-      if (request.file) return resolve(request.file.buffer);
+      if (error) return reject(isOurs(error) ? (error as Error) : unreadable(error));
+      if (request.file) return resolve(request.file.path);
       reject(
         new AppError(
           'INVALID_INPUT',
@@ -72,9 +97,18 @@ function readFile(request: Request, signal: AbortSignal): Promise<Buffer> {
       );
     });
   });
+  return received.finally(() => request.setTimeout(0));
 }
+
+/** Of Multer's limits or the disk, which have sentences of their own. */
+const isOurs = (error: unknown): boolean => typeof (error as NodeJS.ErrnoException).code === 'string';
 
 const unreadable = (cause: unknown) =>
   new AppError('INVALID_INPUT', 'The upload broke off or is not well-formed multipart/form-data; send it again.', {
     cause,
+  });
+
+const silent = () =>
+  new AppError('INVALID_INPUT', 'The upload stopped for 10 seconds before its end; send it again.', {
+    headers: { Connection: 'close' },
   });

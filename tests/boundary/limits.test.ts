@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import net from 'node:net';
 import { Worker } from 'node:worker_threads';
+import { eventually, uploadPicture } from '../helpers/generating';
 import { startServer, type TestServer } from '../helpers/server';
 import { connect, type TestSocket } from '../helpers/socket';
 import { changeStored, closeCode, handshake, openRaw, portOf, sendRaw, toFrame, toRequest } from './wire';
@@ -22,6 +23,7 @@ let server: TestServer;
 let impatient: TestServer;
 let tab: TestSocket;
 let lateHeads: Promise<number>[];
+let stalledUploads: ReturnType<typeof sendRaw>[];
 
 beforeAll(async () => {
   [server, impatient] = await Promise.all([startServer(), startServer({ WS_HEARTBEAT_MS: '700' })]);
@@ -33,12 +35,23 @@ beforeAll(async () => {
     endOf(portOf(server.wsUrl), unfinished),
     endOf(portOf(server.url), ''),
   ];
+  stalledUploads = Array.from({ length: 8 }, () => sendRaw(portOf(server.url), stalledUpload()));
+  expect(await uploadPicture(server)).toMatch(/^uploads\/images\//);
 });
 
 afterAll(async () => {
   expect(await impatient.stop()).toBe(0);
   server.child.kill('SIGKILL');
 });
+
+/** An upload that stops in the middle of its picture. */
+function stalledUpload(): Buffer {
+  const part = 'Content-Disposition: form-data; name="image"; filename="a.png"\r\nContent-Type: image/png';
+  const body = `--cut\r\n${part}\r\n\r\n\x89PNG`;
+  const { host } = new URL(server.url);
+  const headers = [`Host: ${host}`, 'Content-Type: multipart/form-data; boundary=cut', 'Content-Length: 5000'];
+  return Buffer.concat([toRequest('POST', '/api/upload/image', headers), Buffer.from(body, 'latin1')]);
+}
 
 /** How long the server holds a connection that says this much and then one letter a second, in milliseconds. */
 async function endOf(port: number, first: string): Promise<number> {
@@ -534,6 +547,14 @@ describe('a connection', () => {
       expect(heldMs).toBeLessThan(headersWithinMs + toleranceMs);
     }
     expect((await server.get('/health')).status).toBe(200);
+  });
+
+  test('that stops half way through an upload holds up no other one, and is ended with a sentence', async () => {
+    for (const { status, text } of await Promise.all(stalledUploads)) {
+      expect(status).toBe(400);
+      expect(JSON.parse(text).error.message).toMatch(/stopped for 10 seconds/);
+    }
+    await eventually(async () => (await readdir(`${server.env.UPLOAD_DIR}/tmp`)).length === 0);
   });
 
   test('is closed with 1012 when the server stops, and the messages it had sent are answered', async () => {
