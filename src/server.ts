@@ -10,7 +10,7 @@ import { health, watchDoor } from './api/health';
 import { hotReloadPath, timeline } from './api/timeline';
 import { uploadImage } from './api/upload-image';
 import { config, configurationExitCode, serverProblems } from './config';
-import { migrate } from './db/migrations';
+import { migrate } from './db/migrate';
 import { closeDatabase, connectDatabase, isShareable } from './db/mongodb';
 import { joinServers, leaveServers } from './db/servers';
 import { startEngine, stopEngine } from './generation/worker';

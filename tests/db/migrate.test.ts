@@ -1,7 +1,7 @@
 import mongoose from 'mongoose';
 import { emptyForm, idleVideo } from '../../src/contract';
 import type { Job, JobState } from '../../src/db/job';
-import { migrate } from '../../src/db/migrations';
+import { migrate } from '../../src/db/migrate';
 import { findWorkspace, Workspace, type StoredWorkspace } from '../../src/db/mongodb';
 import { storeStep } from '../../src/generation/store';
 import { takeUp } from '../helpers/attempts';

@@ -1,4 +1,4 @@
-import { Workspace } from './mongodb';
+import { Workspace } from '../mongodb';
 
 const renamedStates = {
   waiting: 'queued',
@@ -10,8 +10,8 @@ const renamedStates = {
   unclear: 'in_doubt',
 };
 
-/** Brings documents of version 1.0.0 to the present shape; changes nothing else, and may be repeated or killed at any point. */
-export async function migrate(): Promise<void> {
+/** Jobs of 1.0.0 get the words that the engine has for its states since, and what they lack. */
+export async function statesOfTheEngine(): Promise<void> {
   // By the driver: the old fields are not in the schema.
   const { collection } = Workspace;
   const isOld = { $or: [{ late: { $exists: true } }, { 'job.sends': { $exists: true } }] };
@@ -27,7 +27,6 @@ export async function migrate(): Promise<void> {
     },
     { $unset: ['late', 'job.sends', 'superseded.sends'] },
   ]);
-  await collection.updateMany({ fence: { $exists: true } }, { $unset: { fence: '' } });
 }
 
 const newJob = (job: string, isRiskAccepted: object | boolean = false) => ({

@@ -1,0 +1,10 @@
+import { statesOfTheEngine } from './migrations/001-states-of-the-engine';
+import { noFence } from './migrations/002-no-fence';
+
+/** In this order at every start, since an older version may have written meanwhile; each may be repeated, and killed at any point. */
+const migrations = [statesOfTheEngine, noFence];
+
+/** Brings the documents of every older version to the present shape, and changes nothing else. */
+export async function migrate(): Promise<void> {
+  for (const step of migrations) await step();
+}
