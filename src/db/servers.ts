@@ -8,6 +8,8 @@ import { isProcessGone, processId } from '../utils/process-id';
 // Each server on this database keeps one document in `servers`, and is gone when it does not renew it.
 
 const renewEveryMs = 2000;
+/** What is stored is told by other servers within a second, also right after one has started. */
+const lookEveryMs = 500;
 const aliveForMs = 10_000;
 /** How long a server that is gone still counts: a message that was lost with it may come again here. */
 const rememberedForMs = 10 * 60_000;
@@ -37,8 +39,13 @@ export async function joinServers(isShareable: boolean, whenOthersCome: typeof o
     await sleep(renewEveryMs / 2);
   }
   await renew();
+  await look();
   clearInterval(timer);
-  timer = setInterval(() => void renew().catch(logNotRenewed), renewEveryMs);
+  let rounds = 0;
+  timer = setInterval(() => {
+    const isRenewal = ++rounds % (renewEveryMs / lookEveryMs) === 0;
+    void Promise.all([look(), isRenewal && renew()]).catch(logNotRenewed);
+  }, lookEveryMs);
 }
 
 /** Tells the others that this server is gone. */
@@ -49,10 +56,13 @@ export async function leaveServers(): Promise<void> {
 }
 
 async function renew(): Promise<void> {
-  const wasAlone = others.length === 0;
-  const now = await lastWriteTime();
   const until = { $add: ['$$NOW', aliveForMs] };
   await servers().updateOne({ _id: processId }, [{ $set: { until } }], { upsert: true });
+}
+
+async function look(): Promise<void> {
+  const wasAlone = others.length === 0;
+  const now = await lastWriteTime();
   others = await findOthers();
   if (others.length === 0) aloneAt = now;
   if (others.length === 0) return;
@@ -63,10 +73,13 @@ async function renew(): Promise<void> {
 /** The other servers that are there, by the clock of the database; forgets those that are not. */
 async function findOthers(): Promise<string[]> {
   const found = await servers()
-    .find({ _id: { $ne: processId }, $expr: { $gt: ['$until', '$$NOW'] } })
+    .aggregate<Server & { isSilent: boolean }>([
+      { $match: { _id: { $ne: processId } } },
+      { $set: { isSilent: { $lt: ['$until', '$$NOW'] } } },
+    ])
     .toArray();
-  const gone = found.filter(({ _id }) => isProcessGone(_id)).map(({ _id }) => _id);
-  await servers().deleteMany({ $or: [{ _id: { $in: gone } }, { $expr: { $lt: ['$until', '$$NOW'] } }] });
+  const gone = found.filter(({ _id, isSilent }) => isSilent || isProcessGone(_id)).map(({ _id }) => _id);
+  if (gone.length > 0) await servers().deleteMany({ _id: { $in: gone } });
   return found.map(({ _id }) => _id).filter((id) => !gone.includes(id));
 }
 

@@ -9,14 +9,22 @@ import { toJson, toSet, Workspace, type StoredWorkspace } from '../db/mongodb';
 import { backoffMs } from '../utils/backoff';
 import { toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
-import { ownStamp, processId } from '../utils/process-id';
+import { isOwnStamp, ownStamp, processId } from '../utils/process-id';
 import { push } from '../utils/push';
 import { isNoCharge, LeaseLost, ownsVideo, takeOf, type Attempt } from './attempt';
 import type { AcceptedTask } from './journal';
 import { leaseMs } from './leases';
 
 /** What of a workspace the engine reads. */
-export const readFields = { video: 1, takes: 1, version: 1, deleted_at: 1, job: 1, superseded: 1 } as const;
+export const readFields = {
+  video: 1,
+  takes: 1,
+  version: 1,
+  stored_by: 1,
+  deleted_at: 1,
+  job: 1,
+  superseded: 1,
+} as const;
 const firstRetryMs = 250;
 const longestRetryMs = 2000;
 const stepRaces = 10;
@@ -139,10 +147,10 @@ function billOf({ job, video: shown }: Attempt, video: Partial<Video> | undefine
   return charged && charged !== shown.error.charged ? { 'video.error.charged': charged } : {};
 }
 
-/** What a step has stored whose answer was lost, and so was not told. */
+/** What a step has stored whose answer was lost, and so was not told; what another server stored its change stream tells. */
 async function tellPresent(attempt: Attempt): Promise<void> {
   const stored = await Workspace.findOne({ _id: attempt.workspaceId }, readFields).lean<StoredWorkspace>();
-  if (stored) tell(attempt, { stored, isTold: true, withTakes: stored.takes.length > 0 });
+  if (stored) tell(attempt, { stored, isTold: isOwnStamp(stored.stored_by), withTakes: stored.takes.length > 0 });
 }
 
 function tell(attempt: Attempt, { stored, isTold, withTakes }: Told): void {
@@ -177,7 +185,7 @@ export function storeAccepted(task: AcceptedTask): Promise<Attempt | 'taken' | '
       const attempt = read && attemptIn(read, attemptId);
       if (!attempt) return read && hasEnded(read, attemptId) ? 'taken' : 'unknown';
       if (attempt.job.task_id) {
-        if (isRetry) broadcast(read);
+        if (isRetry && isOwnStamp(read.stored_by)) broadcast(read);
         return attempt.job.lease.owner === processId ? attempt : 'taken';
       }
       const stored = await writeAccepted(attempt, taskId);

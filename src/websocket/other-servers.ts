@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import mongoose, { type mongo } from 'mongoose';
 import type { AiEntry, Changes, ServerMessage } from '../contract';
@@ -17,6 +18,7 @@ const againAfterMs = 1000;
 const historyLostCodes = [280, 286];
 const versionsKept = 20_000;
 const stepsFilled = 64;
+const arrivesWithinMs = 1000;
 
 type Fields = Record<string, unknown>;
 type Event = {
@@ -32,8 +34,9 @@ let isStopping = false;
 let turns = Promise.resolve();
 /** The mark of the last reorder that was told. */
 let orderTold: unknown;
-/** By workspace, the last version that the stream has shown. */
-const shown = new BoundedMap<string, number>(versionsKept);
+/** By workspace, the last version that the stream has shown, and the last one with a change of the video. */
+const seen = new BoundedMap<string, { version: number; videoAt: number }>(versionsKept);
+const arrivals = new EventEmitter();
 
 /** Begins to tell what other servers store, from that moment of the database on; goes on until `stopFollowing`. */
 export function followOtherServers(since: mongo.Timestamp | undefined): void {
@@ -81,26 +84,29 @@ const pipeline = [
 
 /** Tells a change once all before it are told. */
 function take(event: Event): void {
+  const id = String(event.documentKey._id);
+  const fields = event.updateDescription?.updatedFields ?? {};
+  const version = fields.version as number | undefined;
+  const before = seen.get(id);
+  if (version !== undefined) {
+    const isOfVideo = Object.keys(fields).some((key) => partOf(key) === 'video');
+    seen.set(id, { version, videoAt: isOfVideo ? version : (before?.videoAt ?? 0) });
+    arrivals.emit(id);
+  }
+  if (isOwnStamp(fields[stamp] ?? event.fullDocument?.[stamp])) return;
   turns = turns.then(() =>
-    tell(event).catch((error: unknown) => {
+    tell(event, id, fields, before?.version).catch((error: unknown) => {
       logger.warn('change of another server not told, so that browsers load again', { error });
       endSockets('a change of another server was missed');
     }),
   );
 }
 
-async function tell({ operationType, documentKey, fullDocument, updateDescription }: Event): Promise<void> {
-  const id = String(documentKey._id);
-  const fields = updateDescription?.updatedFields ?? {};
-  const version = fields.version as number | undefined;
-  const before = shown.get(id);
-  if (version !== undefined) shown.set(id, version);
-  const mark = fields[stamp] ?? fullDocument?.[stamp];
-  if (isOwnStamp(mark)) return;
-
+async function tell({ operationType }: Event, id: string, fields: Fields, before: number | undefined): Promise<void> {
   if (fields.deleted_at || fields['job.cancelled_at']) await hearOtherServer(id);
-  if ('order_index' in fields) return tellOrder(mark);
+  if ('order_index' in fields) return tellOrder(fields[stamp]);
   if (fields.deleted_at) return push({ type: 'workspace.deleted', workspace_id: id });
+  const version = fields.version as number | undefined;
   const isWhole = operationType !== 'update' || 'deleted_at' in fields;
   if (!isWhole && version === undefined) return;
 
@@ -108,22 +114,33 @@ async function tell({ operationType, documentKey, fullDocument, updateDescriptio
   if (!stored) return;
   if (isWhole || version === undefined) return push({ type: 'workspace.created', workspace: toWire(stored) });
   fillIn(id, before ?? version, version);
+  await arrivalOf(id, stored.version);
   push(messageOf(stored, fields, version));
+}
+
+/** Waits until the stream has shown that version, which is stored; what changed the video since is known then. */
+async function arrivalOf(id: string, version: number): Promise<void> {
+  const signal = AbortSignal.timeout(arrivesWithinMs);
+  while (!signal.aborted && (seen.get(id)?.version ?? version) < version)
+    await once(arrivals, id, { signal }).catch(() => undefined);
 }
 
 type Part = 'form' | 'video' | 'ai';
 
-/** What a stored change tells, as that version. A video may be newer than it, as what follows tells again. */
+/** What a stored change tells, as that version; a video that has changed again since is left to what tells of that. */
 function messageOf(stored: StoredWorkspace, fields: Fields, version: number): ServerMessage {
   const workspace_id = String(stored._id);
   const parts = new Set(Object.keys(fields).map(partOf));
   parts.delete(null);
   if (parts.size > 1) return { type: 'workspace.created', workspace: toWire(stored) };
-  if (parts.has('video')) return statusUpdate({ ...stored, version }, 'takes' in fields);
+  const isVideoPresent = (seen.get(workspace_id)?.videoAt ?? 0) <= version;
+  if (parts.has('video') && isVideoPresent) return statusUpdate({ ...stored, version }, hasTakes(fields));
   if (parts.has('ai')) return { type: 'ai.suggestion', workspace_id, entry: entryOf(fields), version };
   const changes = Object.fromEntries(Object.entries(fields).filter(([key]) => partOf(key) === 'form')) as Changes;
   return { type: 'workspace.updated', workspace_id, version, changes };
 }
+
+const hasTakes = (fields: Fields): boolean => Object.keys(fields).some((key) => /^takes\b/.test(key));
 
 function partOf(key: string): Part | null {
   if (key.startsWith('form_data.') || key === 'image_path' || key === 'image_url') return 'form';

@@ -102,7 +102,6 @@ async function useFrozenAgain(): Promise<void> {
   await eventually(async () => (await load(frozen, id)).video.status === 'completed');
 }
 
-/** Every end that any browser was told of, whichever process it is connected to. */
 /** The ends that the sockets were told of a video; none is told one twice. */
 function finalsOf(id: string): string[] {
   const told = sockets.map((socket) =>
