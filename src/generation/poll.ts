@@ -1,5 +1,8 @@
 import { config } from '../config';
+import type { Video } from '../contract';
+import { toJson } from '../db/mongodb';
 import type { Checked, VideoProvider } from '../services/provider';
+import { pushProgress } from '../utils/push';
 import { ask, isGone } from './ask';
 import { ageOf, cooldownLeftMs, longestBackoffMs, nextPollMs, ownsVideo, pauseMs, type ActiveAttempt } from './attempt';
 import { fetchClip } from './deliver';
@@ -11,6 +14,8 @@ const recheckForMs = 24 * 3600 * 1000;
 const neverMs = 2 ** 31 - 1;
 const badRepliesInARow = 10;
 const minProgressStep = 0.01;
+/** What a restart needs; what comes between is told and not stored, so that many tasks do not keep the database busy. */
+const storeProgressEveryMs = 30_000;
 
 /** Asks the provider for an accepted task, and stores what it says. */
 export async function poll(attempt: ActiveAttempt, provider: VideoProvider | null): Promise<number | null> {
@@ -19,7 +24,7 @@ export async function poll(attempt: ActiveAttempt, provider: VideoProvider | nul
   if (checked?.state === 'completed') return startDownload(attempt, checked);
   if (checked?.state === 'failed') return endAsFailed(attempt, checked);
   if (isGone(attempt)) return endAsGone(attempt);
-  if (checked?.state === 'queued' || checked?.state === 'running') await storeProgress(attempt, checked);
+  if (checked?.state === 'queued' || checked?.state === 'running') await bringProgress(attempt, checked);
   const leftMs = remainingMs(attempt);
   if (leftMs <= 0) return failForNow(attempt, 'TIMEOUT');
   if (attempt.badReplies >= badRepliesInARow) return failForNow(attempt, 'PROVIDER_BAD_REPLY');
@@ -68,7 +73,8 @@ function pauseAfter(attempt: ActiveAttempt, provider: VideoProvider | null, chec
   return cooldownLeftMs(attempt.job.provider, 'polls') || pauseMs(attempt.failedPolls + attempt.notFound - 1);
 }
 
-async function storeProgress(
+/** Stores and tells, or only tells, how far the task is. */
+async function bringProgress(
   attempt: ActiveAttempt,
   checked: Extract<Checked, { state: 'queued' | 'running' }>,
 ): Promise<void> {
@@ -76,7 +82,15 @@ async function storeProgress(
   const next = checked.progress ?? null;
   const isSame = phase === checked.state && Math.abs((next ?? -1) - (progress ?? -1)) < minProgressStep;
   if (isSame || !ownsVideo(attempt)) return;
+  const isDue = performance.now() - attempt.progressStoredMs >= storeProgressEveryMs;
+  if (phase === checked.state && !isDue) return tellProgress(attempt, next);
+  attempt.progressStoredMs = performance.now();
   await storeStep(attempt, { video: { phase: checked.state, progress: next }, job: {} });
+}
+
+function tellProgress(attempt: ActiveAttempt, progress: number | null): void {
+  attempt.video = { ...attempt.video, progress };
+  pushProgress(attempt.workspaceId, toJson<Video>(attempt.video));
 }
 
 /** The time that the task still has. */
