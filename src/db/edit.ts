@@ -131,7 +131,7 @@ async function write(known: Known, edits: Edit[]): Promise<EditResult[] | null> 
         ...(Object.fromEntries(stamps) as object),
         version,
         updated_at: now,
-        stored_by: ownStamp(),
+        stored_by: ownStamp(edits.length),
       },
       ...remember(names),
     } as object,

@@ -196,10 +196,17 @@ mongoose.set('strictQuery', 'throw');
 export const Workspace = model<StoredWorkspace>('Workspace', workspaceSchema as unknown as Schema<StoredWorkspace>);
 
 /** One document that remembers the last reorders, as a workspace remembers its edits, and which UPLOAD_DIR is its own. */
-export const Timeline = model<{ _id: string; applied: string[]; uploads_id?: string; sweeps?: number }>(
+export const Timeline = model<{
+  _id: string;
+  applied: string[];
+  uploads_id?: string;
+  sweeps?: number;
+  /** The last place that one of several servers gave to a new workspace. */
+  last_place?: number;
+}>(
   'Timeline',
   new Schema(
-    { _id: String, applied: [String], uploads_id: String, sweeps: Number },
+    { _id: String, applied: [String], uploads_id: String, sweeps: Number, last_place: Number },
     { strict: 'throw', strictQuery: 'throw', versionKey: false, autoIndex: false, bufferCommands: false },
   ),
 );
@@ -480,7 +487,7 @@ function imageChanges(path: string | null | undefined, url: string | null | unde
 /** The update that stores new values, counts the version by as many steps as are told, and remembers the requests. */
 export function toSet(set: object, applied?: string | string[], steps = 1) {
   return {
-    $set: { ...set, updated_at: new Date(), stored_by: ownStamp() },
+    $set: { ...set, updated_at: new Date(), stored_by: ownStamp(steps) },
     $inc: { version: steps },
     ...remember(applied),
   };

@@ -10,11 +10,17 @@ import { isProcessGone, processId } from '../utils/process-id';
 const renewEveryMs = 2000;
 /** What is stored is told by other servers within a second, also right after one has started. */
 const lookEveryMs = 500;
+const knownWithinMs = 3000;
 const aliveForMs = 10_000;
 /** How long a server that is gone still counts: a message that was lost with it may come again here. */
 const rememberedForMs = 10 * 60_000;
 
-type Server = { _id: string; until: Date };
+type Server = {
+  _id: string;
+  until: Date;
+  /** The other servers that this one knows of, so that it tells what they store. */
+  knows?: string[];
+};
 
 let timer: NodeJS.Timeout | undefined;
 let others: string[] = [];
@@ -27,8 +33,9 @@ let aloneAt: mongo.Timestamp | undefined;
 export const isOnlyServer = (): boolean => performance.now() - lastSeenMs > rememberedForMs;
 
 /**
- * Makes this server known to the others; may be repeated. Calls `whenOthersCome` as soon as it is not alone, with the last
- * moment of the database at which it was. Where the database cannot tell one server what another has stored (`isShareable` false), throws while another one is there.
+ * Makes this server known to the others, and waits until they know it; may be repeated. Calls `whenOthersCome` as soon as it
+ * is not alone, with the last moment of the database at which it was. Where the database cannot tell one server what another
+ * has stored (`isShareable` false), throws while another one is there.
  */
 export async function joinServers(isShareable: boolean, whenOthersCome: typeof onOthers): Promise<void> {
   onOthers = whenOthersCome;
@@ -46,6 +53,9 @@ export async function joinServers(isShareable: boolean, whenOthersCome: typeof o
     const isRenewal = ++rounds % (renewEveryMs / lookEveryMs) === 0;
     void Promise.all([look(), isRenewal && renew()]).catch(logNotRenewed);
   }, lookEveryMs);
+  // One that is frozen, or of an older version, never says that it knows this one.
+  const untilMs = performance.now() + knownWithinMs;
+  while (performance.now() < untilMs && (await strangers()).length > 0) await sleep(lookEveryMs / 5);
 }
 
 /** Tells the others that this server is gone. */
@@ -63,11 +73,22 @@ async function renew(): Promise<void> {
 async function look(): Promise<void> {
   const wasAlone = others.length === 0;
   const now = await lastWriteTime();
+  const known = others;
   others = await findOthers();
+  if (String(known) !== String(others)) await servers().updateOne({ _id: processId }, { $set: { knows: others } });
   if (others.length === 0) aloneAt = now;
   if (others.length === 0) return;
   lastSeenMs = performance.now();
   if (wasAlone) onOthers(aloneAt ?? now);
+}
+
+/** The other servers that are there and do not know this one yet. */
+async function strangers(): Promise<string[]> {
+  const ids = await findOthers();
+  const unaware = await servers()
+    .find({ _id: { $in: ids }, knows: { $ne: processId } })
+    .toArray();
+  return unaware.map(({ _id }) => _id);
 }
 
 /** The other servers that are there, by the clock of the database; forgets those that are not. */

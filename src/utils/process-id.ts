@@ -15,8 +15,11 @@ export const processId = `${place}:${process.pid}:${Date.now().toString(36)}`;
 
 let stamps = 0;
 
-/** A mark of this process that no other write carries. */
-export const ownStamp = (): string => `${processId} ${++stamps}`;
+/** A mark of this process that no other write carries, with the number of versions that the write counts. */
+export const ownStamp = (versions = 1): string => `${processId} ${++stamps} ${versions}`;
+
+/** How many versions the write with that mark counts. */
+export const versionsOf = (stamp: unknown): number => Number(String(stamp).split(' ')[2]) || 1;
 
 /** Whether this process made a mark. */
 export const isOwnStamp = (stamp: unknown): boolean => String(stamp).startsWith(`${processId} `);

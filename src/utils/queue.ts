@@ -16,13 +16,20 @@ export function createQueues() {
 
 /**
  * As `createQueues`, and what waits behind each other for one and the same name is worked on together where it may join:
- * at most `most` items at once, in their order.
+ * at most `most` items at once, in their order. `run` does other work in its turn.
  */
 export function createJoiningQueues<Item>(work: (items: Item[]) => Promise<void>, most: number) {
   const enqueue = createQueues();
   const waiting = new Map<string, { items: Item[]; done: Promise<void> }>();
 
-  return function add(names: string[], item: Item, mayJoin: boolean): Promise<void> {
+  function run(names: string[], other: () => Promise<void>): Promise<void> {
+    const done = enqueue(names, other);
+    // Whatever comes next must not go before this one.
+    for (const name of names) waiting.delete(name);
+    return done;
+  }
+
+  function add(names: string[], item: Item, mayJoin: boolean): Promise<void> {
     const [name = ''] = names;
     const joins = mayJoin && names.length === 1;
     const group = waiting.get(name);
@@ -33,16 +40,16 @@ export function createJoiningQueues<Item>(work: (items: Item[]) => Promise<void>
 
     const items = [item];
     let hasBegun = false;
-    const done = enqueue(names, () => {
+    const done = run(names, () => {
       hasBegun = true;
       if (waiting.get(name)?.items === items) waiting.delete(name);
       return work(items);
     });
-    // Whatever comes next must not go before this one.
-    for (const other of names) waiting.delete(other);
     if (joins && !hasBegun) waiting.set(name, { items, done });
     return done;
-  };
+  }
+
+  return { add, run };
 }
 
 /**

@@ -7,8 +7,9 @@ import { hearOtherServer } from '../generation/cancel';
 import { statusUpdate } from '../generation/store';
 import { BoundedMap } from '../utils/bounded-map';
 import { logger } from '../utils/logger';
-import { isOwnStamp } from '../utils/process-id';
+import { isOwnStamp, versionsOf } from '../utils/process-id';
 import { endSockets, push } from '../utils/push';
+import { inTurn } from './server';
 
 // What another server stores is told to the sockets of this one: the change stream of MongoDB says what was stored, and by its
 // mark which server did it. A server that is alone reads no stream.
@@ -17,7 +18,6 @@ const againAfterMs = 1000;
 /** The changes since the last one are no longer in the log of the database. */
 const historyLostCodes = [280, 286];
 const versionsKept = 20_000;
-const stepsFilled = 64;
 const arrivesWithinMs = 1000;
 
 type Fields = Record<string, unknown>;
@@ -30,8 +30,6 @@ type Event = {
 
 let stream: mongo.ChangeStream | null = null;
 let isStopping = false;
-/** The changes that are told one after the other. */
-let turns = Promise.resolve();
 /** The mark of the last reorder that was told. */
 let orderTold: unknown;
 /** By workspace, the last version that the stream has shown, and the last one with a change of the video. */
@@ -82,38 +80,37 @@ const pipeline = [
   },
 ];
 
-/** Tells a change once all before it are told. */
+/** Tells a change in its turn, so that an answer from before it is sent before it is told. */
 function take(event: Event): void {
   const id = String(event.documentKey._id);
   const fields = event.updateDescription?.updatedFields ?? {};
   const version = fields.version as number | undefined;
-  const before = seen.get(id);
   if (version !== undefined) {
     const isOfVideo = Object.keys(fields).some((key) => partOf(key) === 'video');
-    seen.set(id, { version, videoAt: isOfVideo ? version : (before?.videoAt ?? 0) });
+    seen.set(id, { version, videoAt: isOfVideo ? version : (seen.get(id)?.videoAt ?? 0) });
     arrivals.emit(id);
   }
   if (isOwnStamp(fields[stamp] ?? event.fullDocument?.[stamp])) return;
-  turns = turns.then(() =>
-    tell(event, id, fields, before?.version).catch((error: unknown) => {
+  void inTurn('order_index' in fields ? null : id, () =>
+    tell(event, id, fields).catch((error: unknown) => {
       logger.warn('change of another server not told, so that browsers load again', { error });
       endSockets('a change of another server was missed');
     }),
   );
 }
 
-async function tell({ operationType }: Event, id: string, fields: Fields, before: number | undefined): Promise<void> {
+async function tell({ operationType }: Event, id: string, fields: Fields): Promise<void> {
   if (fields.deleted_at || fields['job.cancelled_at']) await hearOtherServer(id);
   if ('order_index' in fields) return tellOrder(fields[stamp]);
-  if (fields.deleted_at) return push({ type: 'workspace.deleted', workspace_id: id });
   const version = fields.version as number | undefined;
   const isWhole = operationType !== 'update' || 'deleted_at' in fields;
   if (!isWhole && version === undefined) return;
 
+  // As it is now: a delete and a restore through two servers are told in the order in which they were stored.
   const stored = await Workspace.findOne({ _id: id, deleted_at: null }).lean<StoredWorkspace>();
-  if (!stored) return;
+  if (!stored) return fields.deleted_at ? push({ type: 'workspace.deleted', workspace_id: id }) : undefined;
   if (isWhole || version === undefined) return push({ type: 'workspace.created', workspace: toWire(stored) });
-  fillIn(id, before ?? version, version);
+  fillIn(id, version - versionsOf(fields[stamp]) + 1, version);
   await arrivalOf(id, stored.version);
   push(messageOf(stored, fields, version));
 }
@@ -157,8 +154,8 @@ function entryOf(fields: Fields): AiEntry {
 }
 
 /** One write may be several versions, of which the last one tells all. */
-function fillIn(id: string, before: number, version: number): void {
-  for (let step = Math.max(before, version - stepsFilled) + 1; step < version; step++)
+function fillIn(id: string, from: number, version: number): void {
+  for (let step = from; step < version; step++)
     push({ type: 'workspace.updated', workspace_id: id, version: step, changes: {} });
 }
 

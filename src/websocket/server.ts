@@ -90,7 +90,7 @@ const clients = new Set<Client>();
 const inFlight = new Set<Promise<void>>();
 /** The handlers at work, oldest first. */
 const begun = new Set<{ atMs: number }>();
-const enqueue = createJoiningQueues(answer, maxTogether);
+const queues = createJoiningQueues(answer, maxTogether);
 const door = new WebSocketServer({
   noServer: true,
   clientTracking: false,
@@ -242,8 +242,12 @@ function queue(client: Client, text: string): Promise<void> {
   });
 }
 
+/** Does what is no message of a socket in its turn among those about a workspace, or about the order where none is named. */
+export const inTurn = (workspaceId: string | null, work: () => Promise<void>): Promise<void> =>
+  queues.run([workspaceId ?? orderQueue], work);
+
 function begin(turn: Turn): void {
-  void enqueue(turn.queues, turn, turn.message?.together === true).then(turn.onDone);
+  void queues.add(turn.queues, turn, turn.message?.together === true).then(turn.onDone);
 }
 
 function queuesOf(message: AnyMessage | undefined, raw: Turn['raw'], workspaceId: string | undefined): string[] {

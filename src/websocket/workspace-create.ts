@@ -2,7 +2,8 @@ import { mongo } from 'mongoose';
 import { z } from 'zod';
 import { clientMessage, emptyForm, formData, imagePath, imageUrl, objectId } from '../contract';
 import { noteCreated } from '../db/repetitions';
-import { toChanges, toWire, Workspace, type StoredWorkspace } from '../db/mongodb';
+import { Timeline, toChanges, toWire, Workspace, type StoredWorkspace } from '../db/mongodb';
+import { isOnlyServer } from '../db/servers';
 import { defineMessage } from '../utils/define';
 import { AppError } from '../utils/errors';
 import { logger } from '../utils/logger';
@@ -25,12 +26,12 @@ export const workspaceCreate = defineMessage({
   answer: 'workspace.created',
   queues: ['workspace', 'order'],
   async handle({ workspace_id: workspaceId, request_id: requestId, data: { form_data, ...image } = {} }) {
-    const last = await Workspace.findOne({}, { order_index: 1 }).sort({ order_index: -1 }).lean();
+    const order_index = await nextPlace();
     try {
       const created = await Workspace.create({
         ...(workspaceId && { _id: workspaceId }),
         ...toChanges(image),
-        order_index: last ? last.order_index + 1 : 0,
+        order_index,
         form_data: { ...emptyForm, ...form_data },
         // An id that the client has chosen tells a repetition by itself, and is nobody else's.
         ...(!workspaceId && { created_by: requestId }),
@@ -50,6 +51,21 @@ export const workspaceCreate = defineMessage({
     }
   },
 });
+
+/** The place behind all others; no other server gets the same one. */
+async function nextPlace(): Promise<number> {
+  const last = await Workspace.findOne({}, { order_index: 1 }).sort({ order_index: -1 }).lean();
+  const next = (last?.order_index ?? -1) + 1;
+  if (isOnlyServer()) return next;
+  const place = { $max: [{ $add: [{ $ifNull: ['$last_place', -1] }, 1] }, next] };
+  const options = { upsert: true, returnDocument: 'after', updatePipeline: true } as const;
+  const { last_place: given } = await Timeline.findOneAndUpdate(
+    { _id: 'timeline' },
+    [{ $set: { last_place: place } }],
+    options,
+  ).lean();
+  return given ?? next;
+}
 
 async function findCreated(workspaceId: string | undefined, requestId: string | undefined): Promise<StoredWorkspace> {
   const wanted = workspaceId ? { _id: workspaceId } : { created_by: requestId };

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { mongo } from 'mongoose';
@@ -9,7 +10,7 @@ import { createReplica, type Replica } from './replica';
 /** One thing that a client does; numbers choose among what there is at that moment. */
 export type Action = {
   client: number;
-  kind: 'create' | 'update' | 'delete' | 'restore' | 'reorder' | 'disconnect' | 'resend';
+  kind: 'create' | 'update' | 'delete' | 'restore' | 'reorder' | 'disconnect' | 'resend' | 'kill';
   target: number;
 };
 
@@ -32,12 +33,15 @@ type World = { places: Place[]; applied: string[] };
 
 const fields = ['prompt', 'negative_prompt', 'lighting'];
 const kinds: Action['kind'][] = ['create', 'update', 'delete', 'restore', 'reorder', 'disconnect', 'resend'];
+const agreesWithinMs = 5000;
+const lookEveryMs = 50;
 
 const action: fc.Arbitrary<Action> = fc.record({
   client: fc.nat(3),
   kind: fc.oneof(
-    { arbitrary: fc.constant<Action['kind']>('update'), weight: 4 },
-    ...kinds.map((kind) => ({ arbitrary: fc.constant(kind), weight: 1 })),
+    { arbitrary: fc.constant<Action['kind']>('update'), weight: 16 },
+    ...kinds.map((kind) => ({ arbitrary: fc.constant(kind), weight: 4 })),
+    { arbitrary: fc.constant<Action['kind']>('kill'), weight: 1 },
   ),
   target: fc.nat(1000),
 });
@@ -52,15 +56,21 @@ export const sequence: fc.Arbitrary<Sequence> = fc.record({
     .map((rounds) => [twoCreates, ...rounds]),
 });
 
-/** Random sequences against one server; ends at the first that breaks, and prints it with its seed and path. */
+/** Random sequences against one server, or several on one database; ends at the first that breaks, and prints it with its seed and path. */
 export async function runModel(
-  options: { sequences?: number; seed?: number; path?: string; print?: (line: string) => void } = {},
+  options: {
+    sequences?: number;
+    servers?: number;
+    seed?: number;
+    path?: string;
+    print?: (line: string) => void;
+  } = {},
 ): Promise<ModelResult> {
-  const { sequences = 500, seed = newSeed(), path, print = console.log } = options;
-  print(`model: seed ${seed}`);
+  const { sequences = 500, servers = 1, seed = newSeed(), path, print = console.log } = options;
+  print(`model: seed ${seed}, servers ${servers}`);
   const startedAt = performance.now();
   const mongod = await startFaultyMongod();
-  const bench = await openBench(mongod.uri);
+  const bench = await openBench(mongod.uri, servers);
   let done = 0;
   try {
     const property = fc.asyncProperty(sequence, async (plan) => {
@@ -77,30 +87,50 @@ export async function runModel(
   }
 }
 
-export type Bench = { server: TestServer; clear: () => Promise<void>; close: () => Promise<void> };
+export type Bench = {
+  /** The server of a client. */
+  serverOf: (client: number) => TestServer;
+  /** kill -9 of the server of a client, and the same server again. */
+  kill: (client: number) => Promise<void>;
+  /** How many servers there are. */
+  size: number;
+  clear: () => Promise<void>;
+  close: () => Promise<void>;
+};
 
-/** A server, and the way to empty its database between two sequences. */
-export async function openBench(uri: string): Promise<Bench> {
-  const server = await startServer({ MONGODB_URI: uri, LOG_LEVEL: 'info' });
+/** Servers on one database and one folder of uploads, and the way to empty it between two sequences. */
+export async function openBench(uri: string, size = 1): Promise<Bench> {
+  const first = await startServer({ MONGODB_URI: uri, LOG_LEVEL: 'info' });
+  const shared = { MONGODB_URI: uri, LOG_LEVEL: 'info', UPLOAD_DIR: first.env.UPLOAD_DIR! };
+  const others = await Promise.all(Array.from({ length: size - 1 }, () => startServer(shared)));
+  const servers = [first, ...others];
   const mongoClient = await mongo.MongoClient.connect(uri);
   return {
-    server,
+    size,
+    serverOf: (client) => servers[client % size]!,
+    kill: async (client) => {
+      const index = client % size;
+      await servers[index]!.kill();
+      servers[index] = await servers[index]!.restart();
+    },
     clear: async () => {
       const database = mongoClient.db();
       await Promise.all(['workspaces', 'timelines'].map((name) => database.collection(name).deleteMany({})));
     },
     close: async () => {
       await mongoClient.close();
-      await server.stop();
+      await Promise.all(servers.map((server) => server.stop()));
     },
   };
 }
 
 /** Plays one sequence; throws when a client, the list and the model do not agree after a round. */
-export async function playSequence({ server, clear }: Bench, { clients: count, rounds }: Sequence): Promise<void> {
-  await clear();
+export async function playSequence(bench: Bench, { clients: count, rounds }: Sequence): Promise<void> {
+  await bench.clear();
   const tally = createTally();
-  const clients = await Promise.all(Array.from({ length: count }, () => openTab(server, tally)));
+  const clients = await Promise.all(
+    Array.from({ length: count }, (_, index) => openTab(() => bench.serverOf(index), tally)),
+  );
   const sent: Message[][] = clients.map(() => []);
   const idOf = new Map<string, string>();
   let worlds: World[] = [{ places: [], applied: [] }];
@@ -111,12 +141,18 @@ export async function playSequence({ server, clear }: Bench, { clients: count, r
       const known = [...idOf.keys()];
       const answers: Promise<unknown>[] = [];
       const cut = new Set<number>();
+      let killed: Promise<void> | undefined;
       for (const { client: number, kind, target } of round) {
         const index = number % count;
         const { client } = clients[index]!;
         if (kind === 'disconnect') {
           cut.add(index);
           client.disconnect();
+        } else if (kind === 'kill') {
+          const struck = [...clients.keys()].filter((other) => bench.serverOf(other) === bench.serverOf(index));
+          for (const other of struck) cut.add(other);
+          killed ??= bench.kill(index);
+          answers.push(killed);
         } else if (kind === 'resend') {
           const message = sent[index]![target % sent[index]!.length];
           if (!message || plans[index]!.includes(message)) continue;
@@ -150,20 +186,29 @@ export async function playSequence({ server, clear }: Bench, { clients: count, r
   }
 
   async function agree(plans: Message[][], cut: Set<number>): Promise<World[]> {
-    const { body } = await server.get('/api/workspaces');
-    const list = body.workspaces.map(essence);
+    const [list, ...others] = await Promise.all(
+      Array.from({ length: bench.size }, async (_, index) => {
+        const { body } = await bench.serverOf(index).get('/api/workspaces');
+        return body.workspaces.map(essence) as Frame[];
+      }),
+    );
+    for (const other of others)
+      if (!isDeepStrictEqual(other, list)) throw new Error(`the lists differ:\n${text(list!)}\n${text(other)}`);
     const rows = sendings(plans, cut).flatMap(interleavings);
     const next = unique(worlds.flatMap((world) => rows.map((row) => row.reduce(apply, world))));
     const fitting = next.filter((world) => isDeepStrictEqual(toList(world), list));
     if (fitting.length === 0)
-      throw new Error(`the list fits no order of the messages:\n${text(list)}\nsuch as\n${text(toList(next[0]!))}`);
+      throw new Error(`the list fits no order of the messages:\n${text(list!)}\nsuch as\n${text(toList(next[0]!))}`);
     for (const [index, { client, replica }] of clients.entries()) {
       await client.opened();
       await client.ask({ type: 'no.such' });
       await replica.loaded();
-      const seen = replica.list().map(essence);
-      if (!isDeepStrictEqual(seen, list))
-        throw new Error(`client ${index} sees\n${text(seen)}\nthe list is\n${text(list)}`);
+      const seen = () => replica.list().map(essence);
+      // What another server has stored is told within a second.
+      const untilMs = performance.now() + (bench.size > 1 ? agreesWithinMs : 0);
+      while (!isDeepStrictEqual(seen(), list) && performance.now() < untilMs) await pause(lookEveryMs);
+      if (!isDeepStrictEqual(seen(), list))
+        throw new Error(`client ${index} sees\n${text(seen())}\nthe list is\n${text(list!)}`);
       if (replica.gaps() > 0) throw new Error(`client ${index} was not told every step`);
     }
     if (tally.late + tally.surplus > 0) throw new Error(`late or surplus answers: ${JSON.stringify(tally)}`);
@@ -178,9 +223,9 @@ export async function playSequence({ server, clear }: Bench, { clients: count, r
 
 type Tab = { client: ChaosClient; replica: Replica };
 
-async function openTab(server: TestServer, tally: ReturnType<typeof createTally>): Promise<Tab> {
-  const replica = createReplica(async () => (await server.get('/api/workspaces')).body.workspaces);
-  const client = openClient(() => server.wsUrl, tally, { receive: replica.receive, open: () => void replica.load() });
+async function openTab(server: () => TestServer, tally: ReturnType<typeof createTally>): Promise<Tab> {
+  const replica = createReplica(async () => (await server().get('/api/workspaces')).body.workspaces);
+  const client = openClient(() => server().wsUrl, tally, { receive: replica.receive, open: () => void replica.load() });
   await client.opened();
   await replica.loaded();
   return { client, replica };

@@ -38,7 +38,7 @@ test('different names do not wait for each other, and work with two names waits 
 test('neighbours that wait for one name are worked on together, and nothing overtakes', async () => {
   const gate = deferred();
   const groups: string[][] = [];
-  const add = createJoiningQueues<string>(async (items) => {
+  const { add, run } = createJoiningQueues<string>(async (items) => {
     groups.push(items);
     await gate.promise;
   }, 3);
@@ -52,6 +52,8 @@ test('neighbours that wait for one name are worked on together, and nothing over
     add(['a', 'order'], 'waits for both', false),
     join('a', '6'),
     join('a', '7'),
+    run(['a'], async () => void groups.push(['other work'])),
+    join('a', '8'),
   ];
   gate.resolve();
   await Promise.all(all);
@@ -64,6 +66,8 @@ test('neighbours that wait for one name are worked on together, and nothing over
     ['5'],
     ['waits for both'],
     ['6', '7'],
+    ['other work'],
+    ['8'],
   ]);
 });
 
