@@ -3,8 +3,10 @@ import type { ErrorCode, VideoError } from '../contract';
 import { hasVideo, makePoster, videoUrl } from '../media/videos';
 import { forgottenErrorOf, goneErrorOf, videoErrorOf } from '../services/provider-errors';
 import { logger } from '../utils/logger';
-import { failedWith, failure, isNoCharge, logFields, type ActiveAttempt, type Attempt } from './attempt';
+import { failedWith, failure, isNoCharge, logFields, ownsVideo, type ActiveAttempt, type Attempt } from './attempt';
 import { storeStep } from './store';
+
+const freeSubmits = 3;
 
 /** Ends an attempt whose file is ours: its video is completed, or a take where the video is no longer the attempt's. */
 export async function complete(attempt: ActiveAttempt): Promise<null> {
@@ -33,15 +35,34 @@ export async function endAsFailed(
   return null;
 }
 
-/** Ends an attempt whose task its provider no longer has: paid and lost. Said even of a cancelled one, whose clip was to come. */
-export async function endAsGone(attempt: ActiveAttempt): Promise<null> {
+/**
+ * Ends an attempt whose task its provider no longer has: paid and lost. Said even of a cancelled one, whose clip was to come.
+ * One that costs nothing is made again.
+ */
+export async function endAsGone(attempt: ActiveAttempt): Promise<number | null> {
   const { provider } = attempt.job;
   // Of a restored database, or after a crash between the file and the word: its clip is here.
   if (hasVideo(attempt.job.attempt_id)) return complete(attempt);
+  if (isFreeAgain(attempt)) return makeAgain(attempt);
   logger.error('task is gone at the provider', logFields(attempt));
   const video = isNoCharge(provider) ? failure('TASK_FAILED', provider, 'no') : failedWith(goneErrorOf(provider));
   await storeStep(attempt, { video, job: null, isLastWord: true });
   return null;
+}
+
+const isFreeAgain = (attempt: ActiveAttempt): boolean =>
+  isNoCharge(attempt.job.provider) &&
+  attempt.job.submit_attempts < freeSubmits &&
+  attempt.video.status === 'generating' &&
+  ownsVideo(attempt);
+
+/** Such as a render of another server that is gone, and its disk with it. */
+async function makeAgain(attempt: ActiveAttempt): Promise<number> {
+  logger.warn('task that costs nothing is gone, made again', logFields(attempt));
+  attempt.notFound = 0;
+  const job = { state: 'queued', task_id: null, sent_at: null, accepted_at: null } as const;
+  await storeStep(attempt, { video: { phase: 'queued', progress: null, task_id: null }, job });
+  return 0;
 }
 
 /** Failed for the user, and still asked for now and then: what is paid and late is not thrown away. */

@@ -1,6 +1,7 @@
 import { config } from '../config';
 import type { Video } from '../contract';
 import { toJson } from '../db/mongodb';
+import { isOnlyServer } from '../db/servers';
 import type { Checked, VideoProvider } from '../services/provider';
 import { pushProgress } from '../utils/push';
 import { ask, isGone } from './ask';
@@ -16,6 +17,8 @@ const badRepliesInARow = 10;
 const minProgressStep = 0.01;
 /** What a restart needs; what comes between is told and not stored, so that many tasks do not keep the database busy. */
 const storeProgressEveryMs = 30_000;
+/** The browsers of another server are told of what is stored. */
+const toldByOthersEveryMs = 2000;
 
 /** Asks the provider for an accepted task, and stores what it says. */
 export async function poll(attempt: ActiveAttempt, provider: VideoProvider | null): Promise<number | null> {
@@ -82,7 +85,8 @@ async function bringProgress(
   const next = checked.progress ?? null;
   const isSame = phase === checked.state && Math.abs((next ?? -1) - (progress ?? -1)) < minProgressStep;
   if (isSame || !ownsVideo(attempt)) return;
-  const isDue = performance.now() - attempt.progressStoredMs >= storeProgressEveryMs;
+  const isDue =
+    performance.now() - attempt.progressStoredMs >= (isOnlyServer() ? storeProgressEveryMs : toldByOthersEveryMs);
   if (phase === checked.state && !isDue) return tellProgress(attempt, next);
   attempt.progressStoredMs = performance.now();
   await storeStep(attempt, { video: { phase: checked.state, progress: next }, job: {} });

@@ -1,5 +1,6 @@
 import { freshDatabase, startServer, type TestServer } from '../helpers/server';
 import { connect, type TestSocket } from '../helpers/socket';
+import { click, newWorkspace, nextVideo, uploadPicture } from '../helpers/generating';
 import { openRig } from './rig';
 
 type Frame = { type: string; workspace_id?: string; version?: number };
@@ -122,6 +123,17 @@ test.each([
   },
   60_000,
 );
+
+test('the render of a server that is killed is made again by the other one', async () => {
+  const { MONGODB_URI, UPLOAD_DIR } = other.env;
+  const doomed = await startServer({ MONGODB_URI: MONGODB_URI!, UPLOAD_DIR: UPLOAD_DIR! });
+  cleanUps.push(doomed.kill);
+  const id = await newWorkspace(there, await uploadPicture(doomed), { duration_s: 15 });
+  await click(doomed, id);
+  await nextVideo(there, id, ({ phase }) => phase === 'running');
+  await doomed.kill();
+  expect(await nextVideo(there, id)).toMatchObject({ status: 'completed', error: null });
+}, 60_000);
 
 const versionsFrom = (first: number, last: number) =>
   Array.from({ length: last - first + 1 }, (_, index) => first + index);

@@ -3,6 +3,7 @@ import path from 'node:path';
 import mongoose from 'mongoose';
 import { config } from '../../src/config';
 import { complete, endAsFailed, endAsGone, failForNow } from '../../src/generation/ends';
+import { storeStep } from '../../src/generation/store';
 import { makeUploadFolders } from '../../src/media/uploads';
 import { adoptVideo, videoFile } from '../../src/media/videos';
 import { finishedTask, listen, newAttempt, resultOf, storedOf, type Given } from '../helpers/attempts';
@@ -77,6 +78,17 @@ test('a task that is gone, and whose clip is here, is completed', async () => {
   await adoptVideo({ file: ((await finishedTask()) as { file: string }).file, attemptId: attempt.job.attempt_id });
   expect(await endAsGone(attempt)).toBeNull();
   expect(await resultOf(attempt)).toMatchObject({ job: 'ended', video: 'mine completed' });
+});
+
+test('a free task that is gone while its user waits for it is made again, three times at most', async () => {
+  const attempt = await newAttempt({ provider: 'local', state: 'polling' });
+  expect(await endAsGone(attempt)).toBe(0);
+  expect(await resultOf(attempt)).toMatchObject({ job: 'queued', video: 'mine generating queued' });
+  expect((await storedOf(attempt)).job).toMatchObject({ task_id: null, accepted_at: null, sent_at: null });
+
+  await storeStep(attempt, { job: { state: 'polling', submit_attempts: 3 } });
+  expect(await endAsGone(attempt)).toBeNull();
+  expect(await resultOf(attempt)).toMatchObject({ job: 'ended', video: 'mine failed TASK_FAILED no' });
 });
 
 test('a task that is gone says that the next click pays', async () => {
