@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { AppError, toAppError } from '../utils/errors';
 import { syncFolder, writeDurably } from '../utils/durable-file';
-import { download, proxyFaultOf } from '../utils/http';
+import { download, filledStatuses, proxyFaultOf } from '../utils/http';
 import { logger } from '../utils/logger';
 import { proxyFor } from '../utils/proxy';
 import { AddressRefusal, checkProxied, lookupFor } from '../utils/public-address';
@@ -16,7 +16,7 @@ import { checkWhole } from './container';
 import { remakeUploadFolders, temporaryFile, uploadFolder } from './uploads';
 
 const maxVideoBytes = 512 * 1024 * 1024;
-const maxRedirects = 3;
+const maxRedirects = 10;
 const downloadDeadlineMs = 300_000;
 
 const posterTimeoutMs = 30_000;
@@ -69,7 +69,7 @@ async function downloadTo(file: string, source: Omit<VideoSource, 'attemptId'>):
     const lookup = lookupFor(address, url, baseUrl);
     if (proxyFor(address)) await checkProxied(address);
     const reply = await download({ provider, url: address, file, maxBytes, signal, deadlineMs, lookup });
-    if (reply.status === 200) return reply.isEndKnown;
+    if (filledStatuses.includes(reply.status)) return reply.isEndKnown;
     if (!isRedirect(reply.status) || !reply.location) throw refusedBy(reply.status);
     address = new URL(reply.location, address).href;
   }

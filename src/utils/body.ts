@@ -1,42 +1,71 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
 
-const unpackers: Record<string, () => Transform> = {
-  gzip: createGunzip,
-  'x-gzip': createGunzip,
-  br: createBrotliDecompress,
-  deflate: () => new Inflate(),
-};
+/** So many bytes tell a video, and a gzip. */
+const headBytes = 12;
+const videoBoxes = ['ftyp', 'styp', 'moov', 'mdat', 'free', 'skip', 'wide', 'pnot'];
+const webmHead = Buffer.from([0x1a, 0x45, 0xdf, 0xa3]);
+const gzipHead = Buffer.from([0x1f, 0x8b]);
 
 /**
- * The streams that unpack a body with this `Content-Encoding`, in their order; each fails where the body is cut.
- * A coding that is not known changes nothing: some stores name one that the bytes do not have.
+ * The streams that unpack a video with this `Content-Encoding`, in their order; each fails where the body is cut. The bytes
+ * decide: some stores name a coding that the bytes do not have, and others pack them without a word.
  */
-export function unpack(contentEncoding = ''): Transform[] {
+export function unpack(contentEncoding = ''): Unpacker[] {
   const codings = contentEncoding.split(',').map((coding) => coding.trim().toLowerCase());
-  return codings.reverse().flatMap((coding) => unpackers[coding]?.() ?? []);
+  return [...codings.reverse(), ''].map((coding) => new Unpacker(coding));
 }
 
-/** `deflate` is the zlib format by the book, and some servers send the bare one; the first byte tells which it is. */
-class Inflate extends Transform {
-  private inner: Transform | undefined;
+/** Unpacks what is packed and passes on what is a video already. */
+export class Unpacker extends Transform {
+  private head = Buffer.alloc(0);
+  private inner: Transform | null | undefined;
+
+  constructor(private readonly coding: string) {
+    super();
+  }
+
+  /** Whether it has unpacked anything, and so would have noticed a cut. */
+  get hasUnpacked(): boolean {
+    return Boolean(this.inner);
+  }
 
   override _transform(chunk: Buffer, _encoding: string, callback: TransformCallback): void {
-    this.inner ??= this.start(chunk);
-    this.inner.write(chunk, callback);
+    if (this.inner !== undefined) return this.pass(chunk, callback);
+    this.head = Buffer.concat([this.head, chunk]);
+    if (this.head.length < headBytes) return callback();
+    this.begin();
+    this.pass(this.head, callback);
   }
 
   override _flush(callback: TransformCallback): void {
+    if (this.inner === undefined) {
+      this.begin();
+      return this.pass(this.head, () => this._flush(callback));
+    }
     if (!this.inner) return callback();
     this.inner.once('end', callback).end();
   }
 
-  private start(chunk: Buffer): Transform {
-    const isZlib = (chunk[0]! & 0x0f) === 8;
-    const inner = isZlib ? createInflate() : createInflateRaw();
-    inner.on('data', (bytes: Buffer) => this.push(bytes)).on('error', (error) => this.destroy(error));
-    return inner;
+  private begin(): void {
+    this.inner = unpackerFor(this.head, this.coding);
+    this.inner?.on('data', (bytes: Buffer) => this.push(bytes)).on('error', (error) => this.destroy(error));
   }
+
+  private pass(chunk: Buffer, callback: TransformCallback): void {
+    if (this.inner) return void this.inner.write(chunk, callback);
+    callback(null, chunk);
+  }
+}
+
+function unpackerFor(head: Buffer, coding: string): Transform | null {
+  const isVideo = videoBoxes.includes(head.toString('latin1', 4, 8)) || head.subarray(0, 4).equals(webmHead);
+  if (isVideo) return null;
+  if (head.subarray(0, 2).equals(gzipHead)) return createGunzip();
+  if (coding === 'br') return createBrotliDecompress();
+  // `deflate` is the zlib format by the book, and some servers send the bare one; the first byte tells which it is.
+  if (coding === 'deflate') return (head[0]! & 0x0f) === 8 ? createInflate() : createInflateRaw();
+  return null;
 }
 
 /** Counts what passes, and fails beyond `maxBytes`. */

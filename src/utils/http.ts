@@ -97,6 +97,9 @@ export async function sendRequest(request: HttpRequest): Promise<HttpReply> {
 export const requestDeadlineMs = (sentBytes: number): number =>
   config.PROVIDER_REQUEST_TIMEOUT_MS + Math.ceil((sentBytes / 1e6) * msPerSentMb);
 
+/** The statuses of an answer that brings a file. */
+export const filledStatuses = [200, 203, 206];
+
 export type Download = {
   provider: string;
   url: string;
@@ -129,9 +132,10 @@ export async function download({ provider, url, file, maxBytes, signal: outer, d
     const header = (name: string) => (headers[name] === undefined ? undefined : String(headers[name]));
     const unpackers = unpack(header('content-encoding'));
     const isChunked = /\bchunked\b/i.test(header('transfer-encoding') ?? '');
-    const isEndKnown = header('content-length') !== undefined || isChunked || unpackers.length > 0;
-    const reply = { status, location: toAscii(header('location')), isEndKnown };
-    if (status !== 200) {
+    // A part that nobody asked for may be the whole, which its own bytes must show.
+    const isAnnounced = status !== 206 && (header('content-length') !== undefined || isChunked);
+    const reply = { status, location: toAscii(header('location')), isEndKnown: isAnnounced };
+    if (!filledStatuses.includes(status)) {
       (response.data as http.IncomingMessage).destroy();
       return reply;
     }
@@ -141,7 +145,7 @@ export async function download({ provider, url, file, maxBytes, signal: outer, d
     const announced = Number(header('content-length'));
     if (announced && announced !== received.bytes)
       throw new Error(`the body ended after ${received.bytes} of ${announced} bytes`);
-    return reply;
+    return { ...reply, isEndKnown: isAnnounced || unpackers.some(({ hasUnpacked }) => hasUnpacked) };
   });
 }
 

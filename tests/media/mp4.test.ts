@@ -35,6 +35,8 @@ test.each<[string, Buffer[]]>([
   ['moov last', [box('ftyp'), box('mdat', 5000), box('moov')]],
   ['a size of 64 bits', [box('ftyp'), longBox('mdat', 5000), box('moov')]],
   ['boxes without content', [box('ftyp'), box('free', 8), longBox('mdat', 16), box('moov', 8)]],
+  ['free room first', [box('free'), box('ftyp'), box('moov'), box('mdat')]],
+  ['no ftyp, as older MOVs', [box('wide', 8), box('mdat', 5000), box('moov')]],
   ['boxes that nobody knows', [box('ftyp'), box('uuid'), box('moov'), box('mdat'), box('\xa9abc')]],
   ['fragments', [box('ftyp'), box('moov'), box('moof'), box('mdat'), box('moof'), box('mdat'), box('mfra')]],
 ])('takes a file with %s', async (_, boxes) => {
@@ -43,7 +45,7 @@ test.each<[string, Buffer[]]>([
 
 test.each<[string, Buffer[], RegExp]>([
   ['nothing in it', [], /not an mp4/],
-  ['another first box', [box('free'), box('ftyp'), box('moov'), box('mdat')], /not an mp4/],
+  ['another first box', [box('uuid'), box('ftyp'), box('moov'), box('mdat')], /not an mp4/],
   ['no moov', [box('ftyp'), box('mdat')], /no moov/],
   ['no mdat', [box('ftyp'), box('moov'), box('free')], /no mdat/],
   ['a box that is longer than the file', [box('ftyp'), box('moov'), box('mdat', 20, 21)], /inside the box mdat/],
@@ -60,6 +62,17 @@ test.each<[string, Buffer[], RegExp]>([
   ],
 ])('refuses a file with %s', async (_, boxes, reason) => {
   expect(await check(boxes)).toMatch(reason);
+});
+
+test.each<[string, Buffer]>([
+  ['a few bytes', Buffer.alloc(5, 1)],
+  ['zeros', Buffer.alloc(512)],
+  ['bytes that are no box', Buffer.from('000000108081828300', 'hex')],
+])('takes %s behind the last box where the end of the file is known, and not else', async (_, tail) => {
+  const whole = [box('ftyp'), box('moov'), box('mdat')];
+  expect(await check([...whole, tail], true)).toBe('whole');
+  expect(await check([...whole, tail], false)).not.toBe('whole');
+  expect(await check([box('ftyp'), box('moov'), tail], true)).not.toBe('whole');
 });
 
 test('takes a last box without an end where the end of the file is known', async () => {

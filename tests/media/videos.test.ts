@@ -88,15 +88,15 @@ describe('the download of a video', () => {
     },
   );
 
-  test('follows three redirects, relative ones too, and not a fourth', async () => {
+  test('follows ten redirects, relative ones too, and not an eleventh', async () => {
     answer = (request, response) => {
       const left = Number(request.url?.slice(1));
       if (left > 0) response.writeHead(302, { location: `/${left - 1}` }).end();
       else response.writeHead(200, { 'content-type': 'video/mp4' }).end(clip);
     };
-    expect(hasVideo(await fetchFrom(`${origin}/3`))).toBe(true);
-    expect(asked).toEqual(['/3', '/2', '/1', '/0']);
-    await expectRefusal(`${origin}/4`);
+    expect(hasVideo(await fetchFrom(`${origin}/10`))).toBe(true);
+    expect(asked.slice(-3)).toEqual(['/2', '/1', '/0']);
+    await expectRefusal(`${origin}/11`);
   });
 
   test.each<[string, () => http.RequestListener]>([
@@ -175,6 +175,26 @@ describe('the download of a video', () => {
       answer = send(cutBody, headers);
       await expectRefusal(`${origin}/clip`);
     });
+  });
+
+  test.each(['gzip', 'br', 'deflate', 'zstd', 'gzip, br'])(
+    'a video that is not packed is stored as it is although %s is said of it',
+    async (coding) => {
+      answer = send(clip, { 'content-encoding': coding, 'content-length': clip.length });
+      expect(readFileSync(videoFile(await fetchFrom(`${origin}/clip`)))).toEqual(clip);
+    },
+  );
+
+  test('a packed video is unpacked although nothing is said of it', async () => {
+    answer = send(gzipSync(clip));
+    expect(readFileSync(videoFile(await fetchFrom(`${origin}/clip`)))).toEqual(clip);
+  });
+
+  test.each([203, 206])('a whole video is taken with status %i, and a part is not', async (status) => {
+    answer = send(clip, {}, status);
+    expect(readFileSync(videoFile(await fetchFrom(`${origin}/clip`)))).toEqual(clip);
+    answer = send(cut(clip), {}, status);
+    await expectRefusal(`${origin}/clip`);
   });
 
   test('stops at the largest size of what a packed body holds', async () => {
