@@ -46,7 +46,9 @@ export async function inspectImage(bytes: Buffer): Promise<ImageFacts> {
   }
 
   if (kind.isAnimated) throw animated();
-  const head = await readHeader(bytes);
+  const read = await readHeader(bytes);
+  // Sharp takes the first brand for the codec.
+  const head = { ...read, compression: kind.compression ?? read.compression };
   const { width, height } = head.autoOrient;
   const limits = `each side must be ${minSide} to ${maxSide} pixels, and the whole at most ${maxPixels / 1e6} megapixels`;
   if (width > maxSide || height > maxSide || width * height > maxPixels) {

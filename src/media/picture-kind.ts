@@ -5,10 +5,13 @@ export type PictureKind = {
   format: 'png' | 'jpeg' | 'webp' | 'heif';
   /** Moves, by what the file says before its pixels. */
   isAnimated: boolean;
+  /** Of a HEIF file, where its brands tell. */
+  compression?: 'av1';
 };
 
 const pngSignature = '\x89PNG\r\n\x1a\n';
 const pngChunkFrame = 12;
+const maxBrandBytes = 256;
 const stillBrands = ['avif', 'heic', 'heix', 'heim', 'heis', 'mif1', 'mif2'];
 const sequenceBrands = ['avis', 'hevc', 'hevx', 'hevm', 'hevs', 'msf1'];
 
@@ -21,7 +24,14 @@ export function kindOf(bytes: Buffer): PictureKind | null {
   if (head.slice(4, 8) !== 'ftyp') return null;
   const brand = head.slice(8);
   if (sequenceBrands.includes(brand)) return { format: 'heif', isAnimated: true };
-  return stillBrands.includes(brand) ? { format: 'heif', isAnimated: false } : null;
+  if (!stillBrands.includes(brand)) return null;
+  return { format: 'heif', isAnimated: false, ...(brandsOf(bytes).includes('avif') && { compression: 'av1' }) };
+}
+
+/** All brands of a file: the first may be one that says nothing about the codec. */
+function brandsOf(bytes: Buffer): string[] {
+  const text = bytes.toString('latin1', 8, Math.min(bytes.readUInt32BE(0), maxBrandBytes));
+  return text.match(/.{4}/gs) ?? [];
 }
 
 // Sharp sees a still in an animated PNG. The chunk that makes it move stands before the first pixels; its letters alone may

@@ -106,6 +106,9 @@ describe('an upload', () => {
     expect(opaque.image_path).toMatch(/\.jpg$/);
     expect(opaque.size).toBe(readFileSync(imageFile(opaque.image_path)).length);
     const clear = { width: 100, height: 100, channels: 4 as const, background: { r: 0, g: 0, b: 0, alpha: 0 } };
+    const general = await blank(300, 200).avif().toBuffer();
+    general.write('mif1', 8, 'latin1');
+    expect(await storeImage(general)).toMatchObject({ mime: 'image/jpeg', width: 300 });
     const { image_path: imagePath, mime } = await storeImage(await sharp({ create: clear }).avif().toBuffer());
     expect(mime).toBe('image/webp');
     expect(await sharp(imageFile(imagePath)).metadata()).toMatchObject({ format: 'webp', hasAlpha: true });
