@@ -1,4 +1,4 @@
-import type { AiEntry, ErrorBody, ErrorCode, Options, Suggestion, Video } from '../contract';
+import type { AiEntry, ErrorBody, ErrorCode, FormData as ShotForm, Options, Suggestion, Video } from '../contract';
 
 /** A refusal of the server, or NETWORK where there was no answer at all. */
 export class ApiError extends Error {
@@ -16,6 +16,7 @@ export type GenerateRequest = {
   provider?: string;
   request_id: string;
   accept_second_charge?: boolean;
+  expects: { form_data: ShotForm; image_path: string | null };
 };
 
 export const getOptions = (): Promise<Options> => request<Options>('/api/options');

@@ -91,6 +91,51 @@ it('makes a clip of the sample picture, plays it, and has all of it after a relo
   expect(page.troubles).toEqual([]);
 });
 
+it('asks for one clip though every answer to the click is lost, and says nothing else once it is there', async () => {
+  const page = await visit();
+  await addPictures(page, 1);
+  await page.getByLabel('Duration').selectOption('2');
+  await saved(page);
+  const bodies: Record<string, unknown>[] = [];
+  const allSent = new Promise<void>((resolve) => {
+    void page.route('**/api/generate/video', async (route) => {
+      bodies.push(route.request().postDataJSON() as Record<string, unknown>);
+      await route.fetch();
+      await route.abort();
+      if (bodies.length === 4) resolve();
+    });
+  });
+  await button(page, 'Generate').click();
+  await page.locator('video.stage-media').waitFor({ timeout: generateWithinMs });
+  await allSent;
+  await button(page, 'Generate').waitFor();
+  expect(new Set(bodies.map(({ request_id }) => request_id)).size).toBe(1);
+  const [{ form_data, image_path, takes }] = (await list()) as [Workspace];
+  expect(bodies[0]).toMatchObject({ expects: { form_data, image_path } });
+  expect(takes).toEqual([]);
+  expect(await page.getByRole('alert').count()).toBe(0);
+
+  await page.unroute('**/api/generate/video');
+  await generate(page);
+  expect((await list())[0]!.takes).toHaveLength(1);
+});
+
+it('says that a click without an answer may have been charged, and asks for the same one again', async () => {
+  const page = await visit();
+  await addPictures(page, 1);
+  const ids: unknown[] = [];
+  await page.route('**/api/generate/video', (route) => {
+    ids.push((route.request().postDataJSON() as Record<string, unknown>).request_id);
+    return ids.length <= 4 ? route.abort() : route.continue();
+  });
+  await button(page, 'Generate').click();
+  await page.getByRole('alert').filter({ hasText: 'It may have been charged.' }).waitFor();
+  await button(page, 'Try again').click();
+  await page.locator('video.stage-media').waitFor({ timeout: generateWithinMs });
+  expect(ids).toHaveLength(5);
+  expect(new Set(ids).size).toBe(1);
+});
+
 it('reorders by dragging and by keyboard, and undoes both', async () => {
   const page = await visit();
   await addPictures(page, 4);

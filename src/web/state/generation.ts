@@ -3,7 +3,7 @@ import { ApiError, cancelVideo, generateVideo } from '../api';
 import { formKeys } from '../defaults';
 import { newId } from '../sync';
 import { sync } from './connection';
-import { getState, setState } from './store';
+import { getState, setState, type RefusedClick } from './store';
 
 export type VideoProvider = Options['video_providers'][number];
 
@@ -36,6 +36,13 @@ export function isChanged(workspace: Workspace): boolean {
   return Boolean(picture) && picture !== path;
 }
 
+/** By shot, the click of which nobody knows what became of it: pressing again asks for the same one, and pays once. */
+const unanswered = new Map<string, { requestId: string; before: string | null }>();
+const lostCodes: (ErrorCode | 'NETWORK')[] = ['NETWORK', 'DATABASE_UNAVAILABLE'];
+
+/** Whether the answer to a click was lost, so that it may have been taken. */
+export const isLost = (code: ErrorCode | 'NETWORK'): boolean => lostCodes.includes(code);
+
 /** Sends one click; the same click is sent again where there is no answer, and is paid once. */
 export async function generate(id: string, acceptSecondCharge = false): Promise<void> {
   const workspace = getState().byId[id];
@@ -51,10 +58,8 @@ export async function generate(id: string, acceptSecondCharge = false): Promise<
     const code = error instanceof ApiError ? error.code : 'NETWORK';
     if (code === 'SECOND_CHARGE_POSSIBLE') setState({ dialog: { secondCharge: id } });
     // A refusal that is told as the state of the video need not be told twice.
-    setClick(
-      id,
-      getState().byId[id]?.video.error?.code === code || code === 'SECOND_CHARGE_POSSIBLE' ? undefined : { code },
-    );
+    const isTold = getState().byId[id]?.video.error?.code === code || code === 'SECOND_CHARGE_POSSIBLE';
+    setClick(id, isTold ? undefined : { code, before: workspace.video.attempt_id });
   }
 }
 
@@ -64,7 +69,8 @@ export async function cancel(id: string): Promise<void> {
     const attemptId = getState().byId[id]?.video.attempt_id;
     await cancelVideo({ workspace_id: id, ...(attemptId && { attempt_id: attemptId }) });
   } catch (error) {
-    if (error instanceof ApiError && error.code !== 'NOT_GENERATING') setClick(id, { code: error.code });
+    const before = getState().byId[id]?.video.attempt_id ?? null;
+    if (error instanceof ApiError && error.code !== 'NOT_GENERATING') setClick(id, { code: error.code, before });
   }
 }
 
@@ -92,19 +98,31 @@ export async function generateAll(): Promise<void> {
 }
 
 async function send(id: string, acceptSecondCharge: boolean) {
-  const provider = getState().providers[id];
+  const { providers, byId } = getState();
+  const provider = providers[id];
+  const { form_data, image_path } = byId[id]!;
+  const before = byId[id]!.video.attempt_id;
+  const earlier = unanswered.get(id);
+  // Another attempt since says that it was taken: this is a new click.
+  const requestId = earlier?.before === before ? earlier.requestId : newId();
   const body = {
     workspace_id: id,
-    request_id: newId(),
+    request_id: requestId,
+    // What the screen shows: anything else is not paid for.
+    expects: { form_data, image_path },
     ...(provider && { provider }),
     ...(acceptSecondCharge && { accept_second_charge: true }),
   };
   for (let sends = 1; ; sends++) {
     try {
-      return await generateVideo(body);
+      const answer = await generateVideo(body);
+      unanswered.delete(id);
+      return answer;
     } catch (error) {
-      const isLost = error instanceof ApiError && (error.code === 'NETWORK' || error.code === 'DATABASE_UNAVAILABLE');
-      if (!isLost || sends >= sendsOfOneClick) throw error;
+      const mayBeTaken = error instanceof ApiError && isLost(error.code);
+      if (mayBeTaken) unanswered.set(id, { requestId, before });
+      else unanswered.delete(id);
+      if (!mayBeTaken || sends >= sendsOfOneClick) throw error;
       await new Promise((resolve) => setTimeout(resolve, pauseMs * sends));
     }
   }
@@ -125,7 +143,7 @@ function saved(): Promise<void> {
   });
 }
 
-function setClick(id: string, click?: 'sending' | { code: ErrorCode | 'NETWORK' }): void {
+function setClick(id: string, click?: 'sending' | RefusedClick): void {
   setState(({ clicks: { [id]: _, ...others } }) => ({ clicks: click ? { ...others, [id]: click } : others }));
 }
 

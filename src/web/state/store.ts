@@ -23,6 +23,9 @@ export type Toast = { id: string; text: string; action?: { label: string; run: (
 export type Dialog = 'film' | 'shortcuts' | 'generate-all' | { compare: [string, string] } | { secondCharge: string };
 
 /** A question to the assistant that is not in the conversation yet. */
+/** A click that made no video as far as this window knows; `before` is the attempt that the shot had then. */
+export type RefusedClick = { code: ErrorCode | 'NETWORK'; before: string | null };
+
 export type Question = { message: string; stop: () => void; error?: ErrorCode | 'NETWORK' };
 
 export type AppState = SyncSnapshot & {
@@ -34,7 +37,7 @@ export type AppState = SyncSnapshot & {
   /** The provider chosen for the next click, by shot; the server's default where none is named. */
   providers: Record<string, string>;
   /** Clicks that are on their way, and the answers that refused one. */
-  clicks: Record<string, 'sending' | { code: ErrorCode | 'NETWORK' }>;
+  clicks: Record<string, 'sending' | RefusedClick>;
   questions: Record<string, Question>;
   canUndo: boolean;
   canRedo: boolean;
