@@ -25,7 +25,7 @@ function loadFile(): void {
   if (!file) return;
   try {
     const text = decode(readFileSync(file));
-    if (text.includes('\0')) throw new Error('it is not text in UTF-8 or UTF-16');
+    if (text.includes('\0') || text.includes('\ufffd')) throw new Error('it is not text in UTF-8 or UTF-16');
     populate(process.env, parseDotenv(text));
   } catch (error) {
     const message = `cannot be read: ${(error as Error).message}; save ${file} in the encoding UTF-8, readable by this user`;

@@ -44,6 +44,8 @@ const socketHttp = createListener(createSocketApp());
 let stopHeartbeat = () => undefined as void;
 let stopSweeping = () => undefined as void;
 let isStopping = false;
+/** Whether the start has failed, and the process is about to end. */
+let isEnding = false;
 let stoppingSinceMs = 0;
 
 /** Touches nothing that a running server needs before both ports are ours, and works only once the database is there. */
@@ -108,7 +110,8 @@ async function startWork(): Promise<void> {
 
 /** Ends a start that cannot succeed: one sentence on the console, the stack in the log. */
 async function endStart(error: unknown): Promise<void> {
-  if (isStopping) return;
+  if (isStopping || isEnding) return;
+  isEnding = true;
   const { exitCode = 1, message } = toStartError(error);
   process.stderr.write(`${message}\n`);
   logToFiles('error', 'server could not start', { error });
@@ -159,7 +162,9 @@ async function exit(message: string, error?: unknown): Promise<void> {
   process.exit(0);
 }
 
-async function crash(message: string, error: unknown): Promise<never> {
+async function crash(message: string, error: unknown): Promise<void> {
+  // The start has ended with a code of its own; what breaks after that, such as a line for a log that is closed, is no news.
+  if (isEnding) return;
   logger.error(message, { error });
   await flushLogs();
   process.exit(1);

@@ -103,8 +103,11 @@ describe('a .env', () => {
     expect(output).toMatch(/^ {2}SERVER_PORT must be a whole number$/m);
   });
 
-  test('that is no text ends the start with 78 and its name', async () => {
-    await write(Buffer.from('\ufeffA\0=1', 'utf16le'));
+  test.each([
+    ['is no text', Buffer.from('\ufeffA\0=1', 'utf16le')],
+    ['is in GBK', Buffer.concat([Buffer.from('UPLOAD_DIR=/tmp/'), Buffer.from([0xc3, 0xbd, 0xcc, 0xe5])])],
+  ])('that %s ends the start with 78 and its name', async (_what, bytes) => {
+    await write(bytes);
     const { code, output } = await runServer({}, folder);
     expect(code).toBe(78);
     expect(output).toMatch(/^ {2}\.env cannot be read: .* save .*\.env in the encoding UTF-8, readable by this user$/m);

@@ -135,6 +135,8 @@ describe('a start that cannot succeed says one sentence', () => {
     ['has a port that there is not', '127.0.0.1:99999/film', 'a host or a port in it is not valid'],
     ['has a password with an @', 'film:canary@canary@127.0.0.1/film', 'the password is not written as %40'],
     ['has a password with a %', 'film:canary%zz@127.0.0.1/film', 'URI malformed'],
+    ['names a database with a dot', '127.0.0.1/my.film', 'has a character that MongoDB does not take'],
+    ['names a database of MongoDB itself', '127.0.0.1/local', 'is one of MongoDB itself'],
     ['has no host', 'film:canary/film', 'a host or a port in it is not valid'],
     [
       'has a port with mongodb+srv',

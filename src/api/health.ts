@@ -1,4 +1,4 @@
-import { statfs } from 'node:fs/promises';
+import { access, constants, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { trusted } from 'mongoose';
 import { z } from 'zod';
@@ -35,7 +35,12 @@ export const health = defineEndpoint({
   otherStatus: 503,
   errors: [],
   async handle() {
-    const [isDatabaseThere, isDiskFree, uploads] = await Promise.all([countJobs(), hasFreeDisk(), uploadFaults()]);
+    const [isDatabaseThere, isDiskFree, uploads, isDataWritable] = await Promise.all([
+      countJobs(),
+      hasFreeDisk(),
+      uploadFaults(),
+      isWritable(config.DATA_DIR),
+    ]);
     const problems = [
       ...(isDatabaseThere ? [] : ['the database does not answer']),
       ...(isDoorOpen() ? [] : ['the WebSocket port is closed']),
@@ -49,6 +54,9 @@ export const health = defineEndpoint({
         ...providerWarnings(),
         ...ownerWarnings(),
         ...uploads.warnings,
+        ...(isDataWritable
+          ? []
+          : ['DATA_DIR cannot be written, where accepted tasks are noted; check its rights and its disk']),
         ...[ffmpegProblem()].filter((problem) => problem !== null),
         ...(isLogging() ? [] : ['the log files cannot be written']),
       ],
@@ -61,6 +69,13 @@ export const health = defineEndpoint({
     return new Reply(problems.length === 0 ? 200 : 503, body);
   },
 });
+
+/** A folder that is gone is made again. */
+const isWritable = (folder: string): Promise<boolean> =>
+  access(folder, constants.R_OK | constants.W_OK | constants.X_OK).then(
+    () => true,
+    ({ code }: NodeJS.ErrnoException) => code === 'ENOENT',
+  );
 
 /** Not those whose second charge a user has accepted. */
 const inDoubt = trusted({ $elemMatch: { state: 'in_doubt', risk_accepted: false } });

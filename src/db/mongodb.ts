@@ -319,12 +319,20 @@ function lastingCause(error: unknown): AppError | null {
 
 /** Throws one sentence where the driver does not take the address at all. */
 function checkUri(uri: string): void {
+  let client: mongo.MongoClient;
   try {
-    void new mongo.MongoClient(uri);
+    client = new mongo.MongoClient(uri);
   } catch (error) {
     throw wrongUri(faultOfUri(error as Error));
   }
+  const { dbName } = client.options;
+  if (dbName === 'local') throw wrongUri('its database "local" is one of MongoDB itself');
+  if (!databaseName.test(dbName))
+    throw wrongUri(`its database name "${dbName.slice(0, 70)}" has a character that MongoDB does not take, or over 63`);
 }
+
+/** What MongoDB takes on every system. */
+const databaseName = /^[^/\\. "$*<>:|?,]{1,63}$/;
 
 // What the driver quotes can be a part of the password.
 function faultOfUri({ message }: Error): string {
@@ -354,10 +362,14 @@ function isLasting(error: unknown): boolean {
   return isPrepared && !isOfDatabase;
 }
 
+const authenticationCodes = [18, 8000];
+
 function tellAway(error: unknown): void {
   if (isAwayKnown) return logToFiles('debug', 'database still not reachable', { error });
   isAwayKnown = true;
-  logger.error('database not reachable, trying again', { error });
+  const isRefused = authenticationCodes.includes(Number((error as { code?: unknown }).code));
+  const what = isRefused ? 'database refuses the user name or password of MONGODB_URI' : 'database not reachable';
+  logger.error(`${what}, trying again`, { error });
 }
 
 /** Closes the connection and, last, the embedded mongod. */

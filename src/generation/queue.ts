@@ -21,11 +21,12 @@ export async function acquireSlot(attempt: ActiveAttempt): Promise<number> {
     attempt.hasSlot = nextInQueue(provider) === attempt && (await hasFreeSlot(provider));
   });
   // Only the first looks again and again whether another process has left a slot; it wakes the next.
+  const cooldownMs = cooldownLeftMs(provider, 'creates');
   const isFirst = nextInQueue(provider) === attempt;
   if (!isFirst) wakeNext(provider);
   if (attempt.hasSlot) return 0;
   await tellThatItWaits(attempt);
-  return isFirst ? slotCheckMs : cooldownLeftMs(provider, 'creates') || longestBackoffMs;
+  return isFirst ? slotCheckMs : cooldownMs || longestBackoffMs;
 }
 
 /** Whether more tasks run than may, since another process has sent one at the same time. */

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobState } from '../db/job';
 import type { VideoProvider } from '../services/provider';
 import { slotStates } from '../db/job';
+import { isDatabaseConnected } from '../db/mongodb';
 import { logger } from '../utils/logger';
 import { settleAccepted } from './accept';
 import { activate, active, LeaseLost, logFields, usableProvider, type ActiveAttempt, type Attempt } from './attempt';
@@ -62,7 +63,8 @@ export async function stopEngine(): Promise<void> {
   for (const { stop } of active.values()) stop.abort();
   stopPersisting();
   while (submits.size > 0) await Promise.allSettled(submits);
-  await releaseLeases().catch((error: unknown) => logger.warn('leases not released', { error }));
+  if (isDatabaseConnected())
+    await releaseLeases().catch((error: unknown) => logger.warn('leases not released', { error }));
 }
 
 /** Whether the engine begins nothing any more. */

@@ -7,7 +7,7 @@ import { writeDurably } from '../utils/durable-file';
 import { createLimit } from '../utils/queue';
 import { convertHeif, isHeifReadable, type HeifHead } from './heif';
 import { kindOf } from './picture-kind';
-import { temporaryFile, uploadFolder } from './uploads';
+import { draftOf, uploadFolder } from './uploads';
 
 const minSide = 64;
 const maxSide = 8192;
@@ -74,7 +74,8 @@ export async function inspectImage(bytes: Buffer): Promise<ImageFacts> {
 export async function storeImage(bytes: Buffer): Promise<StoredImage> {
   const { bytes: stored, width, height, mime, ext } = await inspectImage(bytes);
   const name = `${randomBytes(16).toString('hex')}.${ext}`;
-  await writeDurably(path.join(uploadFolder('images'), name), stored, temporaryFile());
+  const file = path.join(uploadFolder('images'), name);
+  await writeDurably(file, stored, draftOf(file));
   return {
     image_path: `uploads/images/${name}`,
     image_url: `/uploads/images/${name}`,

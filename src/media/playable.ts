@@ -6,7 +6,7 @@ import { logger } from '../utils/logger';
 import { createLimit } from '../utils/queue';
 import { ffmpegPath } from './ffmpeg';
 import { runFfmpeg } from './ffmpeg-process';
-import { temporaryFile } from './uploads';
+import { draftOf } from './uploads';
 import { checkAndFlush, copyWhole, videoFile } from './videos';
 
 const probeTimeoutMs = 30_000;
@@ -56,7 +56,7 @@ const isPlayable = (facts: Facts) => isInMp4(facts) && isVideoPlayable(facts) &&
 async function convert(program: string, attemptId: string, facts: Facts, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   const file = videoFile(attemptId);
-  const draft = temporaryFile();
+  const draft = draftOf(file);
   // H.264 in 4:2:0 has even sides only.
   const encodeVideo = '-c:v libx264 -preset fast -crf 18 -pix_fmt yuv420p -vf scale=trunc(iw/2)*2:trunc(ih/2)*2';
   const parameters = [

@@ -19,6 +19,12 @@ export function temporaryFile(): string {
   return path.join(uploadFolder('tmp'), randomBytes(16).toString('hex'));
 }
 
+/** A hidden file beside one that it is to become: a part of UPLOAD_DIR may lie on a disk of its own. */
+export function draftOf(target: string): string {
+  remakeUploadFolders();
+  return path.join(path.dirname(target), `.${randomBytes(16).toString('hex')}`);
+}
+
 /** Makes the parts of UPLOAD_DIR again that were cleaned away while the server runs; one that cannot be made is met by what writes there. */
 export function remakeUploadFolders(): void {
   for (const part of parts) {
@@ -72,8 +78,13 @@ export async function listUploads(): Promise<string[]> {
 
 /** Removes what a killed process left half written; what is younger may be the work of another server that runs. */
 export async function sweepTmp(): Promise<void> {
-  const files = (await readdir(uploadFolder('tmp'))).map((name) => path.join(uploadFolder('tmp'), name));
-  for (const file of files) {
+  const inParts = parts.map(async (part) => {
+    const names = await readdir(uploadFolder(part));
+    return names
+      .filter((name) => part === 'tmp' || name.startsWith('.'))
+      .map((name) => path.join(uploadFolder(part), name));
+  });
+  for (const file of (await Promise.all(inParts)).flat()) {
     // Gone in the meantime, so not old.
     const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Date.now() }));
     if (Date.now() - mtimeMs > leftoverAgeMs) await rm(file, { recursive: true, force: true });

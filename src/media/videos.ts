@@ -13,7 +13,7 @@ import { AddressRefusal, checkProxied, lookupFor } from '../utils/public-address
 import { ffmpegPath } from './ffmpeg';
 import { imageInput } from './images';
 import { checkWhole } from './container';
-import { remakeUploadFolders, temporaryFile, uploadFolder } from './uploads';
+import { draftOf, remakeUploadFolders, temporaryFile, uploadFolder } from './uploads';
 
 const maxVideoBytes = 512 * 1024 * 1024;
 const maxRedirects = 10;
@@ -111,7 +111,8 @@ export async function makePoster(attemptId: string): Promise<string | null> {
     } as const;
     const { stdout } = await promisify(execFile)(program, [...input, ...output], limits);
     const jpeg = await sharp(stdout, imageInput).jpeg({ quality: 82 }).toBuffer();
-    await writeDurably(videoFile(attemptId).replace(/\.mp4$/, '.jpg'), jpeg, temporaryFile());
+    const poster = videoFile(attemptId).replace(/\.mp4$/, '.jpg');
+    await writeDurably(poster, jpeg, draftOf(poster));
     return videoUrl(attemptId).replace(/\.mp4$/, '.jpg');
   } catch (error) {
     logger.warn('poster not made', { attempt_id: attemptId, error });
@@ -162,7 +163,7 @@ export async function checkAndFlush(file: string, isEndKnown: boolean): Promise<
 
 /** Copies a video to where it is whole or not at all; throws unless it is whole. */
 export async function copyWhole(file: string, target: string, isEndKnown: boolean): Promise<void> {
-  const copy = temporaryFile();
+  const copy = draftOf(target);
   try {
     await copyFile(file, copy);
     await checkAndFlush(copy, isEndKnown);

@@ -73,6 +73,11 @@ export function toAppError(error: unknown): AppError {
       cause: error,
     });
   }
+  if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
+    const message =
+      'The server may not write into one of its folders; /health names it, and its rights must be mended.';
+    return new AppError('INTERNAL', message, { cause: error });
+  }
   if (status !== undefined && status >= 400 && status < 500) {
     return new AppError('INVALID_INPUT', 'The request could not be read; check its address, headers and body.', {
       cause: error,

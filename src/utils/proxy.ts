@@ -1,4 +1,5 @@
 import type https from 'node:https';
+import { BlockList, isIP } from 'node:net';
 import { HttpsProxyAgent } from 'https-proxy-agent';
 import { SocksProxyAgent } from 'socks-proxy-agent';
 import { config, nameInEnvironment } from '../config';
@@ -33,6 +34,9 @@ export class ProxyRefusal extends Error {
 
 /** The sentence about a provider that could not be reached through the proxy. */
 export function proxySentence({ address, variable }: Proxy, provider: string, cause: unknown): string {
+  if (isOfCertificate(cause)) {
+    return `The proxy ${address} presents a certificate for ${provider} that this machine does not trust; set NODE_EXTRA_CA_CERTS to the file of its authority and restart the server, or exclude the host by NO_PROXY.`;
+  }
   if (!(cause instanceof ProxyRefusal)) {
     return `${provider} could not be reached through the proxy ${address}; check that it runs and lets ${provider} through, or correct ${variable} and restart the server.`;
   }
@@ -41,6 +45,9 @@ export function proxySentence({ address, variable }: Proxy, provider: string, ca
   }
   return `The proxy ${address} did not connect to ${provider} (status ${cause.status}); check that it lets ${provider} through, or correct ${variable} and restart the server.`;
 }
+
+const isOfCertificate = (cause: unknown): boolean =>
+  /CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test((cause as { code?: string }).code ?? '');
 
 function readProxy(): Proxy | undefined {
   const name = config.HTTPS_PROXY ? 'HTTPS_PROXY' : 'ALL_PROXY';
@@ -54,12 +61,40 @@ function readProxy(): Proxy | undefined {
   return { agent: agent as unknown as https.Agent, address: `${protocol}//${host}`, variable: nameInEnvironment(name) };
 }
 
-/** Entries are hosts, with or without a dot, a star or a port; each stands for its subdomains too. */
-function isExcluded(host: string, port: string): boolean {
+/**
+ * Entries are hosts, addresses or networks (10.0.0.0/8), with or without a dot, a star or a port; a host stands for its
+ * subdomains too.
+ */
+function isExcluded(hostname: string, port: string): boolean {
+  const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
   return excludedHosts.some((entry) => {
-    if (entry === '*') return true;
-    const [, name = entry, entryPort] = /^(.+?):(\d+)$/.exec(entry) ?? [];
-    const domain = name.replace(/^\*?\./, '');
-    return (!entryPort || entryPort === port) && (host === domain || host.endsWith(`.${domain}`));
+    const { name, port: wanted } = partsOf(entry);
+    if (wanted && wanted !== port) return false;
+    if (name.includes('/')) return isInNetwork(host, name);
+    if (name === '<local>') return !host.includes('.') && !isIP(host);
+    const domain = name.replace(/^\*?\./, '').replace(/\.$/, '');
+    return isLike(host, domain) || host.endsWith(`.${domain}`);
   });
+}
+
+function partsOf(entry: string): { name: string; port?: string } {
+  if (isIP(entry)) return { name: entry };
+  const [, name = entry, port] = /^(.+?):(\d+)$/.exec(entry) ?? [];
+  return { name: name.replace(/^\[|\]$/g, ''), port };
+}
+
+/** A star stands for anything. */
+function isLike(host: string, pattern: string): boolean {
+  const parts = pattern.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`).test(host);
+}
+
+function isInNetwork(host: string, network: string): boolean {
+  const [address = '', bits] = network.split('/');
+  const family = isIP(address);
+  if (!family || isIP(host) !== family || !/^\d{1,3}$/.test(bits ?? '')) return false;
+  if (Number(bits) > (family === 4 ? 32 : 128)) return false;
+  const list = new BlockList();
+  list.addSubnet(address, Number(bits), `ipv${family as 4 | 6}`);
+  return list.check(host, `ipv${family as 4 | 6}`);
 }

@@ -23,6 +23,29 @@ const noise = (side: number) =>
     .png({ compressionLevel: 0 })
     .toBuffer();
 
+(canMount ? test : test.skip)('pictures and clips are stored where each folder is a disk of its own', async () => {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'video-maker-disks-'));
+  const disks = ['images', 'videos'].map((name) => path.join(folder, 'uploads', name));
+  for (const disk of disks) {
+    await mkdir(disk, { recursive: true });
+    expect(mountDisk(disk, 32 * mebibyte)).toBe(true);
+  }
+  const own = await startServer({ UPLOAD_DIR: path.join(folder, 'uploads') });
+  const socket = await connect(own.wsUrl);
+  const { status, body } = await own.upload(await noise(100));
+  expect(status).toBe(201);
+  const data = { image_path: body.image_path as string, form_data: { duration_s: 2 } };
+  const { workspace } = await socket.ask({ type: 'workspace.create', data });
+  await own.post('/api/generate/video', { workspace_id: workspace._id });
+  const video = await finalVideo(own, workspace._id);
+  expect(video).toMatchObject({ status: 'completed', poster_url: expect.stringContaining('.jpg') });
+  expect((await own.get(video.url!)).status).toBe(200);
+  socket.close();
+  await own.stop();
+  disks.forEach(unmountDisk);
+  await rm(folder, { recursive: true, force: true });
+});
+
 (canMount ? describe : describe.skip)('with a full disk', () => {
   let folder: string;
   let server: TestServer;

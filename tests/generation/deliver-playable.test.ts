@@ -61,7 +61,7 @@ test.each([
 test('a stop while a clip is made playable leaves the attempt, and the next start goes on without the provider', async () => {
   const { attempt, provider } = await madeAttempt('long MPEG-4');
   const { attempt_id: attemptId } = attempt.job;
-  const watcher = watch(uploadFolder('tmp'), () => existsSync(videoFile(attemptId)) && attempt.stop.abort());
+  const watcher = watch(uploadFolder('videos'), () => existsSync(videoFile(attemptId)) && attempt.stop.abort());
   await expect(deliver(attempt, provider)).rejects.toThrow();
   watcher.close();
   expect(await resultOf(attempt)).toMatchObject({ job: 'downloading', video: 'mine generating downloading' });

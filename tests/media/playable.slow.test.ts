@@ -105,7 +105,7 @@ test('a stop in the middle leaves the clip as it came and no half file, and the 
   const bytes = await makeVideo('long MPEG-4');
   const attemptId = await store(bytes);
   const stop = new AbortController();
-  const watcher = watch(path.join(config.UPLOAD_DIR, 'tmp'), () => stop.abort());
+  const watcher = watch(path.join(config.UPLOAD_DIR, 'videos'), () => stop.abort());
   await expect(makePlayable(attemptId, stop.signal)).rejects.toThrow();
   watcher.close();
   expect(stop.signal.aborted).toBe(true);

@@ -99,6 +99,10 @@ test.each([
   ['no_proxy', '*'],
   ['NO_PROXY', '.localhost'],
   ['NO_PROXY', 'localhost:PORT'],
+  ['NO_PROXY', 'localhost.'],
+  ['NO_PROXY', 'local*'],
+  ['NO_PROXY', '*:PORT'],
+  ['NO_PROXY', '<local>'],
 ])('a host that %s excludes (%s) is asked directly', async (variable, value) => {
   const proxy = await opened(startConnectProxy());
   const variables = {
@@ -107,6 +111,20 @@ test.each([
   };
   expect(await askWith(variables, 'localhost')).toEqual({ status: 200 });
   expect(proxy.asked).toEqual([]);
+});
+
+test.each([
+  ['127.0.0.0/8', 0],
+  ['127.*', 0],
+  ['127.0.0.1', 0],
+  ['10.0.0.0/8', 1],
+  ['::1, fd00::/8', 1],
+])('an address is excluded by NO_PROXY=%s, or not: asked through the proxy %i times', async (value, times) => {
+  const proxy = await opened(startConnectProxy());
+  const variables = { HTTPS_PROXY: `http://127.0.0.1:${proxy.port}`, NO_PROXY: value };
+  // The certificate is that of a name, so that the vendor itself is not reached.
+  await askWith(variables, '127.0.0.1');
+  expect(proxy.asked).toHaveLength(times);
 });
 
 test.each(['localhost:1', 'host', 'other.localhost'])(
