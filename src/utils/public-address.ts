@@ -95,13 +95,16 @@ const lookupOnly =
   (hostname, options, callback) => {
     dns.lookup(hostname, { ...options, all: true }, (error, addresses) => {
       if (error) return callback(error, []);
-      const refused = addresses.find(({ address }) => !isAllowed(address));
-      const [first] = addresses;
+      // Some proxies answer with a private address of IPv6 beside the fake one, which is enough.
+      const fakes = addresses.filter(({ address }) => isIn(fakeAnswers, address));
+      const answers = fakes.length > 0 ? fakes : addresses;
+      const refused = answers.find(({ address }) => !isAllowed(address));
+      const [first] = answers;
       if (refused || !first) {
         const found = refused ? ` but at ${refused.address}` : '';
         return callback(new AddressRefusal(`${hostname} is not at ${kind}${found}`, privateSentence(hostname)), []);
       }
-      if (options.all) return callback(null, addresses);
+      if (options.all) return callback(null, answers);
       callback(null, first.address, first.family);
     });
   };
@@ -126,7 +129,7 @@ export function lookupFor(address: string, firstAddress: string, baseUrl?: strin
   if (protocol !== 'https:') throw new Error('the download address is not https');
   const literal = hostname.replace(/^\[|\]$/g, '');
   if (isLoopback(hostname) || (isIP(literal) && !isPublicAddress(literal))) {
-    const sentence = `its link leads to ${hostname}, a private address, from which no file of a provider is fetched`;
+    const sentence = `its link leads to ${hostname}, a private address, from which no file of a provider is fetched; where the network rewrites addresses, set HTTPS_PROXY to a proxy that finds the right one`;
     throw new AddressRefusal('the download address is not public', sentence);
   }
   return lookupPublic;

@@ -13,6 +13,7 @@ const inFolder = (name: string) => path.join(folder, name);
 const names = {
   'clash.test': '198.18.0.10',
   'mihomo.test': '2001:2::10',
+  'sing-box.test': '198.18.0.11',
   'nat64.test': '64:ff9b::808:808',
   'public.test': '8.8.8.8',
   'nat64-of-a-private-one.test': '64:ff9b::a00:5',
@@ -80,6 +81,8 @@ async function fetchThere(variables: Record<string, string> = {}) {
     inFolder('hosts'),
     Object.entries({ localhost: '127.0.0.1', ...names })
       .map(([name, address]) => `${address} ${name}\n`)
+      // Beside the fake address, one of IPv6 that is private.
+      .concat('fc00::11 sing-box.test\n')
       .join(''),
   );
   writeFileSync(inFolder('fetch.js'), fetchAll);
@@ -99,9 +102,12 @@ async function fetchThere(variables: Record<string, string> = {}) {
   let asked: string[];
   beforeAll(async () => ({ results, asked } = await fetchThere()));
 
-  test.each(['clash.test', 'mihomo.test', 'nat64.test', 'public.test'])('a clip is fetched from %s', (host) => {
-    expect(results[host]).toBe('fetched');
-  });
+  test.each(['clash.test', 'mihomo.test', 'sing-box.test', 'nat64.test', 'public.test'])(
+    'a clip is fetched from %s',
+    (host) => {
+      expect(results[host]).toBe('fetched');
+    },
+  );
 
   test.each([
     'nat64-of-a-private-one.test',
@@ -118,7 +124,7 @@ async function fetchThere(variables: Record<string, string> = {}) {
   });
 
   test.each(literals)('none is fetched from %s itself', (host) => {
-    expect(results[host]).toContain(`its link leads to ${host}, a private address`);
+    expect(results[host]).toMatch(/its link leads to .*, a private address.* set HTTPS_PROXY/);
     expect(asked).not.toContain(host);
   });
 });
