@@ -6,7 +6,7 @@
 import { config } from '../config';
 import { withoutPicture, type LlmReply, type LlmRequest } from '../prompts/suggestion';
 import { AppError } from '../utils/errors';
-import { sendRequest, type HttpReply } from '../utils/http';
+import { maxLlmReplyBytes, sendRequest, type HttpReply } from '../utils/http';
 import { logger } from '../utils/logger';
 import { faultOf, readAnswer } from './chat-reply';
 import { chatSteps, type ChatPlan } from './chat-steps';
@@ -64,6 +64,7 @@ function post(server: ChatServer, request: LlmRequest, plan: ChatPlan, signal: A
     },
     signal,
     deadlineMs: config.LLM_TIMEOUT_MS,
+    maxReplyBytes: maxLlmReplyBytes,
   });
 }
 

@@ -7,7 +7,7 @@ import { config } from '../../src/config';
 import { emptyForm } from '../../src/contract';
 import { suggest, type LlmRequest } from '../../src/prompts/suggestion';
 import { chat, type ChatServer } from '../../src/services/chat-completions';
-import { finalFaults, refusals, type Asked } from '../fixtures/llm/refusals';
+import { asIfAnswers, finalFaults, refusals, type Asked } from '../fixtures/llm/refusals';
 import { replies } from '../fixtures/llm/replies';
 import { failureOf, question, still } from './llm-provider.suite';
 
@@ -132,6 +132,14 @@ describe('what no simpler form helps against', () => {
     const { asked, askOnce } = meet(() => ({ status, body }));
     const failure = await failureOf(askOnce());
     expect(failure).toMatchObject({ code, message: expect.stringMatching(sentence) as string });
+    expect(asked).toHaveLength(1);
+  });
+});
+
+describe('what asking again does not mend', () => {
+  it.each(asIfAnswers)('is asked once: %s', async (_what, body, code, sentence) => {
+    const { asked, ask } = meet(() => ({ status: 200, body }));
+    expect(await failureOf(ask())).toMatchObject({ code, message: expect.stringMatching(sentence) as string });
     expect(asked).toHaveLength(1);
   });
 });
