@@ -1,7 +1,8 @@
 import { formData, formKeys, promptMaxCharacters, type AspectRatio, type FormData, type Suggestion } from '../contract';
 import { AppError } from '../utils/errors';
 import { promptTooLong } from './compose-prompt';
-import { findReply, parseLoosely, withoutThinking } from './reply-json';
+import { findReply, parseLoosely } from './reply-json';
+import { withoutThinking } from './thoughts';
 import { idOf, isWord } from './vocabulary';
 
 const maxMessageLength = 8000;

@@ -10,31 +10,6 @@ const windowLength = 32_000;
 const maxRepairLength = 12_000;
 const maxRepairedInAll = 24_000;
 
-const thoughtNames = 'think|thinking|thought|thoughts|reasoning|reason|seed:think';
-const openingTag = `(?:<(?:${thoughtNames})(?:\\s[^<>]{0,99})?>|\\[THINK\\]|◁think▷)`;
-const closingTag = `(?:</(?:${thoughtNames})>|\\[/THINK\\]|◁/think▷)`;
-const closedThought = new RegExp(`${openingTag}(?:(?!${openingTag})[\\s\\S])*?${closingTag}`, 'gi');
-const beforeClosing = new RegExp(`^[\\s\\S]*${closingTag}`, 'i');
-const afterOpening = new RegExp(`${openingTag}[\\s\\S]*$`, 'i');
-
-/** The text without what a model thought before it answered, in every spelling that servers leave in; '' when it only thought. */
-export function withoutThinking(text: string): string {
-  // A good answer may itself speak of such tags.
-  if (toReply(parseStrictly(text))) return text;
-  return withoutChannels(text).replace(closedThought, '').replace(beforeClosing, '').replace(afterOpening, '');
-}
-
-// gpt-oss: <|channel|>analysis<|message|>...<|end|><|start|>assistant<|channel|>final<|message|>..., or the same without the signs.
-function withoutChannels(text: string): string {
-  const finals = [...text.matchAll(/<\|channel\|>\s?final\b[\s\S]{0,99}?<\|message\|>/g)];
-  const last = finals.at(-1);
-  if (last) return text.slice(last.index + last[0].length).replace(/<\|(?:return|end|start|call)\|>[\s\S]*$/, '');
-  if (text.includes('<|channel|>')) {
-    return text.replace(/<\|channel\|>[\s\S]*?(?:<\|end\|>|$)/g, '').replace(/<\|\w{1,20}\|>/g, '');
-  }
-  return text.replace(/^\s*analysis[\s\S]*?assistantfinal(?:json)?/, '');
-}
-
 type Found = { reply: ReplyObject; isStrict: boolean };
 
 /**
@@ -72,6 +47,9 @@ function findIn(text: string, parseWithSlips: (piece: string) => unknown): Found
   return found;
 }
 
+/** Whether the whole text is the JSON that a model was asked for. */
+export const isReply = (text: string): boolean => toReply(parseStrictly(text)) !== null;
+
 /** A value that may be the JSON of an object, as a string; undefined where it is none. */
 export function parseLoosely(text: string): unknown {
   return parseStrictly(text) ?? parseRepaired(text);
@@ -80,8 +58,8 @@ export function parseLoosely(text: string): unknown {
 function toReply(value: unknown): ReplyObject | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
   const { message, patch } = value as ReplyObject;
-  const isReply = typeof message === 'string' || (typeof patch === 'object' && patch !== null);
-  return isReply ? value : null;
+  const hasField = typeof message === 'string' || (typeof patch === 'object' && patch !== null);
+  return hasField ? value : null;
 }
 
 function repair(whole: string, isOpen: boolean, parseWithSlips: (piece: string) => unknown): unknown {

@@ -97,9 +97,49 @@ describe('what a model writes', () => {
       'channels with a format',
       `<|channel|>analysis<|message|>{x<|end|><|start|>assistant<|channel|>final <|constrain|>json<|message|>${good}`,
     ],
+    [
+      '<|START_THINKING|>',
+      `<|START_THINKING|>{"message":"no"} {x<|END_THINKING|><|START_RESPONSE|>${good}<|END_RESPONSE|>`,
+    ],
+    ['<|channel>thought', `<|channel>thought\n{"message":"no"} {x<channel|>${good}`],
+    ['<unused94>', `<unused94>thought\n{"message":"no"} {x<unused95>${good}`],
+    ['<analysis>', `<analysis>{"message":"no"} {x</analysis>\n${good}`],
     ['channels without their signs', `analysisThe user wants {"message":"no"}.assistantfinal${good}`],
   ])('is read behind a thought: %s', (_what, text) => {
     expect(read(text)).toEqual(advice);
+  });
+
+  it.each([
+    ['Cohere', '<|START_THINKING|>secret<|END_THINKING|><|START_RESPONSE|>Push in.<|END_RESPONSE|>'],
+    ['OpenThinker', '<|begin_of_thought|>secret<|end_of_thought|>\n<|begin_of_solution|>Push in.<|end_of_solution|>'],
+    ['Gemma', '<|channel>thought\nsecret<channel|>Push in.'],
+    ['MedGemma', '<unused94>thought\nsecret {x}<unused95>Push in.'],
+    ['Claude-like prompts', '<analysis>secret</analysis>\n<reflection>secret</reflection>\n<output>Push in.</output>'],
+    [
+      'Open WebUI',
+      '<details type="reasoning" done="true" duration="3">\n<summary>Thought for 3 s</summary>\n> secret\n</details>\nPush in.',
+    ],
+    ['Ollama', 'Thinking...\nsecret\n...done thinking.\n\nPush in.'],
+    ['Granite', 'Here is my thought process: secret\n\nHere is my response: Push in.'],
+    ['Granite, in short', "Here's my thought process:\nsecret\nHere's my response:\nPush in."],
+    ['a relay that writes wide signs', '＜think＞secret＜/think＞Push in.'],
+    ['a relay that escapes signs', '&lt;think&gt;secret&lt;/think&gt;Push in.'],
+    ['a template that opened the thought', 'secret</think>Push in.'],
+    ['DeepSeek', '<think>secret</think>\n\n<answer>Push in.</answer>'],
+  ])('is prose behind a thought as %s writes it', (_who, text) => {
+    expect(read(text)).toEqual({ message: 'Push in.', form_data: {} });
+  });
+
+  it.each([
+    'Write <think> first, and </think> behind it.',
+    'The tags "<think>" and "</think>" stand around a thought.',
+    'A reflection: <reflection> is no tag of a form, and <analysis> is none either.',
+    'Thinking... of rain? Push in.',
+    'Here is my thought process: push in, then hold.',
+    'The window has <details> of frost.',
+    'Her thought ends; the channel between the hills opens.',
+  ])('keeps prose that only speaks of thoughts: %s', (text) => {
+    expect(read(text)).toEqual({ message: text, form_data: {} });
   });
 
   it('keeps its own words about tags', () => {
@@ -131,6 +171,11 @@ describe('what a model writes', () => {
     ['ends of thoughts', megabyte('</think>{message:')],
     ['half tags of thoughts', megabyte('<think ')],
     ['channels', megabyte('<|channel|>final{"message":')],
+    ['frames of thoughts', megabyte('<analysis>')],
+    ['frames in frames', megabyte('<analysis></analysis>')],
+    ['details of thoughts', megabyte('<details type="reasoning">')],
+    ['half details', megabyte('<details ')],
+    ['other marks of thoughts', megabyte('<unused94><|channel>thought ')],
     ['spaces', megabyte(' ', '{"message":"m"')],
     ['small objects of advice', megabyte("{'message':'m'} ")],
     ['small objects of none', megabyte('{"mood":"calm"} ') + '"message"'],
