@@ -1,4 +1,5 @@
 import { jsonrepair } from 'jsonrepair';
+import { mendJson } from './mend-json';
 
 /** What a model was asked for; anything may stand in either field. */
 export type ReplyObject = { message?: unknown; patch?: unknown };
@@ -17,8 +18,15 @@ type Found = { reply: ReplyObject; isStrict: boolean };
  * Takes milliseconds, whatever the text is: of a long one only the beginning and the end are searched.
  */
 export function findReply(text: string): ReplyObject | null {
-  const whole = toReply(parseStrictly(text));
+  const value = parseStrictly(text);
+  const whole = toReply(value);
   if (whole) return whole;
+  if (typeof value === 'string') return findReply(value);
+  const narrow = text.replaceAll('｛', '{').replaceAll('｝', '}');
+  return search(text) ?? (narrow === text ? null : search(narrow));
+}
+
+function search(text: string): ReplyObject | null {
   const isLong = text.length > 2 * windowLength;
   const windows = isLong ? [text.slice(0, windowLength), text.slice(-windowLength)] : [text];
   const parseWithSlips = createRepair();
@@ -65,8 +73,10 @@ function toReply(value: unknown): ReplyObject | null {
 function repair(whole: string, isOpen: boolean, parseWithSlips: (piece: string) => unknown): unknown {
   const piece = whole.slice(0, maxRepairLength);
   const isLong = piece.length < whole.length;
-  // An object that never ends was cut, lacks a brace, or has prose behind it.
   const closed = piece.lastIndexOf('}') + 1;
+  const mended = parseStrictly(mendJson(piece.slice(0, closed)));
+  if (!isLong && toReply(mended)) return mended;
+  // An object that never ends was cut, lacks a brace, or has prose behind it.
   if (isOpen && !isLong && closed > 0 && closed < piece.length) {
     const trimmed = parseWithSlips(piece.slice(0, closed));
     if (toReply(trimmed)) return trimmed;
@@ -113,6 +123,10 @@ function parseStrictly(text: string): unknown {
 
 function parseRepaired(text: string): unknown {
   if (text.length > maxRepairLength) return undefined;
+  return parseWithLibrary(text) ?? parseWithLibrary(mendJson(text));
+}
+
+function parseWithLibrary(text: string): unknown {
   try {
     return JSON.parse(jsonrepair(text));
   } catch {

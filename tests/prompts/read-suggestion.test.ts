@@ -35,6 +35,18 @@ describe('what a model writes', () => {
     ['a comma before a brace', '{"message":"Push in slowly.","patch":{"camera_movement":"push_in",},}'],
     ['single quotes', "{'message':'Push in slowly.','patch':{'camera_movement':'push_in'}}"],
     ['smart quotes', '{“message”:“Push in slowly.”,“patch”:{“camera_movement”:“push_in”}}'],
+    ['wide punctuation', '｛“message”：“Push in slowly.”，“patch”：｛“camera_movement”：“push_in”｝｝'],
+    ['wide colons and commas', '{"message"："Push in slowly."，"patch"：{"camera_movement"："push_in"}}'],
+    [
+      'wide punctuation and prose',
+      `好的：\n｛＂message＂：＂Push in slowly.＂，＂patch＂：｛＂camera_movement＂：＂push_in＂，｝｝\n希望有用`,
+    ],
+    ['a string around it', json(good)],
+    ['the reply in its own message', json({ message: good, patch: {} })],
+    [
+      'the reply without its patch in a message',
+      json({ message: json({ message: 'Push in slowly.' }), patch: { camera_movement: 'push_in' } }),
+    ],
     ['keys without quotes', '{message:"Push in slowly.",patch:{camera_movement:"push_in"}}'],
     ['comments', '{"message":"Push in slowly.", // it\'s calm\n"patch":{/* one */"camera_movement":"push_in"}}'],
     ['a missing last brace', good.slice(0, -1)],
@@ -58,9 +70,24 @@ describe('what a model writes', () => {
     expect(read(text)).toEqual({ ...advice, message: 'Push in\nslowly.' });
   });
 
-  it('is read through quotes in a string', () => {
-    const text = '{"message":"Say "go" now.","patch":{"camera_movement":"push_in"}}';
-    expect(read(text)).toEqual({ ...advice, message: 'Say "go" now.' });
+  it.each([
+    ['Say "go" now.', '{"message":"Say "go" now.","patch":{"camera_movement":"push_in"}}'],
+    ['Use a "dolly in", slowly.', '{"message": "Use a "dolly in", slowly.", "patch": {"camera_movement": "push_in"}}'],
+    ['"a", "b", and "c"', '{"message":""a", "b", and "c"","patch":{"camera_movement":"push_in"}}'],
+    ['A "dolly": it moves {so}.', '{"message":"A "dolly": it moves {so}.","patch":{"camera_movement":"push_in"}}'],
+    ['Lens 6" wide, slowly.', '{"message":"Lens 6" wide, slowly.","patch":{"camera_movement":"push_in"}}'],
+    ['用“慢推”，再停。', '｛“message”：“用“慢推”，再停。”，“patch”：｛“camera_movement”：“push_in”｝｝'],
+    ['用"慢推"，再停。', '```json\n{"message": "用"慢推"，再停。", "patch": {"camera_movement": "push_in"}}\n```'],
+  ])('is read through quotes in a string: %s', (message, text) => {
+    expect(read(text)).toEqual({ ...advice, message });
+  });
+
+  it.each([
+    ['cut in wide punctuation', '｛“message”：“用慢推，再停', '用慢推，再停'],
+    ['with code in it', '{"message":"Push in.\\nSlowly.","patch":{"duration_s"=>10}}', 'Push in.\nSlowly.'],
+    ['with a message of another type', '{"message":{"text":"hi"},"patch":{}}', 'hi'],
+  ])('is at worst its message, where it is JSON %s', (_what, text, message) => {
+    expect(read(text)).toEqual({ message, form_data: {} });
   });
 
   it.each([
@@ -162,6 +189,10 @@ describe('what a model writes', () => {
     ['lists in a patch', megabyte('["', '{"patch":')],
     ['quotes', megabyte('"', '{message')],
     ['strings without a comma', megabyte('"a"b"', '{"message":')],
+    ['wide quotes', megabyte('“', '｛message')],
+    ['wide strings', megabyte('“a”，', '｛“message”：')],
+    ['quotes and spaces', megabyte('"   ', '{"message":"')],
+    ['wide braces', megabyte('｛“message”：')],
     ['quotes and line breaks', megabyte('"a\n', '{"message":"')],
     ['sums', megabyte('"a"+', '{"message":')],
     ['calls', megabyte('f(', '{"message":')],
@@ -208,16 +239,15 @@ describe('what a model writes', () => {
 
   it.each([
     ['prose', 'Just push in.'],
-    ['JSON without a message', '{"patch":{}}'],
-    ['a list', '["push_in"]'],
-    ['a message of another type', '{"message":{"text":"hi"},"patch":{}}'],
+    ['prose that begins with a bracket', '[Push in] and hold. {slowly}'],
+    ['prose with words in quotes', '{camera}: "push in", then “hold”：慢慢地。'],
   ])('is shown as it is when it is %s', (_what, text) => {
     expect(read(text)).toEqual({ message: text, form_data: {} });
   });
 
   it('keeps good fields beside a message of another type', () => {
     const text = json({ message: 1, patch: { lighting: 'soft' } });
-    expect(read(text)).toEqual({ message: text, form_data: { lighting: 'soft' } });
+    expect(read(text)).toEqual({ message: '', form_data: { lighting: 'soft' } });
   });
 
   it.each([
@@ -228,6 +258,9 @@ describe('what a model writes', () => {
     '[THINK]{"message":"no"}',
     '<|channel|>analysis<|message|>{x',
     '{"message":"","patch":{}}',
+    '{"patch":{}}',
+    '["push_in"]',
+    '```json\n{"a": "b" "c"}\n```',
     '\0\0',
   ])('is an error when there is nothing in it: %j', (text) => {
     expect(() => read(text)).toThrow(expect.objectContaining({ code: 'PROVIDER_BAD_REPLY' }) as Error);
