@@ -2,6 +2,8 @@
 // punctuation of Chinese. A quote ends a string only where the next key or the end of the object follows.
 
 const plainSigns: Record<string, string> = { '｛': '{', '｝': '}', '［': '[', '］': ']', '：': ':', '，': ',' };
+// Advice is cut far before that.
+const maxMessageRead = 32_000;
 const quotes = '"“”＂';
 const nextKey = `["“”＂'][\\w.$/-]{1,60}["“”＂']\\s*[:：]`;
 const ends = {
@@ -36,7 +38,8 @@ export function mendJson(text: string): string {
 export function messageIn(text: string): string | null {
   const found = /["“”＂']?message["“”＂']?\s{0,99}[:：]\s{0,99}(?=["“”＂])/.exec(text);
   if (!found) return null;
-  const { words } = readString(text, found.index + found[0].length, '{');
+  const start = found.index + found[0].length;
+  const { words } = readString(text.slice(start, start + maxMessageRead), 0, '{');
   try {
     return String(JSON.parse(words.endsWith('"') ? words : `${words}"`));
   } catch {

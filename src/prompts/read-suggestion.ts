@@ -2,7 +2,8 @@ import { formData, formKeys, promptMaxCharacters, type AspectRatio, type FormDat
 import { AppError } from '../utils/errors';
 import { promptTooLong } from './compose-prompt';
 import { messageIn } from './mend-json';
-import { findReply, isReply, parseLoosely, type ReplyObject } from './reply-json';
+import { patchOf } from './patch';
+import { findReply, isReply, type ReplyObject } from './reply-json';
 import { withoutThinking } from './thoughts';
 import { idOf, isWord } from './vocabulary';
 
@@ -40,7 +41,7 @@ export function readSuggestion(
     .trim()
     .slice(0, maxMessageLength)
     .toWellFormed();
-  const changes = readPatch(reply?.patch, current, capabilities);
+  const changes = readPatch(patchOf(reply), current, capabilities);
   if (!message && Object.keys(changes).length === 0) {
     throw new AppError('PROVIDER_BAD_REPLY', `The model behind "${provider}" answered with nothing; ask again.`);
   }
@@ -61,12 +62,9 @@ function proseOf(text: string): string {
   return isJson ? '' : text;
 }
 
-function readPatch(patch: unknown, current: FormData, capabilities: VideoLimits): Partial<FormData> {
-  const proposed = typeof patch === 'string' ? parseLoosely(patch) : patch;
-  if (typeof proposed !== 'object' || proposed === null) return {};
+function readPatch(proposed: Map<string, unknown>, current: FormData, capabilities: VideoLimits): Partial<FormData> {
   const entries = formKeys.flatMap((key) => {
-    if (!Object.hasOwn(proposed, key)) return [];
-    const value = toValue(key, (proposed as Record<string, unknown>)[key]);
+    const value = toValue(key, proposed.get(key));
     if (value === undefined || value === current[key]) return [];
     const parsed = formData.shape[key].safeParse(value);
     return parsed.success && isPossible(key, parsed.data, capabilities) ? [[key, parsed.data] as const] : [];

@@ -107,10 +107,14 @@ function isCutInValue(text: string): boolean {
 // The half of a sentence must not replace a whole one in the form.
 function withoutLastChange(value: unknown): unknown {
   const reply = toReply(value);
-  if (!reply || Object.keys(reply).at(-1) !== 'patch') return value;
-  const { patch } = reply;
-  if (typeof patch !== 'object' || patch === null) return { ...reply, patch: {} };
-  return { ...reply, patch: Object.fromEntries(Object.entries(patch).slice(0, -1)) };
+  const [name, last] = Object.entries(reply ?? {}).at(-1) ?? [];
+  if (!reply || !name || name === 'message') return value;
+  return { ...reply, [name]: withoutLast(last) };
+}
+
+function withoutLast(value: unknown): unknown {
+  if (Array.isArray(value)) return value.slice(0, -1);
+  return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value).slice(0, -1)) : null;
 }
 
 function parseStrictly(text: string): unknown {

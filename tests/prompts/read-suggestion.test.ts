@@ -98,6 +98,13 @@ describe('what a model writes', () => {
       'm',
       { camera_movement: 'push_in' },
     ],
+    [
+      'in the prompt, in a form for the patch',
+      '{"message":"m","form_data":{"camera_movement":"push_in","prompt":"she turns, her',
+      'm',
+      { camera_movement: 'push_in' },
+    ],
+    ['in a prompt beside the message', '{"message":"m","duration_s":10,"prompt":"she tu', 'm', { duration_s: 10 }],
     ['in a number', '{"message":"m","patch":{"lighting":"soft","duration_s":1', 'm', { lighting: 'soft' }],
     ['behind a change', '{"message":"m","patch":{"lighting":"soft",', 'm', { lighting: 'soft' }],
     ['behind a fence', '```json\n{"message":"Push in slo', 'Push in slo', {}],
@@ -330,15 +337,40 @@ describe('what a model writes', () => {
     ['no prompt that the video provider cannot read', { prompt: 'x'.repeat(1001) }, {}],
     ['no negative prompt where there is none', { negative_prompt: 'blur' }, {}],
     ['no broken text', { prompt: 'a\ud800' }, {}],
-    ['no keys of its own', { status: 'completed', $set: {}, __proto__: 1, 'form_data.prompt': 'x' }, {}],
+    ['no keys of its own', { status: 'completed', $set: {}, __proto__: 1, 'constructor.x': 'x' }, {}],
     ['a list', ['push_in'], {}],
     ['a string', 'push_in', {}],
   ])('changes the form by %s', (_what, patch, expected) => {
     expect(patchOf(patch)).toEqual(expected);
   });
 
+  const both = { camera_movement: 'push_in', duration_s: 10 };
+
+  it.each<[string, unknown]>([
+    ['a list of fields and values', { patch: Object.entries(both).map(([field, value]) => ({ field, value })) }],
+    ['a list of objects', { patch: [{ camera_movement: 'push_in' }, { duration_s: 10 }] }],
+    ['a list of both', { patch: [{ name: 'duration_s', value: 10 }, { camera_movement: 'push_in' }, 'x', null] }],
+    [
+      'a JSON patch',
+      { patch: Object.entries(both).map(([key, value]) => ({ op: 'replace', path: `/form_data/${key}`, value })) },
+    ],
+    ['dotted keys', { patch: { 'form_data.camera_movement': 'push_in', 'form_data.duration_s': 10 } }],
+    ['a form in the patch', { patch: { form_data: both } }],
+    ['changes in the patch', { patch: { changes: [both] } }],
+    ['a form for the patch', { form_data: both }],
+    ['updates for the patch', { updates: both }],
+    ['changes as a string', { changes: json(both) }],
+    ['dotted keys beside the message', { 'form_data.camera_movement': 'push_in', 'form_data.duration_s': 10 }],
+    ['fields beside the message', both],
+    ['a patch beside an echo of the form', { patch: both, form_data: { lighting: 'rim' } }],
+    ['a patch of null beside changes', { patch: null, changes: both }],
+  ])('is read where the changes stand as %s', (_what, fields) => {
+    expect(read(json({ message: 'm', ...(fields as object) }))).toEqual({ message: 'm', form_data: both });
+  });
+
   it('does not reach the prototype', () => {
-    const text = '{"message":"m","patch":{"__proto__":{"camera_movement":"push_in"},"constructor":{"prototype":{}}}}';
+    const text =
+      '{"message":"m","patch":{"__proto__":{"camera_movement":"push_in"},"constructor":{"prototype":{}},"a.__proto__":{"x":1}}}';
     expect(read(text).form_data).toEqual({});
     expect(({} as Record<string, unknown>).camera_movement).toBeUndefined();
   });
