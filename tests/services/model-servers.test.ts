@@ -17,6 +17,10 @@ const good = {
   status: 200,
   body: { choices: [{ message: { content: '{"message":"Push in slowly.","patch":{"camera_movement":"push_in"}}' } }] },
 };
+const streamed = {
+  status: 200,
+  body: `data: ${JSON.stringify({ choices: [{ delta: good.body.choices[0]?.message }] })}\n\ndata: [DONE]\n\n`,
+};
 const unseen = 'was given without seeing it';
 const capabilities = {
   durations_s: [5, 10],
@@ -88,7 +92,7 @@ describe('a question that a server does not understand', () => {
   it.each(refusals.map((row) => [row.server, row.what, row] as const))(
     'is asked of %s in a simpler form: %s',
     async (_server, _what, row) => {
-      const { asked, ask } = meet((body) => (row.refuses(body) ? row : good));
+      const { asked, ask } = meet((body) => (row.refuses(body) ? row : body.stream ? streamed : good));
       const { suggestion } = await ask();
       expect(asked).toHaveLength(row.requests);
       expect(suggestion.form_data).toEqual({ camera_movement: 'push_in' });
