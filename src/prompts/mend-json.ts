@@ -36,8 +36,11 @@ export function mendJson(text: string): string {
 
 /** The words of the field `message` in what is no JSON in any reading; null where there is none. */
 export function messageIn(text: string): string | null {
-  const found = /["“”＂']?message["“”＂']?\s{0,99}[:：]\s{0,99}(?=["“”＂])/.exec(text);
-  if (!found) return null;
+  const from = text.search(/[{｛]/);
+  const found = /(?:[{｛,，]\s{0,99}["“”＂']message["“”＂']|[{｛]\s{0,99}message)\s{0,99}[:：]\s{0,99}(?=["“”＂])/.exec(
+    text,
+  );
+  if (!found || from < 0 || from > found.index) return null;
   const start = found.index + found[0].length;
   const { words } = readString(text.slice(start, start + maxMessageRead), 0, '{');
   try {

@@ -247,6 +247,7 @@ describe('what a model writes', () => {
   it.each([
     ['prose', 'Just push in.'],
     ['prose that begins with a bracket', '[Push in] and hold. {slowly}'],
+    ['prose about a message', 'Write the message: "hello" on her sign {slowly}, the "message": "help" on his.'],
     ['prose with words in quotes', '{camera}: "push in", then “hold”：慢慢地。'],
   ])('is shown as it is when it is %s', (_what, text) => {
     expect(read(text)).toEqual({ message: text, form_data: {} });
