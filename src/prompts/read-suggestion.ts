@@ -1,7 +1,10 @@
 import { formData, formKeys, promptMaxCharacters, type AspectRatio, type FormData, type Suggestion } from '../contract';
 import { AppError } from '../utils/errors';
 import { promptTooLong } from './compose-prompt';
-import { findReply, parseLoosely, withoutThinking } from './reply-json';
+import { messageIn } from './mend-json';
+import { patchOf } from './patch';
+import { findReply, isReply, type ReplyObject } from './reply-json';
+import { withoutThinking } from './thoughts';
 import { idOf, isWord } from './vocabulary';
 
 const maxMessageLength = 8000;
@@ -19,8 +22,8 @@ export type VideoLimits = {
 export const promptLimit = ({ prompt_max: promptMax }: VideoLimits): number => Math.min(promptMax, promptMaxCharacters);
 
 /**
- * Reads whatever a model wrote: valid changes are kept, all else is dropped, and text that is no JSON becomes the message.
- * Throws PROVIDER_BAD_REPLY only when there is nothing to read.
+ * Reads whatever a model wrote: valid changes are kept, all else is dropped, and text that is no JSON becomes the message,
+ * which is '' where there are changes but no words. Throws PROVIDER_BAD_REPLY only when there is nothing to read.
  */
 export function readSuggestion(
   text: string,
@@ -29,25 +32,39 @@ export function readSuggestion(
   provider: string,
 ): Suggestion {
   const plain = withoutThinking(text).trim();
-  const reply = findReply(plain);
-  const answer = typeof reply?.message === 'string' ? reply.message : plain;
-  const message = answer
+  const outer = findReply(plain);
+  // Some models put the whole reply into its message once more.
+  const isTwice = typeof outer?.message === 'string' && isReply(outer.message);
+  const reply = isTwice ? { ...outer, ...findReply(String(outer.message)) } : outer;
+  const message = (reply ? wordsOf(reply) : proseOf(plain))
     .replace(/[^\P{Cc}\n\t]/gu, '')
     .trim()
     .slice(0, maxMessageLength)
     .toWellFormed();
-  if (!message) {
+  const changes = readPatch(patchOf(reply), current, capabilities);
+  if (!message && Object.keys(changes).length === 0) {
     throw new AppError('PROVIDER_BAD_REPLY', `The model behind "${provider}" answered with nothing; ask again.`);
   }
-  return { message, form_data: readPatch(reply?.patch, current, capabilities) };
+  return { message, form_data: changes };
 }
 
-function readPatch(patch: unknown, current: FormData, capabilities: VideoLimits): Partial<FormData> {
-  const proposed = typeof patch === 'string' ? parseLoosely(patch) : patch;
-  if (typeof proposed !== 'object' || proposed === null) return {};
+function wordsOf({ message }: ReplyObject): string {
+  if (typeof message === 'string') return message;
+  const words = typeof message === 'object' && message !== null ? Object.values(message) : [];
+  return words.filter((word) => typeof word === 'string').join('\n');
+}
+
+// JSON that cannot be read is no prose; a message may still stand in it.
+function proseOf(text: string): string {
+  const words = messageIn(text);
+  if (words !== null) return words;
+  const isJson = /^(?:```\w*\s*)?[{｛[]\s*(?:["“”＂'{[]|[}\]]\W*$)/.test(text);
+  return isJson ? '' : text;
+}
+
+function readPatch(proposed: Map<string, unknown>, current: FormData, capabilities: VideoLimits): Partial<FormData> {
   const entries = formKeys.flatMap((key) => {
-    if (!Object.hasOwn(proposed, key)) return [];
-    const value = toValue(key, (proposed as Record<string, unknown>)[key]);
+    const value = toValue(key, proposed.get(key));
     if (value === undefined || value === current[key]) return [];
     const parsed = formData.shape[key].safeParse(value);
     return parsed.success && isPossible(key, parsed.data, capabilities) ? [[key, parsed.data] as const] : [];

@@ -1,4 +1,5 @@
 import { jsonrepair } from 'jsonrepair';
+import { mendJson } from './mend-json';
 
 /** What a model was asked for; anything may stand in either field. */
 export type ReplyObject = { message?: unknown; patch?: unknown };
@@ -10,31 +11,6 @@ const windowLength = 32_000;
 const maxRepairLength = 12_000;
 const maxRepairedInAll = 24_000;
 
-const thoughtNames = 'think|thinking|thought|thoughts|reasoning|reason|seed:think';
-const openingTag = `(?:<(?:${thoughtNames})(?:\\s[^<>]{0,99})?>|\\[THINK\\]|◁think▷)`;
-const closingTag = `(?:</(?:${thoughtNames})>|\\[/THINK\\]|◁/think▷)`;
-const closedThought = new RegExp(`${openingTag}(?:(?!${openingTag})[\\s\\S])*?${closingTag}`, 'gi');
-const beforeClosing = new RegExp(`^[\\s\\S]*${closingTag}`, 'i');
-const afterOpening = new RegExp(`${openingTag}[\\s\\S]*$`, 'i');
-
-/** The text without what a model thought before it answered, in every spelling that servers leave in; '' when it only thought. */
-export function withoutThinking(text: string): string {
-  // A good answer may itself speak of such tags.
-  if (toReply(parseStrictly(text))) return text;
-  return withoutChannels(text).replace(closedThought, '').replace(beforeClosing, '').replace(afterOpening, '');
-}
-
-// gpt-oss: <|channel|>analysis<|message|>...<|end|><|start|>assistant<|channel|>final<|message|>..., or the same without the signs.
-function withoutChannels(text: string): string {
-  const finals = [...text.matchAll(/<\|channel\|>\s?final\b[\s\S]{0,99}?<\|message\|>/g)];
-  const last = finals.at(-1);
-  if (last) return text.slice(last.index + last[0].length).replace(/<\|(?:return|end|start|call)\|>[\s\S]*$/, '');
-  if (text.includes('<|channel|>')) {
-    return text.replace(/<\|channel\|>[\s\S]*?(?:<\|end\|>|$)/g, '').replace(/<\|\w{1,20}\|>/g, '');
-  }
-  return text.replace(/^\s*analysis[\s\S]*?assistantfinal(?:json)?/, '');
-}
-
 type Found = { reply: ReplyObject; isStrict: boolean };
 
 /**
@@ -42,8 +18,15 @@ type Found = { reply: ReplyObject; isStrict: boolean };
  * Takes milliseconds, whatever the text is: of a long one only the beginning and the end are searched.
  */
 export function findReply(text: string): ReplyObject | null {
-  const whole = toReply(parseStrictly(text));
+  const value = parseStrictly(text);
+  const whole = toReply(value);
   if (whole) return whole;
+  if (typeof value === 'string') return findReply(value);
+  const narrow = text.replaceAll('｛', '{').replaceAll('｝', '}');
+  return search(text) ?? (narrow === text ? null : search(narrow));
+}
+
+function search(text: string): ReplyObject | null {
   const isLong = text.length > 2 * windowLength;
   const windows = isLong ? [text.slice(0, windowLength), text.slice(-windowLength)] : [text];
   const parseWithSlips = createRepair();
@@ -72,6 +55,9 @@ function findIn(text: string, parseWithSlips: (piece: string) => unknown): Found
   return found;
 }
 
+/** Whether the whole text is the JSON that a model was asked for. */
+export const isReply = (text: string): boolean => toReply(parseStrictly(text)) !== null;
+
 /** A value that may be the JSON of an object, as a string; undefined where it is none. */
 export function parseLoosely(text: string): unknown {
   return parseStrictly(text) ?? parseRepaired(text);
@@ -80,15 +66,17 @@ export function parseLoosely(text: string): unknown {
 function toReply(value: unknown): ReplyObject | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
   const { message, patch } = value as ReplyObject;
-  const isReply = typeof message === 'string' || (typeof patch === 'object' && patch !== null);
-  return isReply ? value : null;
+  const hasField = typeof message === 'string' || (typeof patch === 'object' && patch !== null);
+  return hasField ? value : null;
 }
 
 function repair(whole: string, isOpen: boolean, parseWithSlips: (piece: string) => unknown): unknown {
   const piece = whole.slice(0, maxRepairLength);
   const isLong = piece.length < whole.length;
-  // An object that never ends was cut, lacks a brace, or has prose behind it.
   const closed = piece.lastIndexOf('}') + 1;
+  const mended = parseStrictly(mendJson(piece.slice(0, closed)));
+  if (!isLong && toReply(mended)) return mended;
+  // An object that never ends was cut, lacks a brace, or has prose behind it.
   if (isOpen && !isLong && closed > 0 && closed < piece.length) {
     const trimmed = parseWithSlips(piece.slice(0, closed));
     if (toReply(trimmed)) return trimmed;
@@ -119,10 +107,14 @@ function isCutInValue(text: string): boolean {
 // The half of a sentence must not replace a whole one in the form.
 function withoutLastChange(value: unknown): unknown {
   const reply = toReply(value);
-  if (!reply || Object.keys(reply).at(-1) !== 'patch') return value;
-  const { patch } = reply;
-  if (typeof patch !== 'object' || patch === null) return { ...reply, patch: {} };
-  return { ...reply, patch: Object.fromEntries(Object.entries(patch).slice(0, -1)) };
+  const [name, last] = Object.entries(reply ?? {}).at(-1) ?? [];
+  if (!reply || !name || name === 'message') return value;
+  return { ...reply, [name]: withoutLast(last) };
+}
+
+function withoutLast(value: unknown): unknown {
+  if (Array.isArray(value)) return value.slice(0, -1);
+  return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value).slice(0, -1)) : null;
 }
 
 function parseStrictly(text: string): unknown {
@@ -135,6 +127,10 @@ function parseStrictly(text: string): unknown {
 
 function parseRepaired(text: string): unknown {
   if (text.length > maxRepairLength) return undefined;
+  return parseWithLibrary(text) ?? parseWithLibrary(mendJson(text));
+}
+
+function parseWithLibrary(text: string): unknown {
   try {
     return JSON.parse(jsonrepair(text));
   } catch {

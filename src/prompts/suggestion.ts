@@ -72,6 +72,7 @@ export async function suggest({ workspace, message, provider, videoProvider, sig
     const request = await toRequest(workspace, message, videoProvider);
     const reply = await askPatiently(provider, request, signal, startedAt + config.LLM_TIMEOUT_MS);
     const suggestion = readSuggestion(reply.text, workspace.form_data, videoProvider.capabilities, provider.name);
+    suggestion.message ||= wordlessSentences[languageOf(message)];
     const unseen = reply.isPictureUnseen ? 'refused' : isUnreadable(workspace, request) ? 'unreadable' : null;
     if (unseen) suggestion.message += `\n\n${unseenSentences[unseen][languageOf(message)]}`;
     logger.info('suggestion made', {
@@ -111,6 +112,11 @@ export const unseenSentences = {
     en: 'The picture could not be read, so this advice was given without seeing it; upload the picture again.',
     zh: '图片读不出来，这条建议是在没有看到图片的情况下给出的；请重新上传图片。',
   },
+};
+
+const wordlessSentences = {
+  en: 'The model proposed these changes without a word about them.',
+  zh: '模型只给出了这些修改，没有说明。',
 };
 
 const isUnreadable = (workspace: SuggestionRequest['workspace'], { imageJpeg }: LlmRequest) =>

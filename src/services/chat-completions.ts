@@ -6,7 +6,7 @@
 import { config } from '../config';
 import { withoutPicture, type LlmReply, type LlmRequest } from '../prompts/suggestion';
 import { AppError } from '../utils/errors';
-import { sendRequest, type HttpReply } from '../utils/http';
+import { maxLlmReplyBytes, sendRequest, type HttpReply } from '../utils/http';
 import { logger } from '../utils/logger';
 import { faultOf, readAnswer } from './chat-reply';
 import { chatSteps, type ChatPlan } from './chat-steps';
@@ -64,6 +64,7 @@ function post(server: ChatServer, request: LlmRequest, plan: ChatPlan, signal: A
     },
     signal,
     deadlineMs: config.LLM_TIMEOUT_MS,
+    maxReplyBytes: maxLlmReplyBytes,
   });
 }
 
@@ -95,14 +96,15 @@ function toFormat({ schema }: LlmRequest, { level }: ChatPlan) {
   return { response_format: { type: 'json_schema', json_schema: format } };
 }
 
-// Some servers answer 400 to what others have a status or a code for.
+// Some servers answer 400, or an error without a number, to what others have a status or a code for.
 function classifyByWords({ status, text }: ApiFault, model: string): Classification | undefined {
-  if (![400, 404, 422].includes(status)) return undefined;
+  if (![400, 404, 422, 500].includes(status)) return undefined;
   if (
     /\bmodel\b.{0,60}(does not exist|not exist|not found)|unknown model|模型不存在/i.test(text.replaceAll(model, ''))
   ) {
     return ['PROVIDER_NOT_CONFIGURED'];
   }
+  if (/insufficient.{0,9}(balance|credit|quota|funds)|余额不足|欠费/i.test(text)) return ['PROVIDER_QUOTA'];
   return /(invalid|incorrect|wrong|missing).{0,20}api.?key|api.?key.{0,20}(invalid|not valid|incorrect)/i.test(text)
     ? ['PROVIDER_AUTH']
     : undefined;

@@ -2,6 +2,8 @@
 // arguments of a tool call, an event stream though none was asked for, or an error after all.
 
 import { z } from 'zod';
+import { findReply } from '../prompts/reply-json';
+import { withoutThinking } from '../prompts/thoughts';
 import type { HttpReply } from '../utils/http';
 import { parseReply } from '../utils/parse';
 import { readEvents } from './event-stream';
@@ -10,12 +12,14 @@ import { isSuccess, readFault, type ApiFault, type Service } from './provider-er
 /** The first choice of an answer. */
 export type ChatAnswer = { text: string; refusal: string; finish: string; model?: string };
 
-const toolCall = z.object({ function: z.object({ arguments: z.unknown() }) });
+const toolCall = z.object({ function: z.object({ arguments: z.unknown().optional() }) });
 const messageShape = z.object({
   content: z.union([z.string(), z.array(z.unknown()), z.record(z.string(), z.unknown())]).nullish(),
   refusal: z.string().nullish(),
   tool_calls: z.array(toolCall).nullish().catch(undefined),
   function_call: toolCall.shape.function.nullish().catch(undefined),
+  reasoning_content: z.unknown().optional(),
+  reasoning: z.unknown().optional(),
 });
 const choiceShape = z.object({ message: messageShape, finish_reason: z.string().nullish() });
 const replyShape = z.object({
@@ -27,10 +31,9 @@ type Message = z.infer<typeof messageShape>;
 /** The fault that a reply tells of, by its status or in its body; null when it is an answer. */
 export function faultOf(reply: HttpReply, service: Service): ApiFault | null {
   if (!isSuccess(reply)) return readFault(reply, service);
-  const bodies = [reply.json, ...(reply.json === undefined ? readEvents(reply.text) : [])];
-  for (const body of bodies.map(toObject)) {
-    const [choice] = Array.isArray(body.choices) ? body.choices.map(toObject) : [];
-    const error = body.error || choice?.error;
+  for (const body of bodiesOf(reply)) {
+    const choice = choiceOf(body);
+    const error = errorIn(body) || choice?.error;
     // A choice that ended in an error has its words where the answer would be.
     const words = choice?.finish_reason === 'error' && !error && textOf(toObject(choice.message).content);
     const isBareError = !choice && typeof (body.message ?? body.msg) === 'string';
@@ -43,12 +46,52 @@ export function faultOf(reply: HttpReply, service: Service): ApiFault | null {
 
 /** Reads an answer of any shape; throws PROVIDER_BAD_REPLY for what is none. */
 export function readAnswer(reply: HttpReply, label: string): ChatAnswer {
-  const events = reply.json === undefined ? readEvents(reply.text) : [];
-  const { choices, model } = parseReply(replyShape, events.length > 0 ? joinEvents(events) : reply.json, label);
+  const bodies = bodiesOf(reply);
+  const isStream = reply.json === undefined && bodies.length > 0;
+  const [body = {}] = bodies;
+  const choice = choiceOf(body);
+  const json = isStream ? joinEvents(bodies) : { ...body, choices: choice ? [toWholeChoice(choice)] : body.choices };
+  const { choices, model } = parseReply(replyShape, json, label);
   const { message, finish_reason: finish } = choices[0]!;
-  const content = textOf(message.content);
-  const text = content.trim() ? content : argumentsOf(message);
-  return { text, refusal: message.refusal ?? '', finish: finish ?? '', model };
+  const text = [textOf(message.content), argumentsOf(message), answerAmongThoughts(message)].find((words) =>
+    words.trim(),
+  );
+  return { text: text ?? '', refusal: message.refusal ?? '', finish: finish ?? '', model };
+}
+
+// A relay may put the body of the model's server below a name of its own.
+function bodiesOf({ json, text }: HttpReply): Record<string, unknown>[] {
+  const bodies = json === undefined ? readEvents(text) : [toObject(json)];
+  return bodies.map((body) => {
+    const inner = ['data', 'result', 'output', 'response'].map((name) => toObject(body[name]));
+    return inner.find(({ choices }) => Array.isArray(choices)) ?? body;
+  });
+}
+
+// The native form of Ollama has one message and no choices.
+function choiceOf({ choices, message, done_reason: finish }: Record<string, unknown>) {
+  if (Array.isArray(choices)) return choices.map(toObject)[0];
+  return typeof message === 'object' && message !== null ? { message, finish_reason: finish } : undefined;
+}
+
+const toWholeChoice = (choice: Record<string, unknown>) => ({ ...choice, message: messageOf(choice) });
+
+const messageOf = ({ message, delta, text }: Record<string, unknown>) =>
+  delta ?? message ?? (typeof text === 'string' ? { content: text } : undefined);
+
+// What servers have where `error` would be: FastAPI, MiniMax and Cloudflare.
+function errorIn({ error, detail, base_resp: base, errors }: Record<string, unknown>): unknown {
+  const { status_code: code, status_msg: message } = toObject(base);
+  const [first] = Array.isArray(errors) ? (errors as unknown[]) : [];
+  return error || (typeof detail === 'string' && detail) || (code && { code, message }) || first;
+}
+
+// A parser of thoughts that never saw them end takes the whole answer for one.
+function answerAmongThoughts({ reasoning_content: content, reasoning }: Message): string {
+  const thought = [content, reasoning].find((words) => typeof words === 'string') ?? '';
+  const { message, patch } = findReply(withoutThinking(String(thought))) ?? {};
+  const isWhole = /\}\s*(?:```\s*)?$/.test(String(thought)) && typeof message === 'string' && patch !== undefined;
+  return isWhole ? JSON.stringify({ message, patch }) : '';
 }
 
 // Numbers such as 429 stand for the status that was not sent; without one the server is at fault.
@@ -68,7 +111,9 @@ function textOf(content: unknown): string {
 function textOfPart(part: unknown): string {
   if (typeof part === 'string') return part;
   const { type = 'text', text } = toObject(part);
-  return typeof text === 'string' && /^(output_)?text$/.test(String(type)) ? text : '';
+  // The Assistants API has the words one level deeper, beside their annotations.
+  const words = typeof text === 'string' ? text : toObject(text).value;
+  return typeof words === 'string' && /^(output_)?text$/.test(String(type)) ? words : '';
 }
 
 function argumentsOf({ tool_calls: calls, function_call: call }: Message): string {
@@ -77,18 +122,20 @@ function argumentsOf({ tool_calls: calls, function_call: call }: Message): strin
 }
 
 function joinEvents(events: Record<string, unknown>[]): unknown {
-  const joined = { content: '', refusal: '', given: '', finish: '', model: '' };
+  const joined = { content: '', refusal: '', given: '', thought: '', finish: '', model: '' };
   for (const event of events) {
-    const [choice] = Array.isArray(event.choices) ? event.choices.map(toObject) : [];
-    const delta = messageShape.safeParse(choice?.delta ?? choice?.message ?? {}).data;
+    const choice = choiceOf(event);
+    const delta = messageShape.safeParse(messageOf(choice ?? {}) ?? {}).data;
+    const thought = delta?.reasoning_content ?? delta?.reasoning;
     joined.content += textOf(delta?.content);
+    joined.thought += typeof thought === 'string' ? thought : '';
     joined.refusal += delta?.refusal ?? '';
     joined.given += delta ? argumentsOf(delta) : '';
     if (typeof choice?.finish_reason === 'string') joined.finish = choice.finish_reason;
     if (typeof event.model === 'string') joined.model = event.model;
   }
-  const { content, refusal, given, finish, model } = joined;
-  const message = { content, refusal, function_call: { arguments: given } };
+  const { content, refusal, given, thought, finish, model } = joined;
+  const message = { content, refusal, function_call: { arguments: given }, reasoning_content: thought };
   return { ...(model && { model }), choices: [{ message, finish_reason: finish }] };
 }
 

@@ -1,5 +1,5 @@
 // What a question to a server of the OpenAI shape can leave out: the JSON schema, then JSON mode, optional fields, the
-// system role (Gemma has none), and the picture.
+// system role (Gemma has none), and the picture; and the few fields that a server demands.
 
 import type { ApiFault } from './provider-errors';
 import { complaintOf, isTooLong, type LadderPlan, type Steps } from './ladder';
@@ -19,7 +19,16 @@ const capNames = ['max_tokens', 'max_completion_tokens'];
 const formatWords =
   /response.?format|json[ _-]?(schema|object|mode)|structured[ _-]?output|grammar|guided[ _-]?(json|decoding)/i;
 const systemWords =
-  /system (role|message|prompt)s?\b.{0,40}(not |un)support|unsupported.{0,20}\brole|roles? must alternate|only user.{0,20}assistant.{0,20}roles|developer instruction/i;
+  /system (role|message|prompt)s?\b.{0,40}(not |un)support|unsupported.{0,20}\brole|roles? must alternate|only user.{0,20}assistant.{0,20}roles|developer instruction|(unexpected|unknown|invalid) role\W{0,3}system|start with a user (message|turn)|system.{0,20}不支持|不支持.{0,20}system/i;
+
+// DashScope thinks unless told not to, and some of its models only stream; events are read in any case.
+const demands: [words: RegExp, fields: Record<string, boolean>][] = [
+  [/enable_thinking\W.{0,40}\bfalse\b/i, { enable_thinking: false }],
+  [
+    /\bonly supports? (the )?stream|stream\W{1,3}(parameter )?(must|should|needs? to) be (set to )?(true|enabled)|enable the stream|non-?stream\w*( \w+)? (is|are) not supported|仅支持流式|只支持流式/i,
+    { stream: true },
+  ],
+];
 
 /** The steps for one question; each field is renamed or left out once. */
 export function chatSteps(model: string): Steps<ChatPlan> {
@@ -31,6 +40,11 @@ export function chatSteps(model: string): Steps<ChatPlan> {
       // LM Studio knows json_schema and text, and nothing between.
       const knowsNoObject = /'?json_schema'? or '?text'?/.test(complaint);
       return lowerTo(level === 'json_schema' && !knowsNoObject ? 'json_object' : 'plain');
+    }
+    const demanded = demands.flatMap(([words, asked]) => (words.test(complaint) ? Object.entries(asked) : []));
+    const lacking = demanded.filter(([name, value]) => fields[name] !== value && !changed.has(name));
+    if (lacking.length > 0) {
+      return (plan: ChatPlan) => ({ ...plan, fields: { ...plan.fields, ...Object.fromEntries(lacking) } });
     }
     if (systemRole && systemWords.test(complaint)) return (plan: ChatPlan) => ({ ...plan, systemRole: false });
     // A cap as large as the whole context leaves no room for the question.

@@ -1,10 +1,13 @@
-/** The JSON of each `data:` line, for servers that answer with an event stream though none was asked for; [] for anything else. */
+/**
+ * The JSON of each `data:` line, for servers that answer with an event stream though none was asked for, or of each line, for
+ * those that send JSON line by line; [] for anything else.
+ */
 export function readEvents(text: string): Record<string, unknown>[] {
-  return text.split(/\r?\n/).flatMap((line) => {
-    if (!line.startsWith('data:')) return [];
+  return text.split(/\r\n|\r|\n/).flatMap((line) => {
+    const [, json] = /^\uFEFF?(?:data:)?\s*(\{[^]*)$/.exec(line) ?? [];
+    if (json === undefined) return [];
     try {
-      const event = JSON.parse(line.slice('data:'.length)) as Record<string, unknown> | null;
-      return typeof event === 'object' && event !== null ? [event] : [];
+      return [JSON.parse(json) as Record<string, unknown>];
     } catch {
       return [];
     }

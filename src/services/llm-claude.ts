@@ -9,7 +9,7 @@ import { apiKey, baseUrl, config, readSettings } from '../config';
 import { withoutPicture, type LlmReply, type LlmRequest } from '../prompts/suggestion';
 import { defineLlmProvider } from './provider';
 import { AppError } from '../utils/errors';
-import { sendRequest, type HttpReply } from '../utils/http';
+import { maxLlmReplyBytes, sendRequest, type HttpReply } from '../utils/http';
 import { parseReply } from '../utils/parse';
 import { faultOf } from './chat-reply';
 import { readEvents } from './event-stream';
@@ -84,6 +84,7 @@ const post = (request: LlmRequest, plan: Plan, signal: AbortSignal): Promise<Htt
     json: toBody(request, plan),
     signal,
     deadlineMs: config.LLM_TIMEOUT_MS,
+    maxReplyBytes: maxLlmReplyBytes,
   });
 
 function toBody({ system, history, question, imageJpeg, schema }: LlmRequest, { format, effort }: Plan) {

@@ -10,10 +10,11 @@ import { deadlineSignal } from './deadline';
 import { AppError } from './errors';
 import { proxyFor, ProxyRefusal, proxySentence, type Proxy } from './proxy';
 import { AddressRefusal } from './public-address';
+import { readRetryAfter, toAscii } from './reply-headers';
 
-/** Whoever asks for more is asked again after a day; a timer can hold less than a month. */
-const longestRetryAfterMs = 24 * 3600 * 1000;
-const maxReplyBytes = 1024 * 1024;
+const defaultMaxReplyBytes = 1024 * 1024;
+/** Room for the events of a long thought, each of which is a few hundred bytes for one word. */
+export const maxLlmReplyBytes = 16 * 1024 * 1024;
 /** What a slow line needs for each MB that is sent, beside the time for everything else. */
 const msPerSentMb = 4000;
 const userAgent = 'video-maker/1.0';
@@ -31,6 +32,8 @@ export type HttpRequest = {
   isPaid?: boolean;
   /** Total time from the first byte out to the last byte in; default PROVIDER_REQUEST_TIMEOUT_MS, and 4 s for each MB sent. */
   deadlineMs?: number;
+  /** The longest answer that is read; default 1 MiB. */
+  maxReplyBytes?: number;
 };
 
 export type HttpReply = {
@@ -51,7 +54,6 @@ const client = axios.create({
   adapter: 'http',
   proxy: false,
   maxRedirects: 0,
-  maxContentLength: maxReplyBytes,
   maxBodyLength: 32 * 1024 * 1024,
   responseType: 'text',
   transformResponse: (body: unknown) => body,
@@ -60,8 +62,8 @@ const client = axios.create({
 
 /**
  * Sends one request to a provider, once, and returns whatever it answered.
- * Throws PROVIDER_TIMEOUT after the deadline or when the caller gives up, PROVIDER_FAILED when no answer came; `unsent` tells
- * that no byte of the request left.
+ * Throws PROVIDER_TIMEOUT after the deadline or when the caller gives up, PROVIDER_FAILED when no answer came, and
+ * PROVIDER_BAD_REPLY for one that is too large; `unsent` tells that no byte of the request left.
  */
 export async function sendRequest(request: HttpRequest): Promise<HttpReply> {
   const body = request.bytes ?? (request.json === undefined ? undefined : JSON.stringify(request.json));
@@ -76,6 +78,7 @@ export async function sendRequest(request: HttpRequest): Promise<HttpReply> {
         ...request.headers,
       },
       data: body,
+      maxContentLength: request.maxReplyBytes ?? defaultMaxReplyBytes,
       signal,
       ...agents(request.url, request.method === 'GET' ? keepAlive : fresh),
     });
@@ -148,10 +151,6 @@ export async function download({ provider, url, file, maxBytes, signal: outer, d
     return { ...reply, isEndKnown: isAnnounced || unpackers.some(({ hasUnpacked }) => hasUnpacked) };
   });
 }
-
-// Node reads each byte of a header as one character, and some hosts send the raw bytes of a name in UTF-8.
-const toAscii = (location?: string) =>
-  location?.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
 
 type Deadline = Pick<HttpRequest, 'provider' | 'signal' | 'isPaid' | 'deadlineMs'>;
 
@@ -231,11 +230,17 @@ function toProviderError(error: unknown, provider: string, { isOpen }: Connectio
   const stripped = (thrown: AxiosError) =>
     thrown.cause instanceof AddressRefusal ? thrown.cause : Object.assign(new Error(thrown.message), { code });
   const cause = isAxiosError(error) ? stripped(error) : error;
-  const [errorCode, sentence] = wasAborted
-    ? (['PROVIDER_TIMEOUT', proxyFaults.get(provider) ?? timedOutSentence(provider)] as const)
-    : (['PROVIDER_FAILED', unreachableSentence(provider)] as const);
-  return new AppError(errorCode, sentence, { cause, unsent: !isOpen });
+  const extra = { cause, unsent: !isOpen };
+  if (wasAborted) {
+    return new AppError('PROVIDER_TIMEOUT', proxyFaults.get(provider) ?? timedOutSentence(provider), extra);
+  }
+  if (!isOversize(error)) return new AppError('PROVIDER_FAILED', unreachableSentence(provider), extra);
+  const sentence = `The reply of ${provider} was too large to be read; check its base URL, and try again.`;
+  return new AppError('PROVIDER_BAD_REPLY', sentence, extra);
 }
+
+// axios has one code for this and for an answer that broke off.
+const isOversize = (error: unknown) => isAxiosError(error) && error.message.startsWith('maxContentLength size of');
 
 function agents(url: string, { http: httpAgent, https: httpsAgent }: typeof fresh): AxiosRequestConfig {
   return { httpAgent, httpsAgent: proxyFor(url)?.agent ?? httpsAgent };
@@ -247,12 +252,4 @@ function toJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** Reads `Retry-After`, which is a number of seconds or a date, as milliseconds between 0 and a day. */
-export function readRetryAfter(value: string | undefined): number | undefined {
-  if (!value) return undefined;
-  const seconds = Number(value);
-  const waitMs = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - Date.now();
-  return Number.isNaN(waitMs) ? undefined : Math.min(longestRetryAfterMs, Math.max(0, waitMs));
 }

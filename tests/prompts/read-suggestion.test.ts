@@ -35,6 +35,18 @@ describe('what a model writes', () => {
     ['a comma before a brace', '{"message":"Push in slowly.","patch":{"camera_movement":"push_in",},}'],
     ['single quotes', "{'message':'Push in slowly.','patch':{'camera_movement':'push_in'}}"],
     ['smart quotes', '{“message”:“Push in slowly.”,“patch”:{“camera_movement”:“push_in”}}'],
+    ['wide punctuation', '｛“message”：“Push in slowly.”，“patch”：｛“camera_movement”：“push_in”｝｝'],
+    ['wide colons and commas', '{"message"："Push in slowly."，"patch"：{"camera_movement"："push_in"}}'],
+    [
+      'wide punctuation and prose',
+      `好的：\n｛＂message＂：＂Push in slowly.＂，＂patch＂：｛＂camera_movement＂：＂push_in＂，｝｝\n希望有用`,
+    ],
+    ['a string around it', json(good)],
+    ['the reply in its own message', json({ message: good, patch: {} })],
+    [
+      'the reply without its patch in a message',
+      json({ message: json({ message: 'Push in slowly.' }), patch: { camera_movement: 'push_in' } }),
+    ],
     ['keys without quotes', '{message:"Push in slowly.",patch:{camera_movement:"push_in"}}'],
     ['comments', '{"message":"Push in slowly.", // it\'s calm\n"patch":{/* one */"camera_movement":"push_in"}}'],
     ['a missing last brace', good.slice(0, -1)],
@@ -58,9 +70,24 @@ describe('what a model writes', () => {
     expect(read(text)).toEqual({ ...advice, message: 'Push in\nslowly.' });
   });
 
-  it('is read through quotes in a string', () => {
-    const text = '{"message":"Say "go" now.","patch":{"camera_movement":"push_in"}}';
-    expect(read(text)).toEqual({ ...advice, message: 'Say "go" now.' });
+  it.each([
+    ['Say "go" now.', '{"message":"Say "go" now.","patch":{"camera_movement":"push_in"}}'],
+    ['Use a "dolly in", slowly.', '{"message": "Use a "dolly in", slowly.", "patch": {"camera_movement": "push_in"}}'],
+    ['"a", "b", and "c"', '{"message":""a", "b", and "c"","patch":{"camera_movement":"push_in"}}'],
+    ['A "dolly": it moves {so}.', '{"message":"A "dolly": it moves {so}.","patch":{"camera_movement":"push_in"}}'],
+    ['Lens 6" wide, slowly.', '{"message":"Lens 6" wide, slowly.","patch":{"camera_movement":"push_in"}}'],
+    ['用“慢推”，再停。', '｛“message”：“用“慢推”，再停。”，“patch”：｛“camera_movement”：“push_in”｝｝'],
+    ['用"慢推"，再停。', '```json\n{"message": "用"慢推"，再停。", "patch": {"camera_movement": "push_in"}}\n```'],
+  ])('is read through quotes in a string: %s', (message, text) => {
+    expect(read(text)).toEqual({ ...advice, message });
+  });
+
+  it.each([
+    ['cut in wide punctuation', '｛“message”：“用慢推，再停', '用慢推，再停'],
+    ['with code in it', '{"message":"Push in.\\nSlowly.","patch":{"duration_s"=>10}}', 'Push in.\nSlowly.'],
+    ['with a message of another type', '{"message":{"text":"hi"},"patch":{}}', 'hi'],
+  ])('is at worst its message, where it is JSON %s', (_what, text, message) => {
+    expect(read(text)).toEqual({ message, form_data: {} });
   });
 
   it.each([
@@ -71,6 +98,13 @@ describe('what a model writes', () => {
       'm',
       { camera_movement: 'push_in' },
     ],
+    [
+      'in the prompt, in a form for the patch',
+      '{"message":"m","form_data":{"camera_movement":"push_in","prompt":"she turns, her',
+      'm',
+      { camera_movement: 'push_in' },
+    ],
+    ['in a prompt beside the message', '{"message":"m","duration_s":10,"prompt":"she tu', 'm', { duration_s: 10 }],
     ['in a number', '{"message":"m","patch":{"lighting":"soft","duration_s":1', 'm', { lighting: 'soft' }],
     ['behind a change', '{"message":"m","patch":{"lighting":"soft",', 'm', { lighting: 'soft' }],
     ['behind a fence', '```json\n{"message":"Push in slo', 'Push in slo', {}],
@@ -97,9 +131,49 @@ describe('what a model writes', () => {
       'channels with a format',
       `<|channel|>analysis<|message|>{x<|end|><|start|>assistant<|channel|>final <|constrain|>json<|message|>${good}`,
     ],
+    [
+      '<|START_THINKING|>',
+      `<|START_THINKING|>{"message":"no"} {x<|END_THINKING|><|START_RESPONSE|>${good}<|END_RESPONSE|>`,
+    ],
+    ['<|channel>thought', `<|channel>thought\n{"message":"no"} {x<channel|>${good}`],
+    ['<unused94>', `<unused94>thought\n{"message":"no"} {x<unused95>${good}`],
+    ['<analysis>', `<analysis>{"message":"no"} {x</analysis>\n${good}`],
     ['channels without their signs', `analysisThe user wants {"message":"no"}.assistantfinal${good}`],
   ])('is read behind a thought: %s', (_what, text) => {
     expect(read(text)).toEqual(advice);
+  });
+
+  it.each([
+    ['Cohere', '<|START_THINKING|>secret<|END_THINKING|><|START_RESPONSE|>Push in.<|END_RESPONSE|>'],
+    ['OpenThinker', '<|begin_of_thought|>secret<|end_of_thought|>\n<|begin_of_solution|>Push in.<|end_of_solution|>'],
+    ['Gemma', '<|channel>thought\nsecret<channel|>Push in.'],
+    ['MedGemma', '<unused94>thought\nsecret {x}<unused95>Push in.'],
+    ['Claude-like prompts', '<analysis>secret</analysis>\n<reflection>secret</reflection>\n<output>Push in.</output>'],
+    [
+      'Open WebUI',
+      '<details type="reasoning" done="true" duration="3">\n<summary>Thought for 3 s</summary>\n> secret\n</details>\nPush in.',
+    ],
+    ['Ollama', 'Thinking...\nsecret\n...done thinking.\n\nPush in.'],
+    ['Granite', 'Here is my thought process: secret\n\nHere is my response: Push in.'],
+    ['Granite, in short', "Here's my thought process:\nsecret\nHere's my response:\nPush in."],
+    ['a relay that writes wide signs', '＜think＞secret＜/think＞Push in.'],
+    ['a relay that escapes signs', '&lt;think&gt;secret&lt;/think&gt;Push in.'],
+    ['a template that opened the thought', 'secret</think>Push in.'],
+    ['DeepSeek', '<think>secret</think>\n\n<answer>Push in.</answer>'],
+  ])('is prose behind a thought as %s writes it', (_who, text) => {
+    expect(read(text)).toEqual({ message: 'Push in.', form_data: {} });
+  });
+
+  it.each([
+    'Write <think> first, and </think> behind it.',
+    'The tags "<think>" and "</think>" stand around a thought.',
+    'A reflection: <reflection> is no tag of a form, and <analysis> is none either.',
+    'Thinking... of rain? Push in.',
+    'Here is my thought process: push in, then hold.',
+    'The window has <details> of frost.',
+    'Her thought ends; the channel between the hills opens.',
+  ])('keeps prose that only speaks of thoughts: %s', (text) => {
+    expect(read(text)).toEqual({ message: text, form_data: {} });
   });
 
   it('keeps its own words about tags', () => {
@@ -122,6 +196,10 @@ describe('what a model writes', () => {
     ['lists in a patch', megabyte('["', '{"patch":')],
     ['quotes', megabyte('"', '{message')],
     ['strings without a comma', megabyte('"a"b"', '{"message":')],
+    ['wide quotes', megabyte('“', '｛message')],
+    ['wide strings', megabyte('“a”，', '｛“message”：')],
+    ['quotes and spaces', megabyte('"   ', '{"message":"')],
+    ['wide braces', megabyte('｛“message”：')],
     ['quotes and line breaks', megabyte('"a\n', '{"message":"')],
     ['sums', megabyte('"a"+', '{"message":')],
     ['calls', megabyte('f(', '{"message":')],
@@ -131,6 +209,11 @@ describe('what a model writes', () => {
     ['ends of thoughts', megabyte('</think>{message:')],
     ['half tags of thoughts', megabyte('<think ')],
     ['channels', megabyte('<|channel|>final{"message":')],
+    ['frames of thoughts', megabyte('<analysis>')],
+    ['frames in frames', megabyte('<analysis></analysis>')],
+    ['details of thoughts', megabyte('<details type="reasoning">')],
+    ['half details', megabyte('<details ')],
+    ['other marks of thoughts', megabyte('<unused94><|channel>thought ')],
     ['spaces', megabyte(' ', '{"message":"m"')],
     ['small objects of advice', megabyte("{'message':'m'} ")],
     ['small objects of none', megabyte('{"mood":"calm"} ') + '"message"'],
@@ -163,16 +246,16 @@ describe('what a model writes', () => {
 
   it.each([
     ['prose', 'Just push in.'],
-    ['JSON without a message', '{"patch":{}}'],
-    ['a list', '["push_in"]'],
-    ['a message of another type', '{"message":{"text":"hi"},"patch":{}}'],
+    ['prose that begins with a bracket', '[Push in] and hold. {slowly}'],
+    ['prose about a message', 'Write the message: "hello" on her sign {slowly}, the "message": "help" on his.'],
+    ['prose with words in quotes', '{camera}: "push in", then “hold”：慢慢地。'],
   ])('is shown as it is when it is %s', (_what, text) => {
     expect(read(text)).toEqual({ message: text, form_data: {} });
   });
 
   it('keeps good fields beside a message of another type', () => {
     const text = json({ message: 1, patch: { lighting: 'soft' } });
-    expect(read(text)).toEqual({ message: text, form_data: { lighting: 'soft' } });
+    expect(read(text)).toEqual({ message: '', form_data: { lighting: 'soft' } });
   });
 
   it.each([
@@ -183,6 +266,9 @@ describe('what a model writes', () => {
     '[THINK]{"message":"no"}',
     '<|channel|>analysis<|message|>{x',
     '{"message":"","patch":{}}',
+    '{"patch":{}}',
+    '["push_in"]',
+    '```json\n{"a": "b" "c"}\n```',
     '\0\0',
   ])('is an error when there is nothing in it: %j', (text) => {
     expect(() => read(text)).toThrow(expect.objectContaining({ code: 'PROVIDER_BAD_REPLY' }) as Error);
@@ -252,15 +338,40 @@ describe('what a model writes', () => {
     ['no prompt that the video provider cannot read', { prompt: 'x'.repeat(1001) }, {}],
     ['no negative prompt where there is none', { negative_prompt: 'blur' }, {}],
     ['no broken text', { prompt: 'a\ud800' }, {}],
-    ['no keys of its own', { status: 'completed', $set: {}, __proto__: 1, 'form_data.prompt': 'x' }, {}],
+    ['no keys of its own', { status: 'completed', $set: {}, __proto__: 1, 'constructor.x': 'x' }, {}],
     ['a list', ['push_in'], {}],
     ['a string', 'push_in', {}],
   ])('changes the form by %s', (_what, patch, expected) => {
     expect(patchOf(patch)).toEqual(expected);
   });
 
+  const both = { camera_movement: 'push_in', duration_s: 10 };
+
+  it.each<[string, unknown]>([
+    ['a list of fields and values', { patch: Object.entries(both).map(([field, value]) => ({ field, value })) }],
+    ['a list of objects', { patch: [{ camera_movement: 'push_in' }, { duration_s: 10 }] }],
+    ['a list of both', { patch: [{ name: 'duration_s', value: 10 }, { camera_movement: 'push_in' }, 'x', null] }],
+    [
+      'a JSON patch',
+      { patch: Object.entries(both).map(([key, value]) => ({ op: 'replace', path: `/form_data/${key}`, value })) },
+    ],
+    ['dotted keys', { patch: { 'form_data.camera_movement': 'push_in', 'form_data.duration_s': 10 } }],
+    ['a form in the patch', { patch: { form_data: both } }],
+    ['changes in the patch', { patch: { changes: [both] } }],
+    ['a form for the patch', { form_data: both }],
+    ['updates for the patch', { updates: both }],
+    ['changes as a string', { changes: json(both) }],
+    ['dotted keys beside the message', { 'form_data.camera_movement': 'push_in', 'form_data.duration_s': 10 }],
+    ['fields beside the message', both],
+    ['a patch beside an echo of the form', { patch: both, form_data: { lighting: 'rim' } }],
+    ['a patch of null beside changes', { patch: null, changes: both }],
+  ])('is read where the changes stand as %s', (_what, fields) => {
+    expect(read(json({ message: 'm', ...(fields as object) }))).toEqual({ message: 'm', form_data: both });
+  });
+
   it('does not reach the prototype', () => {
-    const text = '{"message":"m","patch":{"__proto__":{"camera_movement":"push_in"},"constructor":{"prototype":{}}}}';
+    const text =
+      '{"message":"m","patch":{"__proto__":{"camera_movement":"push_in"},"constructor":{"prototype":{}},"a.__proto__":{"x":1}}}';
     expect(read(text).form_data).toEqual({});
     expect(({} as Record<string, unknown>).camera_movement).toBeUndefined();
   });

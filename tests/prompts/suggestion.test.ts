@@ -85,6 +85,15 @@ describe('a question', () => {
     });
   });
 
+  it.each([
+    ['which move?', 'The model proposed these changes without a word about them.'],
+    ['怎么运镜？', '模型只给出了这些修改，没有说明。'],
+  ])('that is answered by changes alone is told so in its language: %s', async (message, sentence) => {
+    const { provider } = fakeProvider(json({ patch: { camera_movement: 'push_in' } }));
+    const { suggestion } = await ask(provider, { message });
+    expect(suggestion).toEqual({ message: sentence, form_data: { camera_movement: 'push_in' } });
+  });
+
   it('tells the model the vocabulary, the limits of the video provider and the form', async () => {
     const { provider, requests } = fakeProvider(good);
     await ask(provider);

@@ -7,7 +7,7 @@ import { config } from '../../src/config';
 import { emptyForm } from '../../src/contract';
 import { suggest, type LlmRequest } from '../../src/prompts/suggestion';
 import { chat, type ChatServer } from '../../src/services/chat-completions';
-import { finalFaults, refusals, type Asked } from '../fixtures/llm/refusals';
+import { asIfAnswers, finalFaults, refusals, type Asked } from '../fixtures/llm/refusals';
 import { replies } from '../fixtures/llm/replies';
 import { failureOf, question, still } from './llm-provider.suite';
 
@@ -16,6 +16,10 @@ type Row = { answer: (body: Asked) => { status: number; body: unknown }; asked: 
 const good = {
   status: 200,
   body: { choices: [{ message: { content: '{"message":"Push in slowly.","patch":{"camera_movement":"push_in"}}' } }] },
+};
+const streamed = {
+  status: 200,
+  body: `data: ${JSON.stringify({ choices: [{ delta: good.body.choices[0]?.message }] })}\n\ndata: [DONE]\n\n`,
 };
 const unseen = 'was given without seeing it';
 const capabilities = {
@@ -88,7 +92,7 @@ describe('a question that a server does not understand', () => {
   it.each(refusals.map((row) => [row.server, row.what, row] as const))(
     'is asked of %s in a simpler form: %s',
     async (_server, _what, row) => {
-      const { asked, ask } = meet((body) => (row.refuses(body) ? row : good));
+      const { asked, ask } = meet((body) => (row.refuses(body) ? row : body.stream ? streamed : good));
       const { suggestion } = await ask();
       expect(asked).toHaveLength(row.requests);
       expect(suggestion.form_data).toEqual({ camera_movement: 'push_in' });
@@ -132,6 +136,14 @@ describe('what no simpler form helps against', () => {
     const { asked, askOnce } = meet(() => ({ status, body }));
     const failure = await failureOf(askOnce());
     expect(failure).toMatchObject({ code, message: expect.stringMatching(sentence) as string });
+    expect(asked).toHaveLength(1);
+  });
+});
+
+describe('what asking again does not mend', () => {
+  it.each(asIfAnswers)('is asked once: %s', async (_what, body, code, sentence) => {
+    const { asked, ask } = meet(() => ({ status: 200, body }));
+    expect(await failureOf(ask())).toMatchObject({ code, message: expect.stringMatching(sentence) as string });
     expect(asked).toHaveLength(1);
   });
 });

@@ -122,6 +122,12 @@ describe('a request may have been taken', () => {
     expect(await failureOf(url)).toEqual(taken('PROVIDER_FAILED'));
   });
 
+  it('when the answer is larger than is read', async () => {
+    const url = await serve((_request, response) => response.end('x'.repeat(2 * 1024 * 1024)));
+    expect(await failureOf(url)).toEqual(taken('PROVIDER_BAD_REPLY'));
+    expect((await sendRequest({ provider: 'Vendor', method: 'POST', url, maxReplyBytes: 3e6 })).status).toBe(200);
+  });
+
   it('when the caller gave up after it had been read', async () => {
     const caller = new AbortController();
     const url = await serve(() => caller.abort());

@@ -1,0 +1,53 @@
+import { isReply } from './reply-json';
+
+// What opens and closes a thought, in every spelling that servers leave in.
+const names = 'think|thinking|thought|thoughts|reasoning|reason|seed:think';
+const marks = [
+  [`(?:[<＜]|&lt;)(?:${names})(?:\\s[^<>]{0,99})?(?:[>＞]|&gt;)`, `(?:[<＜]|&lt;)[/／](?:${names})(?:[>＞]|&gt;)`],
+  ['\\[THINK\\]', '\\[/THINK\\]'],
+  ['◁think▷', '◁/think▷'],
+  ['<\\|START_THINKING\\|>', '<\\|END_THINKING\\|>'],
+  ['<\\|begin_of_thought\\|>', '<\\|end_of_thought\\|>'],
+  ['<\\|channel>thought\\b', '<channel\\|>'],
+  ['<unused94>', '<unused95>'],
+];
+// Between spaces or quotes a mark is only spoken of, unless a line begins with it.
+const quote = ' `"\'“”‘’「」';
+const unlessMentioned = (mark: string) => `(?:(?<![${quote}])(?:${mark})|(?:${mark})(?![${quote}.,，。]))`;
+const opening = unlessMentioned(marks.map(([open]) => open).join('|'));
+const closing = unlessMentioned(marks.map(([, close]) => close).join('|'));
+
+// The frames are words that advice may hold too, so they count at the beginning only.
+const frames: RegExp[] = [
+  /^(?:\s{0,99}<(analysis|reflection|scratchpad)>[^]*?<\/\1>)+/i,
+  /<details\s[^<>]{0,99}type="reasoning"[^<>]{0,99}>(?:(?!<details\s)[^])*?<\/details>/gi,
+  /^\s*Thinking\.\.\.[ \t]*\r?\n[^]*?\.\.\.done thinking\.?/i,
+  /^\s*Here(?: is|'s|’s) my thought process:[^]*?Here(?: is|'s|’s) my response:/i,
+];
+const thoughts: RegExp[] = [
+  ...frames,
+  new RegExp(`${opening}(?:(?!${opening})[^])*?${closing}`, 'gi'),
+  new RegExp(`^[^]*${closing}`, 'i'),
+  new RegExp(`${opening}[^]*$`, 'i'),
+  // What a server puts around the answer, once the thought is gone.
+  /^\s*(?:<\|(?:START_RESPONSE|begin_of_solution)\|>|<(?:answer|output|response)>)/i,
+  /(?:<\|(?:END_RESPONSE|end_of_solution)\|>|<\/(?:answer|output|response)>)\s{0,99}$/i,
+];
+
+/** The text without what a model thought before it answered, in every spelling that servers leave in; '' when it only thought. */
+export function withoutThinking(text: string): string {
+  // A good answer may itself speak of such tags.
+  if (isReply(text)) return text;
+  return thoughts.reduce((rest, thought) => rest.replace(thought, ''), withoutChannels(text));
+}
+
+// gpt-oss: <|channel|>analysis<|message|>...<|end|><|start|>assistant<|channel|>final<|message|>..., or the same without the signs.
+function withoutChannels(text: string): string {
+  const finals = [...text.matchAll(/<\|channel\|>\s?final\b[\s\S]{0,99}?<\|message\|>/g)];
+  const last = finals.at(-1);
+  if (last) return text.slice(last.index + last[0].length).replace(/<\|(?:return|end|start|call)\|>[\s\S]*$/, '');
+  if (text.includes('<|channel|>')) {
+    return text.replace(/<\|channel\|>[\s\S]*?(?:<\|end\|>|$)/g, '').replace(/<\|\w{1,20}\|>/g, '');
+  }
+  return text.replace(/^\s*analysis[\s\S]*?assistantfinal(?:json)?/, '');
+}
