@@ -18,7 +18,7 @@ beforeAll(async () => {
   const client = await mongo.MongoClient.connect(uri);
   ids = await seedWorkspaces(client.db(), shots, { ai_collaboration: Array.from({ length: exchanges }, exchange) });
   await client.close();
-  server = await startServer({ MONGODB_URI: uri, NODE_ENV: 'production', LOG_LEVEL: 'info' });
+  server = await startServer({ MONGODB_URI: uri, LOG_LEVEL: 'info' });
 }, 60_000);
 
 afterAll(() => server.stop());
