@@ -26,7 +26,8 @@ export const getOptions = defineEndpoint({
 const toWord = ({ id, en, zh }: Word): Word => ({ id, en, zh });
 
 function toOption(provider: LlmProvider | VideoProvider, defaultName: string) {
-  const reason = notReadyReason(provider);
+  const problem = 'problem' in provider ? provider.problem?.() : null;
+  const reason = notReadyReason(provider) ?? problem ?? null;
   return {
     name: provider.name,
     ready: reason === null,

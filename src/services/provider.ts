@@ -63,6 +63,8 @@ export type VideoProvider = {
   capabilities: VideoCapabilities;
   /** True where a task costs nothing: its jobs queue apart from the paid ones, and none of them is ever charged. */
   isNoCharge?: boolean;
+  /** What keeps it from working on this machine, as a sentence; null where nothing does. */
+  problem?: () => string | null;
   /** Milliseconds between two checks, where that may be less than VIDEO_POLL_INTERVAL_MS. */
   checkEveryMs?: number;
   /** The picture in the shape that the provider takes; made before the paid request, so that a bad file costs nothing. */

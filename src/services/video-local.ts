@@ -48,6 +48,7 @@ export default defineVideoProvider({
   settings: readSettings(z.object({})),
   model: 'animatic',
   isNoCharge: true,
+  problem: ffmpegProblem,
   checkEveryMs,
   capabilities: {
     durations_s: [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],

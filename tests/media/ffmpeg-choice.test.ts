@@ -59,6 +59,12 @@ describe('where the only ffmpeg has no libx264', () => {
 
   afterAll(() => server.stop());
 
+  test('the options say that the local renderer is not ready, and why', async () => {
+    const { body } = await server.get('/api/options');
+    const local = body.video_providers.find(({ name }: { name: string }) => name === 'local');
+    expect(local).toMatchObject({ ready: false, reason: expect.stringContaining('FFMPEG_PATH') });
+  });
+
   test('a local clip says so and names FFMPEG_PATH, and so does /health', async () => {
     const socket = await connect(server.wsUrl);
     const id = await newWorkspace(socket, await uploadPicture(server), { duration_s: 2 });
