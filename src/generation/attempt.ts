@@ -19,6 +19,17 @@ export type Attempt = {
   isSuperseded: boolean;
 };
 
+/** What of a workspace the engine reads. */
+export const readFields = {
+  video: 1,
+  takes: 1,
+  version: 1,
+  stored_by: 1,
+  deleted_at: 1,
+  job: 1,
+  superseded: 1,
+} as const;
+
 /** How the sending of an attempt ended, for the click that waits for it. */
 export type Outcome = 'accepted' | 'waiting' | 'ended';
 

@@ -8,13 +8,13 @@ import type { VideoProvider } from '../services/provider';
 import { AppError, toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { ask, isGone } from './ask';
-import { active, failure, logFields, pauseMs, type ActiveAttempt, type Attempt } from './attempt';
+import { active, failure, logFields, pauseMs, readFields, type ActiveAttempt, type Attempt } from './attempt';
 import { storeCancellation } from './clicks';
 import { endAsFailed, failForNow } from './ends';
 import { attemptsIn } from './leases';
 import { poll, recheck, remainingMs, startDownload } from './poll';
 import { release } from './queue';
-import { readFields, storeStep } from './store';
+import { storeStep } from './store';
 
 const cancelRaces = 5;
 const cancelWaitMs = 3000;

@@ -3,9 +3,9 @@ import { trusted } from 'mongoose';
 import { requestIdsKept, takesKept, type Video } from '../contract';
 import { recordDropped } from '../db/dropped-clips';
 import { notApplied, toSet, Workspace, type StoredWorkspace } from '../db/mongodb';
-import type { Attempt } from './attempt';
+import { readFields, type Attempt } from './attempt';
 import type { AppError } from '../utils/errors';
-import { attemptIn, broadcast, dotted, readFields } from './store';
+import { attemptIn, broadcast, dotted } from './store';
 
 /** Matches while everything about the generation is as it was read; the form may be edited meanwhile. */
 const asRead = ({ _id, video, takes, job, superseded }: StoredWorkspace) => ({

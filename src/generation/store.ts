@@ -11,20 +11,10 @@ import { toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { isOwnStamp, ownStamp, processId } from '../utils/process-id';
 import { push } from '../utils/push';
-import { isNoCharge, LeaseLost, ownsVideo, takeOf, type Attempt } from './attempt';
+import { isNoCharge, LeaseLost, ownsVideo, readFields, takeOf, type Attempt } from './attempt';
 import type { AcceptedTask } from './journal';
 import { leaseMs } from './leases';
 
-/** What of a workspace the engine reads. */
-export const readFields = {
-  video: 1,
-  takes: 1,
-  version: 1,
-  stored_by: 1,
-  deleted_at: 1,
-  job: 1,
-  superseded: 1,
-} as const;
 const firstRetryMs = 250;
 const longestRetryMs = 2000;
 const stepRaces = 10;
