@@ -41,6 +41,12 @@ test.each([
   expect(output).toContain(expected);
 });
 
+test('demands no key for a model server whose address is wrong', async () => {
+  const { output } = await runServer({ LLM_PROVIDER: 'openai', OPENAI_BASE_URL: 'http://models.example.com/v1' });
+  expect(output).toContain('OPENAI_BASE_URL must be an https address');
+  expect(output).not.toContain('OPENAI_API_KEY');
+});
+
 // WS_PORT is wrong on purpose: a start that ends by itself lists all that is wrong, and the address is not.
 test.each([
   'http://127.0.0.1:11434/v1',

@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -7,6 +7,7 @@ import { AppError } from '../utils/errors';
 import { logger, logToFiles } from '../utils/logger';
 import { findMongodBinary, findOtherMongod, versionOf, type Unfit } from './mongod-binary';
 import { host, launch, replicaSet, type Running } from './mongod-process';
+import { makeUsable } from '../utils/usable-folder';
 
 export type Embedded = {
   uri: string;
@@ -27,7 +28,7 @@ const portAttempts = 3;
  */
 export async function startEmbedded(dataFolder: string = config.DATA_DIR): Promise<Embedded> {
   const dbPath = path.join(dataFolder, 'db');
-  await mkdir(dbPath, { recursive: true });
+  await makeUsable(dbPath, 'DATA_DIR');
   const unfit: Unfit = new Map();
   const { port, running: first } = await startOnFreePort(dbPath, unfit);
   logger.info('embedded mongod started, production sets MONGODB_URI instead', { data: dbPath, port });

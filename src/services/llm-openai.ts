@@ -22,6 +22,8 @@ const { values, missing, ...settings } = readSettings(
 
 const { hostname, protocol } = new URL(values.OPENAI_BASE_URL);
 const isVendor = /^(.+\.)?api\.openai\.com$/.test(hostname);
+// A wrong address says nothing about the key.
+const isKeyDemanded = isVendor && !settings.problems.some(({ variable }) => variable === 'OPENAI_BASE_URL');
 let isKeyOpen = Boolean(values.OPENAI_API_KEY) && protocol === 'http:' && !isLoopback(hostname);
 
 const server: ChatServer = {
@@ -40,7 +42,7 @@ const server: ChatServer = {
 /** OpenAI and every server of its shape (O-SDK, L-OLL, L-VLLM, L-LMS); the key is only demanded for the vendor's hosts. */
 export default defineLlmProvider({
   name: 'openai',
-  settings: { ...settings, missing: isVendor ? missing : missing.filter((name) => name !== 'OPENAI_API_KEY') },
+  settings: { ...settings, missing: isKeyDemanded ? missing : missing.filter((name) => name !== 'OPENAI_API_KEY') },
   model: values.OPENAI_MODEL,
   suggest(request, signal) {
     if (isKeyOpen) logger.warn('OPENAI_API_KEY goes over plain http, readable in the network', { host: hostname });
