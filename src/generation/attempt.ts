@@ -51,8 +51,8 @@ export type ActiveAttempt = Attempt & {
   giveUp: (why: 'cancelled' | 'deleted') => void;
   /** What the provider last said about a finished task. */
   result: Extract<Checked, { state: 'completed' }> | null;
-  /** When its progress was stored last, by the clock of this process. */
-  progressStoredMs: number;
+  /** When its progress was told last, by the clock of this process. */
+  progressToldMs: number;
   refusals: number;
   lookups: number;
   failedPolls: number;
@@ -84,7 +84,7 @@ export const activate = (attempt: Attempt): ActiveAttempt => ({
   isRepetitionDue: false,
   giveUp: () => undefined,
   result: null,
-  progressStoredMs: -Infinity,
+  progressToldMs: -Infinity,
   refusals: 0,
   lookups: 0,
   failedPolls: 0,

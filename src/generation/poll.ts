@@ -1,11 +1,16 @@
 import { config } from '../config';
-import type { Video } from '../contract';
-import { toJson } from '../db/mongodb';
-import { isOnlyServer } from '../db/servers';
 import type { Checked, VideoProvider } from '../services/provider';
-import { pushProgress } from '../utils/push';
 import { ask, isGone } from './ask';
-import { ageOf, cooldownLeftMs, longestBackoffMs, nextPollMs, ownsVideo, pauseMs, type ActiveAttempt } from './attempt';
+import {
+  active,
+  ageOf,
+  cooldownLeftMs,
+  longestBackoffMs,
+  nextPollMs,
+  ownsVideo,
+  pauseMs,
+  type ActiveAttempt,
+} from './attempt';
 import { fetchClip } from './deliver';
 import { complete, endAsFailed, endAsGone, failForNow } from './ends';
 import { storeStep } from './store';
@@ -15,10 +20,8 @@ const recheckForMs = 24 * 3600 * 1000;
 const neverMs = 2 ** 31 - 1;
 const badRepliesInARow = 10;
 const minProgressStep = 0.01;
-/** What a restart needs; what comes between is told and not stored, so that many tasks do not keep the database busy. */
-const storeProgressEveryMs = 30_000;
-/** The browsers of another server are told of what is stored. */
-const toldByOthersEveryMs = 2000;
+/** Leaves the database room for a reorder: so often the progress of one task is stored, and less often the more tasks there are. */
+const progressEveryMs = { least: Math.min(1000, config.VIDEO_POLL_INTERVAL_MS), perTask: 30 };
 
 /** Asks the provider for an accepted task, and stores what it says. */
 export async function poll(attempt: ActiveAttempt, provider: VideoProvider | null): Promise<number | null> {
@@ -27,7 +30,7 @@ export async function poll(attempt: ActiveAttempt, provider: VideoProvider | nul
   if (checked?.state === 'completed') return startDownload(attempt, checked);
   if (checked?.state === 'failed') return endAsFailed(attempt, checked);
   if (isGone(attempt)) return endAsGone(attempt);
-  if (checked?.state === 'queued' || checked?.state === 'running') await bringProgress(attempt, checked);
+  if (checked?.state === 'queued' || checked?.state === 'running') await storeProgress(attempt, checked);
   const leftMs = remainingMs(attempt);
   if (leftMs <= 0) return failForNow(attempt, 'TIMEOUT');
   if (attempt.badReplies >= badRepliesInARow) return failForNow(attempt, 'PROVIDER_BAD_REPLY');
@@ -76,8 +79,7 @@ function pauseAfter(attempt: ActiveAttempt, provider: VideoProvider | null, chec
   return cooldownLeftMs(attempt.job.provider, 'polls') || pauseMs(attempt.failedPolls + attempt.notFound - 1);
 }
 
-/** Stores and tells, or only tells, how far the task is. */
-async function bringProgress(
+async function storeProgress(
   attempt: ActiveAttempt,
   checked: Extract<Checked, { state: 'queued' | 'running' }>,
 ): Promise<void> {
@@ -85,16 +87,10 @@ async function bringProgress(
   const next = checked.progress ?? null;
   const isSame = phase === checked.state && Math.abs((next ?? -1) - (progress ?? -1)) < minProgressStep;
   if (isSame || !ownsVideo(attempt)) return;
-  const isDue =
-    performance.now() - attempt.progressStoredMs >= (isOnlyServer() ? storeProgressEveryMs : toldByOthersEveryMs);
-  if (phase === checked.state && !isDue) return tellProgress(attempt, next);
-  attempt.progressStoredMs = performance.now();
+  const dueInMs = Math.max(progressEveryMs.least, progressEveryMs.perTask * active.size);
+  if (phase === checked.state && performance.now() - attempt.progressToldMs < dueInMs) return;
+  attempt.progressToldMs = performance.now();
   await storeStep(attempt, { video: { phase: checked.state, progress: next }, job: {} });
-}
-
-function tellProgress(attempt: ActiveAttempt, progress: number | null): void {
-  attempt.video = { ...attempt.video, progress };
-  pushProgress(attempt.workspaceId, toJson<Video>(attempt.video));
 }
 
 /** The time that the task still has. */

@@ -1,7 +1,6 @@
 import { WebSocket } from 'ws';
 import { config } from '../config';
-import { serverMessages, type ServerMessage, type Video } from '../contract';
-import { BoundedMap } from './bounded-map';
+import { serverMessages, type ServerMessage } from '../contract';
 import { logger } from './logger';
 
 /** The code with which a socket is closed whose browser is to connect again. */
@@ -11,31 +10,11 @@ const maxUnreadBytes = 4 * 1024 * 1024;
 /** The open sockets of both doors. */
 export const sockets = new Set<WebSocket>();
 
-const toldKept = 20_000;
-/** By workspace, the version that was told last; none of one that was deleted. */
-const told = new BoundedMap<string, number>(toldKept);
-
 /** Tells every open socket, or every other one than `except`; never throws and never waits. */
 export function push(message: ServerMessage, except?: WebSocket): void {
-  note(message);
   if (sockets.size === 0) return;
   const frame = toFrame(message);
   for (const socket of sockets) if (socket !== except) sendFrame(socket, frame);
-}
-
-/**
- * Tells how a video goes on between two stored steps: as the version that was told last, so that nobody misses a step for it.
- * Says nothing of a workspace in the trash, or of one that nothing was told of.
- */
-export function pushProgress(workspaceId: string, video: Video): void {
-  const version = told.get(workspaceId);
-  if (version !== undefined) push({ type: 'video.status_update', workspace_id: workspaceId, video, version });
-}
-
-function note(message: ServerMessage): void {
-  if (message.type === 'workspace.created') told.set(message.workspace._id, message.workspace.version);
-  if (message.type === 'workspace.deleted') told.delete(message.workspace_id);
-  if ('version' in message) told.set(message.workspace_id, message.version);
 }
 
 /** Tells one socket; one that does not read is ended when its unread data passes 4 MiB. */

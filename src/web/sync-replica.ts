@@ -75,8 +75,7 @@ export function applyPush(replica: Replica, message: ServerMessage): Applied {
     case 'workspace.updated':
       return advance(replica, message.workspace_id, message.version, (base) => withChanges(base, message.changes));
     case 'video.status_update': {
-      const { video, takes, workspace_id: id, version } = message;
-      if (isProgress(replica.byId.get(id), version, video)) return showProgress(replica, id, video);
+      const { video, takes } = message;
       return advance(replica, message.workspace_id, message.version, (base) => ({
         ...base,
         video,
@@ -91,20 +90,6 @@ export function applyPush(replica: Replica, message: ServerMessage): Applied {
     default:
       return {};
   }
-}
-
-/** How the running video goes on is told between two versions too, and is no step. */
-const isProgress = (known: Workspace | undefined, version: number, video: Video): boolean =>
-  known !== undefined &&
-  version <= known.version &&
-  [known.video, video].every(({ status }) => status === 'generating') &&
-  known.video.attempt_id === video.attempt_id &&
-  known.video.phase === video.phase &&
-  (known.video.progress ?? 0) < (video.progress ?? 0);
-
-function showProgress(replica: Replica, id: string, video: Video): Applied {
-  replica.byId.set(id, { ...replica.byId.get(id)!, video });
-  return { id };
 }
 
 /** Steps a workspace to the next version; a later version waits for the ones before it. */

@@ -260,20 +260,11 @@ export const rejectionOf = (promise: Promise<unknown>): Promise<AppError> =>
   );
 
 /** What the browsers are told of a workspace from now on, each video in words. */
-export const listen = (attempt: Attempted): string[] =>
-  collect(attempt, ({ video, takes }) => inWords(video) + (takes ? ', and the takes' : ''));
-
-/** The progress that the browsers are told of a workspace from now on, each with its version. */
-export const listenToProgress = (attempt: Attempted): [progress: number | null, version: number][] =>
-  collect(attempt, ({ video, version }) => [video.progress, version]);
-
-type StatusUpdate = ServerMessages['video.status_update'];
-
-function collect<Told>({ workspaceId }: Attempted, read: (message: StatusUpdate) => Told): Told[] {
-  const told: Told[] = [];
+export function listen({ workspaceId }: Attempted): string[] {
+  const told: string[] = [];
   const send = (frame: Buffer) => {
-    const message = JSON.parse(String(frame)) as StatusUpdate;
-    if (message.workspace_id === workspaceId && message.type === 'video.status_update') told.push(read(message));
+    const { workspace_id, video, takes } = JSON.parse(String(frame)) as ServerMessages['video.status_update'];
+    if (workspace_id === workspaceId) told.push(inWords(video) + (takes ? ', and the takes' : ''));
   };
   sockets.add({ readyState: WebSocket.OPEN, bufferedAmount: 0, send } as unknown as WebSocket);
   return told;
