@@ -1,8 +1,11 @@
 import type { FileHandle } from 'node:fs/promises';
-import { checkBoxes } from './mp4';
+import { checkBoxes, isMp4 } from './mp4';
 import { checkSegment, isWebm } from './webm';
 
 const headBytes = 64;
+
+/** Whether a file begins as a video does that is taken. */
+export const isVideo = (head: Buffer): boolean => isMp4(head) || isWebm(head);
 
 /**
  * Throws unless a file is a whole mp4, MOV or WebM by its own bytes, whatever it is called.

@@ -14,6 +14,9 @@ const isName = /^[\x20-\x7e\xa9]{4}$/;
 /** What an mp4 or a MOV begins with. */
 const firstBoxes = ['ftyp', 'styp', 'moov', 'mdat', 'free', 'skip', 'wide', 'pnot'];
 
+/** Whether a file begins as an mp4 or a MOV does. */
+export const isMp4 = (head: Buffer): boolean => firstBoxes.includes(head.toString('latin1', 4, headBytes));
+
 /**
  * Throws unless an mp4 is whole: its boxes add up to the length of the file. Reads the heads of the boxes only.
  * A last box without a size, and bytes behind the last box that are none, count only with `isEndKnown`: when the file cannot

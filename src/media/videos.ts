@@ -12,7 +12,7 @@ import { proxyFor } from '../utils/proxy';
 import { AddressRefusal, checkProxied, lookupFor } from '../utils/public-address';
 import { ffmpegPath } from './ffmpeg';
 import { imageInput } from './images';
-import { checkWhole } from './container';
+import { checkWhole, isVideo } from './container';
 import { draftOf, remakeUploadFolders, temporaryFile, uploadFolder } from './uploads';
 
 const maxVideoBytes = 512 * 1024 * 1024;
@@ -68,7 +68,16 @@ async function downloadTo(file: string, source: Omit<VideoSource, 'attemptId'>):
   for (let hop = 0; hop <= maxRedirects; hop += 1) {
     const lookup = lookupFor(address, url, baseUrl);
     if (proxyFor(address)) await checkProxied(address);
-    const reply = await download({ provider, url: address, file, maxBytes, signal, deadlineMs, lookup });
+    const reply = await download({
+      provider,
+      url: address,
+      file,
+      maxBytes,
+      isPlain: isVideo,
+      signal,
+      deadlineMs,
+      lookup,
+    });
     if (filledStatuses.includes(reply.status)) return reply.isEndKnown;
     if (!isRedirect(reply.status) || !reply.location) throw refusedBy(reply.status);
     address = new URL(reply.location, address).href;

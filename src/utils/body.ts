@@ -1,27 +1,31 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
 
-/** So many bytes tell a video, and a gzip. */
+/** So many bytes tell what a file is. */
 const headBytes = 12;
-const videoBoxes = ['ftyp', 'styp', 'moov', 'mdat', 'free', 'skip', 'wide', 'pnot'];
-const webmHead = Buffer.from([0x1a, 0x45, 0xdf, 0xa3]);
 const gzipHead = Buffer.from([0x1f, 0x8b]);
 
+/** Whether a file begins so that it cannot be packed, whatever is said of it. */
+export type IsPlain = (head: Buffer) => boolean;
+
 /**
- * The streams that unpack a video with this `Content-Encoding`, in their order; each fails where the body is cut. The bytes
+ * The streams that unpack a body with this `Content-Encoding`, in their order; each fails where the body is cut. The bytes
  * decide: some stores name a coding that the bytes do not have, and others pack them without a word.
  */
-export function unpack(contentEncoding = ''): Unpacker[] {
+export function unpack(contentEncoding = '', isPlain: IsPlain): Unpacker[] {
   const codings = contentEncoding.split(',').map((coding) => coding.trim().toLowerCase());
-  return [...codings.reverse(), ''].map((coding) => new Unpacker(coding));
+  return [...codings.reverse(), ''].map((coding) => new Unpacker(coding, isPlain));
 }
 
-/** Unpacks what is packed and passes on what is a video already. */
+/** Unpacks what is packed and passes on what is not. */
 export class Unpacker extends Transform {
   private head = Buffer.alloc(0);
   private inner: Transform | null | undefined;
 
-  constructor(private readonly coding: string) {
+  constructor(
+    private readonly coding: string,
+    private readonly isPlain: IsPlain,
+  ) {
     super();
   }
 
@@ -48,7 +52,7 @@ export class Unpacker extends Transform {
   }
 
   private begin(): void {
-    this.inner = unpackerFor(this.head, this.coding);
+    this.inner = this.isPlain(this.head) ? null : unpackerFor(this.head, this.coding);
     this.inner?.on('data', (bytes: Buffer) => this.push(bytes)).on('error', (error) => this.destroy(error));
   }
 
@@ -59,8 +63,6 @@ export class Unpacker extends Transform {
 }
 
 function unpackerFor(head: Buffer, coding: string): Transform | null {
-  const isVideo = videoBoxes.includes(head.toString('latin1', 4, 8)) || head.subarray(0, 4).equals(webmHead);
-  if (isVideo) return null;
   if (head.subarray(0, 2).equals(gzipHead)) return createGunzip();
   if (coding === 'br') return createBrotliDecompress();
   // `deflate` is the zlib format by the book, and some servers send the bare one; the first byte tells which it is.

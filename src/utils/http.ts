@@ -5,7 +5,7 @@ import type { LookupFunction, Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import axios, { isAxiosError, type AxiosError, type AxiosRequestConfig, type AxiosResponse } from 'axios';
 import { config } from '../config';
-import { Counter, unpack } from './body';
+import { Counter, unpack, type IsPlain } from './body';
 import { deadlineSignal } from './deadline';
 import { AppError } from './errors';
 import { proxyFor, ProxyRefusal, proxySentence, type Proxy } from './proxy';
@@ -108,6 +108,7 @@ export type Download = {
   url: string;
   file: string;
   maxBytes: number;
+  isPlain: IsPlain;
   signal?: AbortSignal;
   deadlineMs: number;
   /** Resolves the host name for the connection itself, so that the address that was checked is the one connected to. */
@@ -118,7 +119,8 @@ export type Download = {
  * Writes what `url` gives into `file`, unpacked; follows no redirect; returns status, location and whether the end is known:
  * it is not where the body went on until the connection ended, which a cut looks like too.
  */
-export async function download({ provider, url, file, maxBytes, signal: outer, deadlineMs, lookup }: Download) {
+export async function download(wanted: Download) {
+  const { provider, url, file, maxBytes, isPlain, signal: outer, deadlineMs, lookup } = wanted;
   return withDeadline({ provider, signal: outer, deadlineMs }, async (signal, connection) => {
     const response = await exchange<NodeJS.ReadableStream>(connection, {
       method: 'GET',
@@ -133,7 +135,7 @@ export async function download({ provider, url, file, maxBytes, signal: outer, d
     });
     const { status, headers } = response;
     const header = (name: string) => (headers[name] === undefined ? undefined : String(headers[name]));
-    const unpackers = unpack(header('content-encoding'));
+    const unpackers = unpack(header('content-encoding'), isPlain);
     const isChunked = /\bchunked\b/i.test(header('transfer-encoding') ?? '');
     // A part that nobody asked for may be the whole, which its own bytes must show.
     const isAnnounced = status !== 206 && (header('content-length') !== undefined || isChunked);
