@@ -3,6 +3,7 @@ import { BlockList, isIP } from 'node:net';
 import { HttpsProxyAgent } from 'https-proxy-agent';
 import { SocksProxyAgent } from 'socks-proxy-agent';
 import { config, nameInEnvironment } from '../config';
+import { isIn } from './public-address';
 
 /** The proxy on the way to a third party. */
 export type Proxy = {
@@ -14,15 +15,18 @@ export type Proxy = {
 };
 
 const proxy = readProxy();
-const excludedHosts = (config.NO_PROXY ?? '')
+const exclusions = (config.NO_PROXY ?? '')
   .toLowerCase()
   .split(/[\s,]+/)
-  .filter(Boolean);
+  .filter(Boolean)
+  .map(toExclusion);
 
 /** The proxy through which `url` is asked; undefined where it is asked directly, as plain http always is. */
 export function proxyFor(url: string): Proxy | undefined {
   const { protocol, hostname, port } = new URL(url);
-  return protocol === 'https:' && !isExcluded(hostname, port || '443') ? proxy : undefined;
+  const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
+  const isExcluded = exclusions.some((excludes) => excludes(host, port || '443'));
+  return protocol === 'https:' && !isExcluded ? proxy : undefined;
 }
 
 /** What the proxy did instead of connecting: its answer to CONNECT is never one of the provider. */
@@ -62,19 +66,21 @@ function readProxy(): Proxy | undefined {
 }
 
 /**
- * Entries are hosts, addresses or networks (10.0.0.0/8), with or without a dot, a star or a port; a host stands for its
- * subdomains too.
+ * What an entry excludes: a host, an address or a network (10.0.0.0/8), with or without a dot, a star or a port; a host stands
+ * for its subdomains too.
  */
-function isExcluded(hostname: string, port: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
-  return excludedHosts.some((entry) => {
-    const { name, port: wanted } = partsOf(entry);
-    if (wanted && wanted !== port) return false;
-    if (name.includes('/')) return isInNetwork(host, name);
-    if (name === '<local>') return !host.includes('.') && !isIP(host);
-    const domain = name.replace(/^\*?\./, '').replace(/\.$/, '');
-    return isLike(host, domain) || host.endsWith(`.${domain}`);
-  });
+function toExclusion(entry: string): (host: string, port: string) => boolean {
+  const { name, port: wanted } = partsOf(entry);
+  const isNamed = toMatch(name);
+  return (host, port) => (!wanted || wanted === port) && isNamed(host);
+}
+
+function toMatch(name: string): (host: string) => boolean {
+  if (name === '<local>') return (host) => !host.includes('.') && !isIP(host);
+  if (name.includes('/')) return toNetwork(name);
+  const domain = name.replace(/^\*?\./, '').replace(/\.$/, '');
+  const pattern = toPattern(domain);
+  return (host) => pattern.test(host) || host.endsWith(`.${domain}`);
 }
 
 function partsOf(entry: string): { name: string; port?: string } {
@@ -84,17 +90,17 @@ function partsOf(entry: string): { name: string; port?: string } {
 }
 
 /** A star stands for anything. */
-function isLike(host: string, pattern: string): boolean {
-  const parts = pattern.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`).test(host);
+function toPattern(domain: string): RegExp {
+  const parts = domain.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`);
 }
 
-function isInNetwork(host: string, network: string): boolean {
-  const [address = '', bits] = network.split('/');
+/** What is no network excludes nothing. */
+function toNetwork(network: string): (host: string) => boolean {
+  const [address = '', bits = ''] = network.split('/');
   const family = isIP(address);
-  if (!family || isIP(host) !== family || !/^\d{1,3}$/.test(bits ?? '')) return false;
-  if (Number(bits) > (family === 4 ? 32 : 128)) return false;
+  if (!family || !/^\d{1,3}$/.test(bits) || Number(bits) > (family === 4 ? 32 : 128)) return () => false;
   const list = new BlockList();
-  list.addSubnet(address, Number(bits), `ipv${family as 4 | 6}`);
-  return list.check(host, `ipv${family as 4 | 6}`);
+  list.addSubnet(address, Number(bits), family === 4 ? 'ipv4' : 'ipv6');
+  return (host) => isIP(host) === family && isIn(list, host);
 }

@@ -57,7 +57,8 @@ own.addAddress('::', 'ipv6');
 own.addAddress('::1', 'ipv6');
 own.addSubnet('fe80::', 10, 'ipv6');
 
-const isIn = (list: BlockList, address: string) => list.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6');
+/** Whether an IP address is in a list. */
+export const isIn = (list: BlockList, address: string) => list.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6');
 
 /**
  * Whether the DNS may say that a public name is at this address: a public one, one of a proxy's fake ones, or one of an IPv6-only
