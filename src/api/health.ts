@@ -1,4 +1,4 @@
-import { access, constants, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { trusted } from 'mongoose';
 import { z } from 'zod';
@@ -10,6 +10,7 @@ import { ownerWarnings } from '../media/owner';
 import { uploadFaults } from '../media/uploads';
 import { defineEndpoint, Reply } from '../utils/define';
 import { isLogging } from '../utils/logger';
+import { folderFault } from '../utils/usable-folder';
 
 const minFreeBytes = 256 * 1024 ** 2;
 const answerWithinMs = 2000;
@@ -35,11 +36,11 @@ export const health = defineEndpoint({
   otherStatus: 503,
   errors: [],
   async handle() {
-    const [isDatabaseThere, isDiskFree, uploads, isDataWritable] = await Promise.all([
+    const [isDatabaseThere, isDiskFree, uploads, dataFault] = await Promise.all([
       countJobs(),
       hasFreeDisk(),
       uploadFaults(),
-      isWritable(config.DATA_DIR),
+      folderFault(config.DATA_DIR),
     ]);
     const problems = [
       ...(isDatabaseThere ? [] : ['the database does not answer']),
@@ -54,7 +55,8 @@ export const health = defineEndpoint({
         ...providerWarnings(),
         ...ownerWarnings(),
         ...uploads.warnings,
-        ...(isDataWritable
+        // One that is gone is made again.
+        ...(dataFault === null || dataFault === 'ENOENT'
           ? []
           : ['DATA_DIR cannot be written, where accepted tasks are noted; check its rights and its disk']),
         ...[ffmpegProblem()].filter((problem) => problem !== null),
@@ -69,13 +71,6 @@ export const health = defineEndpoint({
     return new Reply(problems.length === 0 ? 200 : 503, body);
   },
 });
-
-/** A folder that is gone is made again. */
-const isWritable = (folder: string): Promise<boolean> =>
-  access(folder, constants.R_OK | constants.W_OK | constants.X_OK).then(
-    () => true,
-    ({ code }: NodeJS.ErrnoException) => code === 'ENOENT',
-  );
 
 /** Not those whose second charge a user has accepted. */
 const inDoubt = trusted({ $elemMatch: { state: 'in_doubt', risk_accepted: false } });

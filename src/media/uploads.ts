@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { access, constants, readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { config } from '../config';
-import { makeUsable } from '../utils/usable-folder';
+import { folderFault, makeUsable } from '../utils/usable-folder';
 
 const parts = ['images', 'videos', 'tmp', 'trash'] as const;
 const leftoverAgeMs = 3600 * 1000;
@@ -38,7 +38,7 @@ export function remakeUploadFolders(): void {
 
 /** What keeps the parts of UPLOAD_DIR from being used, in words for `/health`: what is gone is made again, the rest is a problem. */
 export async function uploadFaults(): Promise<{ problems: string[]; warnings: string[] }> {
-  const codes = await Promise.all(parts.map(uploadFolder).map(faultOf));
+  const codes = await Promise.all(parts.map(uploadFolder).map(folderFault));
   const gone = parts.filter((_part, index) => codes[index] === 'ENOENT');
   const unusable = parts.filter((_part, index) => codes[index] && codes[index] !== 'ENOENT');
   return {
@@ -51,12 +51,6 @@ export async function uploadFaults(): Promise<{ problems: string[]; warnings: st
     ),
   };
 }
-
-const faultOf = (folder: string): Promise<string | null> =>
-  access(folder, constants.R_OK | constants.W_OK | constants.X_OK).then(
-    () => null,
-    ({ code }: NodeJS.ErrnoException) => code ?? 'unknown',
-  );
 
 /** Creates UPLOAD_DIR and its parts where they are missing; throws one sentence where they cannot be used. */
 export async function makeUploadFolders(): Promise<void> {

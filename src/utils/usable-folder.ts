@@ -2,6 +2,8 @@ import { access, constants, mkdir } from 'node:fs/promises';
 import { configurationExitCode } from '../config';
 import { AppError } from './errors';
 
+const use = constants.R_OK | constants.W_OK | constants.X_OK;
+
 const reasons: Record<string, string> = {
   EEXIST: 'it is not a folder',
   ENOTDIR: 'it is not inside a folder',
@@ -10,11 +12,18 @@ const reasons: Record<string, string> = {
   EROFS: 'its disk is read-only',
 };
 
+/** The code of what keeps this user from working in a folder; null where nothing does. */
+export const folderFault = (folder: string): Promise<string | null> =>
+  access(folder, use).then(
+    () => null,
+    ({ code }: NodeJS.ErrnoException) => code ?? 'unknown',
+  );
+
 /** Makes the folder of a setting where it is missing; throws one sentence where this user cannot work in it. */
 export async function makeUsable(folder: string, variable: string): Promise<void> {
   try {
     await mkdir(folder, { recursive: true });
-    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    await access(folder, use);
   } catch (cause) {
     const { code = '', message } = cause as NodeJS.ErrnoException;
     // Room can come back by itself.
