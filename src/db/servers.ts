@@ -55,7 +55,7 @@ export async function joinServers(isShareable: boolean, whenOthersCome: typeof o
   }, lookEveryMs);
   // One that is frozen, or of an older version, never says that it knows this one.
   const untilMs = performance.now() + knownWithinMs;
-  while (performance.now() < untilMs && (await strangers()).length > 0) await sleep(lookEveryMs / 5);
+  while (performance.now() < untilMs && (await hasStranger())) await sleep(lookEveryMs / 5);
 }
 
 /** Tells the others that this server is gone. */
@@ -74,7 +74,7 @@ async function look(): Promise<void> {
   const wasAlone = others.length === 0;
   const now = await lastWriteTime();
   const known = others;
-  others = await findOthers();
+  others = (await findOthers()).map(({ _id }) => _id);
   if (String(known) !== String(others)) await servers().updateOne({ _id: processId }, { $set: { knows: others } });
   if (others.length === 0) aloneAt = now;
   if (others.length === 0) return;
@@ -82,17 +82,12 @@ async function look(): Promise<void> {
   if (wasAlone) onOthers(aloneAt ?? now);
 }
 
-/** The other servers that are there and do not know this one yet. */
-async function strangers(): Promise<string[]> {
-  const ids = await findOthers();
-  const unaware = await servers()
-    .find({ _id: { $in: ids }, knows: { $ne: processId } })
-    .toArray();
-  return unaware.map(({ _id }) => _id);
-}
+/** Whether another server is there that does not know this one yet. */
+const hasStranger = async (): Promise<boolean> =>
+  (await findOthers()).some(({ knows = [] }) => !knows.includes(processId));
 
 /** The other servers that are there, by the clock of the database; forgets those that are not. */
-async function findOthers(): Promise<string[]> {
+async function findOthers(): Promise<Server[]> {
   const found = await servers()
     .aggregate<Server & { isSilent: boolean }>([
       { $match: { _id: { $ne: processId } } },
@@ -101,7 +96,7 @@ async function findOthers(): Promise<string[]> {
     .toArray();
   const gone = found.filter(({ _id, isSilent }) => isSilent || isProcessGone(_id)).map(({ _id }) => _id);
   if (gone.length > 0) await servers().deleteMany({ _id: { $in: gone } });
-  return found.map(({ _id }) => _id).filter((id) => !gone.includes(id));
+  return found.filter(({ _id }) => !gone.includes(_id));
 }
 
 const servers = () => mongoose.connection.collection<Server>('servers');
