@@ -25,9 +25,8 @@ export const getOptions = defineEndpoint({
 
 const toWord = ({ id, en, zh }: Word): Word => ({ id, en, zh });
 
-function toOption(provider: LlmProvider | VideoProvider, defaultName: string) {
-  const problem = 'problem' in provider ? provider.problem?.() : null;
-  const reason = notReadyReason(provider) ?? problem ?? null;
+function toOption(provider: LlmProvider | VideoProvider, defaultName: string, problem: string | null = null) {
+  const reason = notReadyReason(provider) ?? problem;
   return {
     name: provider.name,
     ready: reason === null,
@@ -40,7 +39,7 @@ function toOption(provider: LlmProvider | VideoProvider, defaultName: string) {
 function toVideoOption(provider: VideoProvider) {
   const { durations_s, aspect_ratios, prompt_max, negative_prompt, seed, cancel } = provider.capabilities;
   return {
-    ...toOption(provider, config.VIDEO_PROVIDER),
+    ...toOption(provider, config.VIDEO_PROVIDER, provider.problem?.()),
     durations_s,
     aspect_ratios,
     prompt_max,
