@@ -17,10 +17,9 @@ const silenceMs = 10_000;
 
 // With Multer's own defaults a field name of 200 bytes can keep the process busy for half a minute.
 const receive = multer({
-  // On the disk, since many may arrive at once.
+  // On the disk, since many may arrive at once, each under a random name of Multer.
   storage: multer.diskStorage({
     destination: (_request, _file, callback) => callback(null, path.dirname(temporaryFile())),
-    filename: (_request, _file, callback) => callback(null, path.basename(temporaryFile())),
   }),
   defParamCharset: 'utf8',
   limits: {
