@@ -20,8 +20,9 @@ export async function acquireSlot(attempt: ActiveAttempt): Promise<number> {
   await oneByOne(['slot'], async () => {
     attempt.hasSlot = nextInQueue(provider) === attempt && (await hasFreeSlot(provider));
   });
-  // Only the first looks again and again whether another process has left a slot; it wakes the next.
+  // Read before it is asked who is first: it may end meanwhile.
   const cooldownMs = cooldownLeftMs(provider, 'creates');
+  // Only the first looks again and again whether another process has left a slot; it wakes the next.
   const isFirst = nextInQueue(provider) === attempt;
   if (!isFirst) wakeNext(provider);
   if (attempt.hasSlot) return 0;

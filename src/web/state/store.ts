@@ -22,10 +22,10 @@ export type Upload = {
 export type Toast = { id: string; text: string; action?: { label: string; run: () => void } };
 export type Dialog = 'film' | 'shortcuts' | 'generate-all' | { compare: [string, string] } | { secondCharge: string };
 
-/** A question to the assistant that is not in the conversation yet. */
 /** A click that made no video as far as this window knows; `before` is the attempt that the shot had then. */
 export type RefusedClick = { code: ErrorCode | 'NETWORK'; before: string | null };
 
+/** A question to the assistant that is not in the conversation yet. */
 export type Question = { message: string; stop: () => void; error?: ErrorCode | 'NETWORK' };
 
 export type AppState = SyncSnapshot & {
