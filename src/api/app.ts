@@ -120,7 +120,7 @@ function answer(endpoint: AnyEndpoint) {
 
 function sendJson(request: Request, response: Response, status: number, { text, etag }: JsonText): void {
   const isRead = request.method === 'GET' || request.method === 'HEAD';
-  if (isRead) response.set('ETag', etag);
+  if (isRead) response.set({ ETag: etag, 'Cache-Control': 'no-cache' });
   // Express would answer 200 to `Cache-Control: no-cache`, which fetch sends along with every `If-None-Match`.
   const isKnown = isRead && (request.get('If-None-Match') ?? '').split(',').some((known) => known.trim() === etag);
   if (isKnown) response.status(304).end();
@@ -173,6 +173,6 @@ function writeError(thrown: unknown, request: Request, response: Response, next:
   const isBadRange = (thrown as { status?: number }).status === 416;
   const retryAfterMs = error.retryAfterMs ?? (error.code === 'PROVIDER_RATE_LIMITED' ? rateLimitMs : undefined);
   if (retryAfterMs !== undefined) response.set('Retry-After', String(Math.ceil(retryAfterMs / 1000)));
-  response.set(error.headers ?? {}).status(isBadRange ? 416 : errorCodes[error.code]);
+  response.set({ 'Cache-Control': 'no-store', ...error.headers }).status(isBadRange ? 416 : errorCodes[error.code]);
   response.type('json').send(JSON.stringify({ error: error.body }));
 }

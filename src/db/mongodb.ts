@@ -225,9 +225,11 @@ const publicFields = {
   'ai_collaboration.request_id': 0,
 } as const;
 
-/** Stores whatever it is given until the majority of the database has it in its journal. */
+/** Stores whatever it is given until the majority of the database has it in its journal, and reads what is stored. */
 const connectionOptions: mongoose.ConnectOptions = {
   writeConcern: { w: 'majority', j: true },
+  readPreference: 'primary',
+  retryWrites: true,
   serverSelectionTimeoutMS: 3000,
   connectTimeoutMS: 3000,
   socketTimeoutMS: 10_000,
@@ -262,7 +264,7 @@ type OnReady = () => Promise<void>;
 export async function connectDatabase(onReady: OnReady, onFatal: (error: unknown) => void): Promise<boolean> {
   if (config.MONGODB_URI) checkUri(config.MONGODB_URI);
   else embedded = await startEmbedded();
-  const uri = embedded?.uri ?? config.MONGODB_URI!;
+  const uri = withoutPinned(embedded?.uri ?? config.MONGODB_URI!);
   if (await makeReady(uri, onReady)) return true;
   keepTrying(uri, onReady).catch(onFatal);
   return false;
@@ -315,6 +317,16 @@ function lastingCause(error: unknown): AppError | null {
   if (/requires at least (wire version )?\d+ \(MongoDB/.test((error as Error).message)) return tooOld(error);
   const { syscall, path } = error as NodeJS.ErrnoException;
   return syscall === 'open' && path ? wrongUri(`its file ${path} cannot be read`) : null;
+}
+
+/** What the address may not change: read from a secondary, the list lacks what was acknowledged. */
+const pinned = /^(readPreference|readPreferenceTags|maxStalenessSeconds|retryWrites)=/i;
+
+/** The address without what this server decides; the driver prefers the address to its options. */
+export function withoutPinned(uri: string): string {
+  const [address, query] = uri.split('?') as [string, string?];
+  const rest = query?.split('&').filter((option) => !pinned.test(option)) ?? [];
+  return rest.length > 0 ? `${address}?${rest.join('&')}` : address;
 }
 
 /** Throws one sentence where the driver does not take the address at all. */
