@@ -1,5 +1,5 @@
 import { mongo } from 'mongoose';
-import { withoutPinned } from '../../src/db/mongodb';
+import { withoutPinned } from '../../src/db/mongodb-uri';
 
 const host = 'mongodb://user:p%40ss@127.0.0.1:27017/films';
 const optionsOf = (uri: string) => new mongo.MongoClient(withoutPinned(uri), { retryWrites: true }).options;

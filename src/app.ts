@@ -4,12 +4,12 @@ import cors from 'cors';
 import express, { type Express, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import helmet from 'helmet';
 import swaggerUi from 'swagger-ui-express';
-import { config } from '../config';
-import { errorCodes } from '../contract';
-import { isAllowedOrigin, refusalOf } from '../utils/boundary';
-import { JsonText, Reply, type AnyEndpoint } from '../utils/define';
-import { AppError, toAppError } from '../utils/errors';
-import { logger } from '../utils/logger';
+import { config } from './config';
+import { errorCodes } from './contract';
+import { isAllowedOrigin, accessDenied } from './utils/origin-guard';
+import { JsonText, Reply, type AnyEndpoint } from './utils/endpoint';
+import { AppError, toAppError } from './utils/errors';
+import { logger } from './utils/logger';
 
 const maxBodyBytes = 256 * 1024;
 const yearMs = 365 * 24 * 3600 * 1000;
@@ -25,7 +25,7 @@ type Specs = { openapi: object; asyncapi: object };
 export function createApp(endpoints: AnyEndpoint[], specs: Specs, timeline: RequestHandler): Express {
   const app = guardedApp();
   app.use(crossOrigin);
-  for (const endpoint of endpoints) app[endpoint.method](endpoint.path, bodyOf(endpoint), answer(endpoint));
+  for (const endpoint of endpoints) app[endpoint.method](endpoint.path, readBody(endpoint), runEndpoint(endpoint));
   app.get('/openapi.json', (_request, response) => void response.json(specs.openapi));
   app.get('/asyncapi.json', (_request, response) => void response.json(specs.asyncapi));
   app.get('/docs', (_request, response) => void response.type('html').send(docsPage(specs.openapi)));
@@ -51,7 +51,7 @@ function guardedApp(): Express {
   const app = express();
   app.disable('x-powered-by');
   app.set('trust proxy', 'loopback');
-  app.use(varyByOrigin, securityHeaders, stayInside);
+  app.use(varyByOrigin, securityHeaders, enforceSameOrigin);
   return app;
 }
 
@@ -79,8 +79,8 @@ const securityHeaders = helmet({
   strictTransportSecurity: false,
 });
 
-function stayInside(request: Request, _response: Response, next: NextFunction): void {
-  next(refusalOf(request) ?? undefined);
+function enforceSameOrigin(request: Request, _response: Response, next: NextFunction): void {
+  next(accessDenied(request) ?? undefined);
 }
 
 const crossOrigin = cors({
@@ -92,7 +92,7 @@ const crossOrigin = cors({
 });
 
 /** JSON routes take `application/json` only, since a form or plain text needs no preflight from a foreign page. */
-function bodyOf(endpoint: AnyEndpoint) {
+function readBody(endpoint: AnyEndpoint) {
   return (request: Request, response: Response, next: NextFunction) => {
     if (!endpoint.body && !endpoint.file) return next();
     const wanted = endpoint.file ? 'multipart/form-data' : 'application/json';
@@ -104,7 +104,7 @@ function bodyOf(endpoint: AnyEndpoint) {
   };
 }
 
-function answer(endpoint: AnyEndpoint) {
+function runEndpoint(endpoint: AnyEndpoint) {
   return async (request: Request, response: Response) => {
     const hangUp = new AbortController();
     response.on('close', () => response.writableEnded || hangUp.abort());
