@@ -1,13 +1,13 @@
 // First, as what follows does not load in an old Node.
 import './node-version';
 import { aiSuggest } from './api/ai-suggest';
-import { createApp, createSocketApp } from './api/app';
+import { createApp, createSocketApp } from './app';
 import { generateCancel } from './api/generate-cancel';
 import { generateVideo } from './api/generate-video';
 import { getOptions } from './api/get-options';
 import { getWorkspaces } from './api/get-workspaces';
-import { health, watchDoor } from './api/health';
-import { hotReloadPath, timeline } from './api/timeline';
+import { health, reportListening } from './api/health';
+import { hotReloadPath, webClient } from './web-client';
 import { uploadImage } from './api/upload-image';
 import { config, configurationExitCode, serverProblems } from './config';
 import { migrate } from './db/migrate';
@@ -24,8 +24,9 @@ import { createListener } from './utils/listener';
 import { flushLogs, logFolder, logger, logToFiles } from './utils/logger';
 import { asyncApi, openApi } from './utils/specs';
 import { makeUsable } from './utils/usable-folder';
+import { acceptUpgrades, closeSockets, startHeartbeat } from './websocket/connections';
 import { followOtherServers, stopFollowing } from './websocket/other-servers';
-import { closeSockets, messages, openDoor, startHeartbeat } from './websocket/server';
+import { messages } from './websocket/server';
 
 /** Every REST endpoint; each line is one file. */
 const endpoints = [uploadImage, getWorkspaces, generateVideo, generateCancel, aiSuggest, getOptions, health];
@@ -53,11 +54,11 @@ async function start(): Promise<void> {
   endOnWrongSettings();
   await makeFolders();
   warnOfFfmpeg();
-  http.server.on('request', createApp(endpoints, specs, await timeline(http.server)));
-  openDoor(http.server, '/ws', hotReloadPath);
-  openDoor(socketHttp.server);
+  http.server.on('request', createApp(endpoints, specs, await webClient(http.server)));
+  acceptUpgrades(http.server, '/ws', hotReloadPath);
+  acceptUpgrades(socketHttp.server);
   stopHeartbeat = startHeartbeat();
-  watchDoor(() => socketHttp.server.listening);
+  reportListening(() => socketHttp.server.listening);
 
   const port = await http.open(config.SERVER_PORT, 'SERVER_PORT');
   const socketPort = await socketHttp.open(config.WS_PORT, 'WS_PORT');

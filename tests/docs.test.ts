@@ -14,7 +14,7 @@ import path from 'node:path';
 import { serverVariables } from '../src/config';
 import { errorCodes, serverMessages, video } from '../src/contract';
 import { providerVariables } from '../src/services/providers';
-import type { AnyEndpoint } from '../src/utils/define';
+import type { AnyEndpoint } from '../src/utils/endpoint';
 import { messages } from '../src/websocket/server';
 
 jest.setTimeout(120_000);
@@ -105,8 +105,8 @@ test('docs/api.md has a row for every endpoint and every message, with its answe
     .filter((line) => line.startsWith('|'));
   const calls = endpoints.map(({ method, path: address }) => `\`${method.toUpperCase()} ${address}\``);
   expect(calls.filter((call) => !rows.some((row) => row.includes(call)))).toEqual([]);
-  const isTold = ({ type, answer }: { type: string; answer: string }) =>
-    rows.some((row) => row.includes(`\`${type}\` with`) && row.split('|')[2]!.includes(`\`${answer}\``));
+  const isTold = ({ type, reply }: { type: string; reply: string }) =>
+    rows.some((row) => row.includes(`\`${type}\` with`) && row.split('|')[2]!.includes(`\`${reply}\``));
   expect(messages.filter((message) => !isTold(message)).map(({ type }) => type)).toEqual([]);
 });
 

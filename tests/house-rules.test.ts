@@ -11,7 +11,7 @@ const filesOf = (folder: string, pattern: RegExp) =>
 
 test('every endpoint file stands in the table of server.ts', () => {
   const server = read('src/server.ts');
-  const files = filesOf('src/api', /\.ts$/).filter((file) => file !== 'app.ts');
+  const files = filesOf('src/api', /\.ts$/);
   expect(files.filter((file) => !server.includes(`'./api/${path.parse(file).name}'`))).toEqual([]);
 });
 
@@ -25,6 +25,18 @@ test('every provider file loads under its own name', () => {
     filesOf('src/services', new RegExp(`^${kind}-`)).map((file) => path.parse(file).name.slice(kind.length + 1));
   expect(allVideoProviders().map(({ name }) => name)).toEqual(named('video').sort());
   expect(allLlmProviders().map(({ name }) => name)).toEqual(named('llm').sort());
+});
+
+test('every source tag in a provider file leads to a line of docs/providers.md', () => {
+  const tagged = /\b(?:[RPK]\d+b?|[QOL]-[A-Z]{2,})\b/g;
+  const known = new Set([...read('docs/providers.md').matchAll(/^\| ([A-Z][\w-]*) /gm)].map(([, tag]) => tag));
+  const tags = filesOf('src/services', /\.ts$/).flatMap((file) =>
+    [...read(`src/services/${file}`).matchAll(/^\s*(?:\/\/|\*|\/\*\*) .*$/gm)].flatMap(
+      ([line]) => line.match(tagged) ?? [],
+    ),
+  );
+  expect(tags.length).toBeGreaterThan(20);
+  expect([...new Set(tags)].filter((tag) => !known.has(tag))).toEqual([]);
 });
 
 test('.env.example has exactly the variables that the code reads', () => {

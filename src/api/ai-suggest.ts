@@ -1,10 +1,12 @@
 import { Types } from 'mongoose';
 import { z } from 'zod';
 import { aiEntriesKept, aiEntry, objectId, requestId, suggestion, userMessage, type AiEntry } from '../contract';
-import { findWorkspace, toJson, toSet, toWire, Workspace, workspaceNotFound } from '../db/mongodb';
+import { findWorkspace } from '../db/find-workspaces';
+import { toSet } from '../db/updates';
+import { toJson, toWire, Workspace, workspaceNotFound } from '../db/workspace';
 import { llmProvider, videoProvider } from '../services/providers';
 import { suggest } from '../prompts/suggestion';
-import { defineEndpoint } from '../utils/define';
+import { defineEndpoint } from '../utils/endpoint';
 import { logger } from '../utils/logger';
 import { push } from '../utils/push';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { objectId, video } from '../contract';
 import { cancelVideo } from '../generation/cancel';
-import { defineEndpoint } from '../utils/define';
+import { defineEndpoint } from '../utils/endpoint';
 
 /** Ends the running generation of a workspace. */
 export const generateCancel = defineEndpoint({

@@ -2,7 +2,7 @@ import type { Request } from 'express';
 import { z } from 'zod';
 import { formData, imagePath, objectId, requestId, video } from '../contract';
 import { requestVideo } from '../generation/request';
-import { defineEndpoint } from '../utils/define';
+import { defineEndpoint } from '../utils/endpoint';
 import { AppError } from '../utils/errors';
 import { parseInput } from '../utils/parse';
 

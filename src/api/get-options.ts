@@ -2,7 +2,7 @@ import { config } from '../config';
 import { options } from '../contract';
 import { allLlmProviders, allVideoProviders, notReadyReason } from '../services/providers';
 import { cameraMovements, lightings, shotSizes } from '../prompts/vocabulary';
-import { defineEndpoint } from '../utils/define';
+import { defineEndpoint } from '../utils/endpoint';
 import type { LlmProvider, VideoProvider } from '../services/provider';
 
 type Word = { id: string; en: string; zh: string };

@@ -3,12 +3,13 @@ import path from 'node:path';
 import { trusted } from 'mongoose';
 import { z } from 'zod';
 import { config } from '../config';
-import { pingDatabase, Workspace } from '../db/mongodb';
+import { pingDatabase } from '../db/mongodb';
+import { Workspace } from '../db/workspace';
 import { providerWarnings } from '../generation/ask';
 import { ffmpegProblem } from '../media/ffmpeg';
 import { ownerWarnings } from '../media/owner';
 import { uploadFaults } from '../media/uploads';
-import { defineEndpoint, Reply } from '../utils/define';
+import { defineEndpoint, Reply } from '../utils/endpoint';
 import { isLogging } from '../utils/logger';
 import { folderFault } from '../utils/usable-folder';
 
@@ -44,7 +45,7 @@ export const health = defineEndpoint({
     ]);
     const problems = [
       ...(isDatabaseThere ? [] : ['the database does not answer']),
-      ...(isDoorOpen() ? [] : ['the WebSocket port is closed']),
+      ...(isSocketPortOpen() ? [] : ['the WebSocket port is closed']),
       ...(isDiskFree ? [] : ['less than 256 MiB are free on the disk of the uploads']),
       ...uploads.problems,
     ];
@@ -63,7 +64,7 @@ export const health = defineEndpoint({
         ...(isLogging() ? [] : ['the log files cannot be written']),
       ],
       mongodb: isDatabaseThere ? 'connected' : 'disconnected',
-      websocket: isDoorOpen() ? 'listening' : 'closed',
+      websocket: isSocketPortOpen() ? 'listening' : 'closed',
       jobs,
       disk_free_ok: isDiskFree,
       uptime_s: Math.floor(process.uptime()),
@@ -75,11 +76,11 @@ export const health = defineEndpoint({
 /** Not those whose second charge a user has accepted. */
 const inDoubt = trusted({ $elemMatch: { state: 'in_doubt', risk_accepted: false } });
 
-let isDoorOpen = () => false;
+let isSocketPortOpen = () => false;
 
-/** Tells this endpoint how to see whether the socket port is open. */
-export function watchDoor(isOpen: () => boolean): void {
-  isDoorOpen = isOpen;
+/** Hands this endpoint the way to see whether the socket port is open. */
+export function reportListening(isListening: () => boolean): void {
+  isSocketPortOpen = isListening;
 }
 
 async function countJobs(): Promise<boolean> {

@@ -7,7 +7,7 @@ import { config } from '../config';
 import { imagePath, imageUrl } from '../contract';
 import { storeImage } from '../media/images';
 import { temporaryFile } from '../media/uploads';
-import { defineEndpoint } from '../utils/define';
+import { defineEndpoint } from '../utils/endpoint';
 import { AppError } from '../utils/errors';
 import { createLimit } from '../utils/queue';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { BoundedMap } from '../utils/bounded-map';
-import type { StoredWorkspace } from './mongodb';
+import type { StoredWorkspace } from './workspace';
 import { isOnlyServer } from './servers';
 
 // Why a repetition must know its place, in time:
@@ -11,7 +11,7 @@ import { isOnlyServer } from './servers';
 // of its arrival where this process knows it, else what its author had seen (`base_version`, `base_order`).
 
 const workspacesKept = 10_000;
-const openMessagesKept = 20_000;
+const unresolvedKept = 20_000;
 const ordersKept = 1000;
 /** Of what order messages are, as a workspace is what an edit is of. */
 const orderName = 'order';
@@ -20,8 +20,8 @@ const formPrefix = 'form_data.';
 /** What tells a repetition from a first sending. */
 export type Sent = {
   workspaceId: string;
-  /** `<type> <request_id>`. */
-  applied: string | undefined;
+  /** The idempotency key: `<type> <request_id>`. */
+  key: string | undefined;
   /** The version of the workspace that its author saw. */
   baseVersion?: number;
   /** Whoever sent it, as long as its connection lasts. */
@@ -31,7 +31,7 @@ export type Sent = {
 /** The last change of a field. */
 export type Changed = {
   version: number;
-  /** The message that made it, as `applied` names it. */
+  /** The message that made it, by its key. */
   by?: string;
   /** Its place in the order of arrival, and who sent it, where that was here. */
   place?: number;
@@ -47,30 +47,30 @@ export type Known = Pick<StoredWorkspace, 'version' | 'updated_at'> & {
 };
 
 /** A message that was answered "send it again": its place in the order of arrival, and the version that was known then. */
-type Open = { place: number; version: number | null };
+type Unresolved = { place: number; version: number | null };
 
 const knowns = new BoundedMap<string, Known>(workspacesKept);
-const openMessages = new BoundedMap<string, Open>(openMessagesKept);
+const unresolved = new BoundedMap<string, Unresolved>(unresolvedKept);
 /** The orders that only this process has made, so that nobody who saw one can have sent a reorder of it elsewhere. */
 const ordersMadeHere = new BoundedMap<string, true>(ordersKept);
 let places = 0;
 let lastOrderPlace = 0;
 
 /** Remembers a message that was answered "later": perhaps it is stored, and the same request_id again, if it has one, settles it. */
-export function leaveOpen(workspaceId: string | undefined, applied: string | undefined): void {
-  if (!applied) return;
-  const name = nameOf(workspaceId ?? orderName, applied);
-  if (openMessages.has(name)) return;
-  openMessages.set(name, { place: ++places, version: knowns.get(workspaceId ?? '')?.version ?? null });
+export function markUnresolved(workspaceId: string | undefined, key: string | undefined): void {
+  if (!key) return;
+  const name = nameOf(workspaceId ?? orderName, key);
+  if (unresolved.has(name)) return;
+  unresolved.set(name, { place: ++places, version: knowns.get(workspaceId ?? '')?.version ?? null });
 }
 
 /** Forgets a message whose fate is known. */
-export function settle(workspaceId: string, applied: string | undefined): void {
-  if (applied) openMessages.delete(nameOf(workspaceId, applied));
+export function resolveMessage(workspaceId: string, key: string | undefined): void {
+  if (key) unresolved.delete(nameOf(workspaceId, key));
 }
 
 /** Whether a message was answered "later", and not settled since. */
-export const isOpen = ({ workspaceId, applied }: Sent): boolean => openOf(workspaceId, applied) !== undefined;
+export const isUnresolved = ({ workspaceId, key }: Sent): boolean => unresolvedOf(workspaceId, key) !== undefined;
 
 /** What is known of a workspace; undefined where this process has not met it. */
 export const findKnown = (workspaceId: string): Known | undefined => knowns.get(workspaceId);
@@ -94,48 +94,49 @@ export function noteCreated({ _id, version, updated_at }: StoredWorkspace): void
 }
 
 /** The change that a message makes at a version. */
-export function changeBy({ workspaceId, applied, author }: Sent, version: number): Changed {
-  return { version, by: applied, author, place: openOf(workspaceId, applied)?.place ?? ++places };
+export function changeBy({ workspaceId, key, author }: Sent, version: number): Changed {
+  return { version, by: key, author, place: unresolvedOf(workspaceId, key)?.place ?? ++places };
 }
 
 /** Notes that a message, which now came again, had been stored by its first sending. */
-export function noteStoredBefore({ changed }: Known, { workspaceId, applied, author }: Sent): void {
-  const { place } = openOf(workspaceId, applied) ?? {};
-  for (const last of changed.values()) if (last.by === applied) Object.assign(last, { author, place });
+export function noteStoredBefore({ changed }: Known, { workspaceId, key, author }: Sent): void {
+  const { place } = unresolvedOf(workspaceId, key) ?? {};
+  for (const last of changed.values()) if (last.by === key) Object.assign(last, { author, place });
 }
 
 /** Whether a field was changed since by what a message's author had not seen, where the message may be a repetition. */
 export function isNewer({ changed, since }: Known, field: string, sent: Sent): boolean {
-  const { workspaceId, applied, baseVersion, author } = sent;
-  const last = changed.get(keyOf(field));
+  const { workspaceId, key, baseVersion, author } = sent;
+  const last = changed.get(fieldKey(field));
   if (!last) return false;
-  const open = openOf(workspaceId, applied);
-  const place = last.place ?? openOf(workspaceId, last.by)?.place;
-  if (open && place !== undefined) return place > open.place;
-  if (!open && baseVersion === undefined) return false;
-  const mayBeRepeated = open !== undefined || baseVersion! <= since || !isOnlyServer();
+  const pending = unresolvedOf(workspaceId, key);
+  const place = last.place ?? unresolvedOf(workspaceId, last.by)?.place;
+  if (pending && place !== undefined) return place > pending.place;
+  if (!pending && baseVersion === undefined) return false;
+  const mayBeRepeated = pending !== undefined || baseVersion! <= since || !isOnlyServer();
   const isOwn = last.author !== undefined && last.author === author;
-  return mayBeRepeated && !isOwn && last.version > (baseVersion ?? open?.version ?? since);
+  return mayBeRepeated && !isOwn && last.version > (baseVersion ?? pending?.version ?? since);
 }
 
 /** Whether another order is stored than the one that the author of a reorder saw, where the reorder may be a repetition. */
-export function isOrderOvertaken(stored: string[], applied: string | undefined, baseOrder?: string[]): boolean {
-  const open = openOf(orderName, applied);
-  if (open && (isOnlyServer() || !baseOrder)) return lastOrderPlace > open.place;
+export function isOrderOvertaken(stored: string[], key: string | undefined, baseOrder?: string[]): boolean {
+  const pending = unresolvedOf(orderName, key);
+  if (pending && (isOnlyServer() || !baseOrder)) return lastOrderPlace > pending.place;
   if (!baseOrder) return false;
   const mayBeRepeated = !isMadeHere(baseOrder) || !isOnlyServer();
   return mayBeRepeated && !isSameOrder(stored, baseOrder);
 }
 
 /** Notes the order that a reorder has stored, or left as it is. */
-export function settleOrder(stored: string[], applied: string | undefined, isChanged: boolean): void {
-  if (isChanged) lastOrderPlace = openOf(orderName, applied)?.place ?? ++places;
+export function resolveReorder(stored: string[], key: string | undefined, isChanged: boolean): void {
+  if (isChanged) lastOrderPlace = unresolvedOf(orderName, key)?.place ?? ++places;
   if (isChanged) ordersMadeHere.set(digestOf(stored), true);
-  settle(orderName, applied);
+  resolveMessage(orderName, key);
 }
 
 /** A field without the prefix of the form. */
-export const keyOf = (field: string): string => (field.startsWith(formPrefix) ? field.slice(formPrefix.length) : field);
+export const fieldKey = (field: string): string =>
+  field.startsWith(formPrefix) ? field.slice(formPrefix.length) : field;
 
 const isMadeHere = (order: string[]): boolean =>
   order.some((id) => knowns.get(id)?.since === 0) || ordersMadeHere.has(digestOf(order));
@@ -150,7 +151,7 @@ function isSameOrder(one: string[], other: string[]): boolean {
 
 const digestOf = (order: string[]): string => createHash('sha1').update(order.join()).digest('base64');
 
-const openOf = (workspaceId: string, applied: string | undefined): Open | undefined =>
-  applied === undefined ? undefined : openMessages.get(nameOf(workspaceId, applied));
+const unresolvedOf = (workspaceId: string, key: string | undefined): Unresolved | undefined =>
+  key === undefined ? undefined : unresolved.get(nameOf(workspaceId, key));
 
-const nameOf = (workspaceId: string, applied: string): string => `${workspaceId} ${applied}`;
+const nameOf = (workspaceId: string, key: string): string => `${workspaceId} ${key}`;

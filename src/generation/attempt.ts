@@ -1,7 +1,7 @@
 import { config } from '../config';
 import { formKeys, idleVideo, type ErrorCode, type FormData, type Video, type VideoError } from '../contract';
 import type { Job } from '../db/job';
-import { toJson } from '../db/mongodb';
+import { toJson } from '../db/workspace';
 import type { Checked, VideoProvider } from '../services/provider';
 import { videoErrorOf } from '../services/provider-errors';
 import { noChargeProviders, videoProvider } from '../services/providers';

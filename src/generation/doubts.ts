@@ -1,4 +1,4 @@
-import type { StoredWorkspace } from '../db/mongodb';
+import type { StoredWorkspace } from '../db/workspace';
 import { logger } from '../utils/logger';
 import { settleAccepted } from './accept';
 import { logFields, usableProvider, type Attempt } from './attempt';

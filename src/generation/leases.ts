@@ -1,7 +1,7 @@
 import { trusted } from 'mongoose';
 import { config } from '../config';
 import { activeStates } from '../db/job';
-import { Workspace, type StoredWorkspace } from '../db/mongodb';
+import { Workspace, type StoredWorkspace } from '../db/workspace';
 import { noChargeProviders } from '../services/providers';
 import { isProcessGone, processId } from '../utils/process-id';
 import type { Attempt } from './attempt';

@@ -21,7 +21,7 @@ const neverMs = 2 ** 31 - 1;
 const badRepliesInARow = 10;
 const minProgressStep = 0.01;
 /** Leaves the database room for a reorder: so often the progress of one task is stored, and less often the more tasks there are. */
-const progressEveryMs = { least: Math.min(1000, config.VIDEO_POLL_INTERVAL_MS), perTask: 30 };
+const progressEveryMs = { least: Math.min(1000, config.VIDEO_POLL_INTERVAL_MS), perTask: 60 };
 
 /** Asks the provider for an accepted task, and stores what it says. */
 export async function poll(attempt: ActiveAttempt, provider: VideoProvider | null): Promise<number | null> {

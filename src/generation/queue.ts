@@ -1,6 +1,6 @@
 import { config } from '../config';
 import { slotStates } from '../db/job';
-import { Workspace } from '../db/mongodb';
+import { Workspace } from '../db/workspace';
 import { noChargeProviders } from '../services/providers';
 import { createQueues } from '../utils/queue';
 import { active, cooldownLeftMs, isNoCharge, longestBackoffMs, type ActiveAttempt } from './attempt';

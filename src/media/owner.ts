@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { config } from '../config';
-import { Timeline } from '../db/mongodb';
+import { TimelineState } from '../db/timeline-state';
 import { writeDurably } from '../utils/durable-file';
 import { logger } from '../utils/logger';
 import { referredNames } from './references';
@@ -51,7 +51,7 @@ export async function ownsUploads(): Promise<boolean> {
 export async function countSweep(): Promise<boolean> {
   const { uploads_id: id, sweeps } = await readTimeline();
   if (!id) return false;
-  const counted = await Timeline.updateOne({ ...timeline, uploads_id: id, sweeps }, { $inc: { sweeps: 1 } });
+  const counted = await TimelineState.updateOne({ ...timeline, uploads_id: id, sweeps }, { $inc: { sweeps: 1 } });
   if (counted.modifiedCount === 0) return false;
   await writeMark({ id, sweeps: sweeps + 1 });
   return true;
@@ -69,7 +69,7 @@ async function markFolder(): Promise<Reason | null> {
     return 'foreign';
   }
   const fields = { uploads_id: { $ifNull: ['$uploads_id', newId()] }, sweeps: { $ifNull: ['$sweeps', 0] } };
-  await Timeline.updateOne(timeline, [{ $set: fields }], { upsert: true, updatePipeline: true });
+  await TimelineState.updateOne(timeline, [{ $set: fields }], { upsert: true, updatePipeline: true });
   const { uploads_id: id, sweeps } = await readTimeline();
   await writeMark({ id: id!, sweeps });
   logger.info('uploads belong to this database', {});
@@ -88,7 +88,7 @@ async function mayAdopt(): Promise<boolean> {
 
 // Never of a secondary, which may be behind and look like a restored database.
 async function readTimeline(): Promise<{ uploads_id?: string; sweeps: number }> {
-  const stored = await Timeline.findOne(timeline).read('primary').lean();
+  const stored = await TimelineState.findOne(timeline).read('primary').lean();
   return { uploads_id: stored?.uploads_id, sweeps: stored?.sweeps ?? 0 };
 }
 

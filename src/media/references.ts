@@ -1,4 +1,4 @@
-import { Workspace, type StoredWorkspace } from '../db/mongodb';
+import { Workspace, type StoredWorkspace } from '../db/workspace';
 import { uploadName } from './uploads';
 
 /** What `attemptIdsOf` needs of a workspace. */

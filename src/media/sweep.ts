@@ -5,7 +5,7 @@ import path from 'node:path';
 import { trusted } from 'mongoose';
 import { DroppedClip, recordDropped } from '../db/dropped-clips';
 import { activeStates } from '../db/job';
-import { Workspace, type StoredWorkspace } from '../db/mongodb';
+import { Workspace, type StoredWorkspace } from '../db/workspace';
 import { logger } from '../utils/logger';
 import { countSweep, ownsUploads } from './owner';
 import { attemptFields, attemptIdsOf, referredNames } from './references';

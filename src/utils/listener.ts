@@ -2,9 +2,9 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { config, configurationExitCode } from '../config';
-import { addOwnPort } from './boundary';
+import { addOwnPort } from './origin-guard';
 import { AppError } from './errors';
-import { refuse } from './refuse';
+import { writeRawError } from './raw-http-error';
 
 /** An HTTP server on one of our ports. */
 export type Listener = {
@@ -39,11 +39,11 @@ export function createListener(app?: RequestListener): Listener {
   });
   // An expectation that nobody knows is no reason not to answer.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
-  refuseWhatIsNoHttp(server);
+  rejectMalformed(server);
   return { server, open: (port, variable) => open(server, port, variable), close: () => close(server, connections) };
 }
 
-function refuseWhatIsNoHttp(server: Server): void {
+function rejectMalformed(server: Server): void {
   const answers = new WeakMap<Duplex, Set<ServerResponse>>();
   server.on('request', ({ socket }, response) => {
     const ofSocket = answers.get(socket) ?? new Set();
@@ -54,8 +54,8 @@ function refuseWhatIsNoHttp(server: Server): void {
     const isAnswering = [...(answers.get(stream) ?? [])].some(({ headersSent }) => headersSent);
     // A status line in the middle of a body would be taken for a part of it.
     if (isAnswering) return void stream.destroy();
-    const message = 'The request is not HTTP that can be read, or came too slowly.';
-    refuse(stream, new AppError('INVALID_INPUT', message, { cause }));
+    const message = 'The request is malformed HTTP, or it timed out; send it again.';
+    writeRawError(stream, new AppError('INVALID_INPUT', message, { cause }));
   });
 }
 

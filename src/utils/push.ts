@@ -7,7 +7,7 @@ import { logger } from './logger';
 export const serviceRestart = 1012;
 const maxUnreadBytes = 4 * 1024 * 1024;
 
-/** The open sockets of both doors. */
+/** The open sockets of both ports. */
 export const sockets = new Set<WebSocket>();
 
 /** Tells every open socket, or every other one than `except`; never throws and never waits. */
@@ -31,7 +31,7 @@ function sendFrame(socket: WebSocket, frame: Buffer): void {
   if (socket.readyState !== WebSocket.OPEN) return;
   socket.send(frame, { binary: false });
   if (socket.bufferedAmount <= maxUnreadBytes) return;
-  logger.warn('socket ended: it does not read', { unread_bytes: socket.bufferedAmount });
+  logger.warn('slow consumer disconnected', { unread_bytes: socket.bufferedAmount });
   socket.terminate();
 }
 

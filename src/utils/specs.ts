@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { aiEntry, errorBody, errorCodes, formData, serverMessages, suggestion, video, workspace } from '../contract';
-import type { AnyEndpoint, AnyMessage } from './define';
+import type { AnyEndpoint } from './endpoint';
+import type { AnyMessage } from './message';
 import { version } from './version';
 
 type Json = Record<string, unknown>;
@@ -40,13 +41,13 @@ export function asyncApi(messages: AnyMessage[]): Json {
   ]);
   const channelMessages = Object.fromEntries([...fromBrowser, ...fromServer]) as Json;
   const reference = (type: string) => ({ $ref: `#/channels/socket/messages/${type}` });
-  const receives = messages.map(({ type, answer }) => [
+  const receives = messages.map(({ type, reply }) => [
     type,
     {
       action: 'receive',
       channel: { $ref: '#/channels/socket' },
       messages: [reference(type)],
-      reply: { channel: { $ref: '#/channels/socket' }, messages: [reference(answer), reference('error')] },
+      reply: { channel: { $ref: '#/channels/socket' }, messages: [reference(reply), reference('error')] },
     },
   ]);
   const push = {

@@ -1,19 +1,13 @@
-import { ServerResponse, type IncomingMessage, type Server } from 'node:http';
-import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
-import { WebSocketServer, type WebSocket } from 'ws';
-import { config } from '../config';
+import type { WebSocket } from 'ws';
 import { objectId, objectIdPattern, requestId, requestIdsKept, type ServerMessage } from '../contract';
 import { isDatabaseConnected } from '../db/mongodb';
-import { leaveOpen } from '../db/repetitions';
-import { refusalOf } from '../utils/boundary';
-import type { AnyMessage, Answer } from '../utils/define';
+import { markUnresolved } from '../db/repetitions';
 import { BoundedMap } from '../utils/bounded-map';
 import { AppError, toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
-import { push, send, serviceRestart, sockets } from '../utils/push';
+import { idempotencyKey, type AnyMessage, type HandlerResult } from '../utils/message';
+import { push, send } from '../utils/push';
 import { createJoiningQueues } from '../utils/queue';
-import { refuse } from '../utils/refuse';
 import { createLane } from './lane';
 import { workspaceChooseTake } from './workspace-choose-take';
 import { workspaceCreate } from './workspace-create';
@@ -32,44 +26,29 @@ export const messages: AnyMessage[] = [
   workspaceChooseTake,
 ];
 
-const maxFrameBytes = 256 * 1024;
-const maxSockets = 256;
-const maxUnanswered = 256;
 /** Of one socket, messages that change the order: they wait for each other whoever sends them, and nobody may fill that queue. */
-const maxBegunOfOrder = 4;
-/** So many messages of one socket are begun before the others have a turn. */
-const messagesPerTurn = 32;
+const maxStartedOfOrder = 4;
 /** So far below the 5 s after which a client sends again that it never meets silence, on a busy machine either. */
-const answerWithinMs = 4000;
+const replyWithinMs = 4000;
 /** Far above what a healthy database needs for one message. */
 const slowHandlerMs = 1000;
-const drainWithinMs = 3000;
-const closeWithinMs = 1000;
 /** Errors after which a client sends the same message again. */
 const sendAgainCodes = new Set<string>(['DATABASE_UNAVAILABLE', 'BUSY']);
-const openMessagesKept = 10_000;
+const unresolvedKept = 10_000;
 /** Half of what a workspace remembers, so that a repetition of what came just before is still known. */
-const maxTogether = requestIdsKept / 2;
+const maxBatch = requestIdsKept / 2;
 const orderQueue = 'order';
-const binaryFrame = 1003;
 
-type Client = {
-  socket: WebSocket;
-  isAlive: boolean;
-  unanswered: number;
-  lane: ReturnType<typeof createLane<Turn>>;
-  /** Messages begun since the last rest. */
-  begunInTurn: number;
-  /** Frames that had already left the network buffer when reading was paused. */
-  unread: string[];
+/** What is done with the messages of one socket. */
+export type Session = {
+  /** Takes up one message; resolves when it is answered and its handler has ended. `onAnswered` is called at its reply. */
+  receive: (text: string, onAnswered: () => void) => Promise<void>;
 };
 
-/** Messages that were answered "send it again", and of which the others may not have been told. */
-const openMessages = new BoundedMap<string, true>(openMessagesKept);
-
-/** One message on its way to its answer. */
-type Turn = {
-  client: Client;
+/** One message on its way to its reply. */
+type PendingMessage = {
+  socket: WebSocket;
+  lane: ReturnType<typeof createLane<PendingMessage>>;
   text: string;
   /** Null where the text is no JSON object. */
   raw: Record<string, unknown> | null;
@@ -79,142 +58,36 @@ type Turn = {
   queues: string[];
   /** Whether it changes the order. */
   isLimited: boolean;
+  onAnswered: () => void;
   /** Called when it is answered and its handler has ended. */
   onDone: () => void;
-  state: 'queued' | 'begun' | 'answered';
-  timer: NodeJS.Timeout;
+  state: 'queued' | 'started' | 'answered';
+  timer?: NodeJS.Timeout;
 };
 
 const byType = new Map(messages.map((message) => [message.type, message]));
-const clients = new Set<Client>();
-const inFlight = new Set<Promise<void>>();
+/** Messages that were answered "send it again", and of which the others may not have been told. */
+const unresolved = new BoundedMap<string, true>(unresolvedKept);
 /** The handlers at work, oldest first. */
-const begun = new Set<{ atMs: number }>();
-const queues = createJoiningQueues(answer, maxTogether);
-const door = new WebSocketServer({
-  noServer: true,
-  clientTracking: false,
-  maxPayload: maxFrameBytes,
-  perMessageDeflate: false,
-});
-let isStopping = false;
+const running = new Set<{ sinceMs: number }>();
+const queues = createJoiningQueues(runBatch, maxBatch);
 
-door.on('wsClientError', (cause, stream) => {
-  refuse(stream, new AppError('INVALID_INPUT', 'The upgrade is not a WebSocket handshake of version 13.', { cause }));
-});
-
-/**
- * Opens a door for sockets on this HTTP server, at one path or at any; refused before the upgrade with a JSON error.
- * The path of `others` is left to another listener.
- */
-export function openDoor(server: Server, path?: string, others?: string): void {
-  server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
-    if (others && request.url?.split('?')[0] === others) return;
-    stream.on('error', () => stream.destroy());
-    // Such as h2c: whoever cannot switch to it answers as if nothing had been asked.
-    if (request.headers.upgrade?.toLowerCase() !== 'websocket') return answerPlainly(server, request, stream);
-    const refusal = refusalOf(request) ?? refusalOfDoor(request, path);
-    if (refusal) return refuse(stream, refusal);
-    // A socket does not count among the connections for REST, or 256 tabs would shut it out.
-    server.maxConnections++;
-    stream.once('close', () => server.maxConnections--);
-    door.handleUpgrade(request, stream, head, welcome);
-  });
+/** Answers the messages of one socket, each exactly once, and those about one thing in their order. */
+export function createSession(socket: WebSocket): Session {
+  const lane = createLane<PendingMessage>(maxStartedOfOrder, enqueue);
+  return {
+    receive: (text, onAnswered) =>
+      new Promise((onDone) => {
+        const pending = toPending(text, { socket, lane, onAnswered, onDone });
+        pending.timer = setTimeout(() => replyError(pending, tooLate(pending)), replyWithinMs);
+        lane.add(pending);
+      }),
+  };
 }
 
-/** Pings every socket and ends those that did not answer the ping before; returns the function that stops it. */
-export function startHeartbeat(): () => void {
-  const timer = setInterval(() => {
-    for (const client of clients) {
-      // A socket that is not read because it sends too fast cannot show its pong.
-      if (!client.isAlive && !client.socket.isPaused) client.socket.terminate();
-      client.isAlive = false;
-      client.socket.ping();
-    }
-  }, config.WS_HEARTBEAT_MS);
-  return () => clearInterval(timer);
-}
+type FromSocket = Pick<PendingMessage, 'socket' | 'lane' | 'onAnswered' | 'onDone'>;
 
-/** Finishes the messages that were received, then closes every socket with 1012. */
-export async function closeSockets(): Promise<void> {
-  isStopping = true;
-  for (const { socket } of clients) socket.pause();
-  await Promise.race([drain(), delay(drainWithinMs)]);
-  const closed = [...clients].map(({ socket }) => {
-    socket.resume();
-    socket.close(serviceRestart, 'the server restarts');
-    return new Promise((resolve) => socket.once('close', resolve));
-  });
-  await Promise.race([Promise.all(closed), delay(closeWithinMs)]);
-  for (const { socket } of clients) socket.terminate();
-}
-
-/** An answer can make room for a message that was received and not yet taken. */
-async function drain(): Promise<void> {
-  while (inFlight.size > 0) await Promise.allSettled(inFlight);
-}
-
-function answerPlainly(server: Server, request: IncomingMessage, stream: Duplex): void {
-  const response = new ServerResponse(request);
-  response.shouldKeepAlive = false;
-  response.assignSocket(stream as Socket);
-  // What else the peer sends belongs to no request, and one that keeps its half open would hold a stop for ever.
-  stream.resume();
-  response.on('finish', () => (stream as Socket).destroySoon());
-  server.emit('request', request, response);
-}
-
-function refusalOfDoor(request: IncomingMessage, path?: string): AppError | null {
-  if (path && request.url?.split('?')[0] !== path) {
-    return new AppError('NOT_FOUND', `Sockets are served at ${path} on this port.`);
-  }
-  if (clients.size < maxSockets && !isStopping) return null;
-  return new AppError('BUSY', 'The server takes no more sockets right now; try again later.');
-}
-
-function welcome(socket: WebSocket): void {
-  const lane = createLane(maxBegunOfOrder, begin);
-  const client: Client = { socket, isAlive: true, unanswered: 0, lane, begunInTurn: 0, unread: [] };
-  clients.add(client);
-  sockets.add(socket);
-  socket.on('pong', () => (client.isAlive = true));
-  socket.on('error', (error) => logger.warn('socket broke the protocol', { error }));
-  socket.on('close', () => {
-    clients.delete(client);
-    sockets.delete(socket);
-  });
-  socket.on('message', (data, isBinary) => {
-    if (isBinary) return socket.close(binaryFrame, 'text frames only');
-    if (isStopping) return;
-    client.unread.push((data as Buffer).toString());
-    read(client);
-  });
-}
-
-/** Takes messages while fewer than 256 are unanswered; beyond that the network holds the rest. */
-function read(client: Client): void {
-  const wasResting = isResting(client);
-  while (client.unread.length > 0 && !isFull(client) && !isResting(client)) {
-    client.begunInTurn++;
-    const task: Promise<void> = queue(client, client.unread.shift()!).finally(() => inFlight.delete(task));
-    inFlight.add(task);
-  }
-  // Refused messages are answered without waiting for anything, so that a flood of them would keep the event loop.
-  if (isResting(client) && !wasResting) setImmediate(rest, client);
-  if (isFull(client) || isResting(client)) client.socket.pause();
-  else if (client.socket.isPaused && !isStopping) client.socket.resume();
-}
-
-const isFull = ({ unanswered }: Client): boolean => unanswered >= maxUnanswered;
-const isResting = ({ begunInTurn }: Client): boolean => begunInTurn >= messagesPerTurn;
-
-function rest(client: Client): void {
-  client.begunInTurn = 0;
-  read(client);
-}
-
-/** Takes a message up, in its lane and then in its queues; resolves when it is answered and its handler has ended. */
-function queue(client: Client, text: string): Promise<void> {
+function toPending(text: string, from: FromSocket): PendingMessage {
   const raw = toObject(text);
   // An object without toString would throw in String().
   const givenType = typeof raw?.type === 'string' ? raw.type : '';
@@ -222,57 +95,44 @@ function queue(client: Client, text: string): Promise<void> {
   const about = { request_id: validOr(requestId, raw?.request_id), workspace_id: validOr(objectId, raw?.workspace_id) };
   const queues = queuesOf(message, raw, about.workspace_id);
   const isLimited = queues.includes(orderQueue);
-  client.unanswered++;
-  return new Promise((onDone) => {
-    const timer = setTimeout(() => replyError(turn, tooLate(turn)), answerWithinMs);
-    const turn: Turn = {
-      client,
-      text,
-      raw,
-      givenType,
-      message,
-      about,
-      queues,
-      isLimited,
-      onDone,
-      state: 'queued',
-      timer,
-    };
-    client.lane.add(turn);
-  });
+  return { ...from, text, raw, givenType, message, about, queues, isLimited, state: 'queued' };
 }
 
 /** Does what is no message of a socket in its turn among those about a workspace, or about the order where none is named. */
 export const inTurn = (workspaceId: string | null, work: () => Promise<void>): Promise<void> =>
   queues.run([workspaceId ?? orderQueue], work);
 
-function begin(turn: Turn): void {
-  void queues.add(turn.queues, turn, turn.message?.together === true).then(turn.onDone);
+function enqueue(pending: PendingMessage): void {
+  void queues.add(pending.queues, pending, pending.message?.coalesce === true).then(pending.onDone);
 }
 
-function queuesOf(message: AnyMessage | undefined, raw: Turn['raw'], workspaceId: string | undefined): string[] {
-  const isListing = message?.queues.includes('listed') && Array.isArray(raw?.workspace_ids);
+function queuesOf(
+  message: AnyMessage | undefined,
+  raw: PendingMessage['raw'],
+  workspaceId: string | undefined,
+): string[] {
+  const isListing = message?.queues.includes('each-of-workspace_ids') && Array.isArray(raw?.workspace_ids);
   const given: unknown[] = isListing ? (raw.workspace_ids as unknown[]) : [];
   const names = {
     workspace: workspaceId ? [workspaceId] : [],
-    listed: given.filter((id): id is string => typeof id === 'string' && objectIdPattern.test(id)),
+    'each-of-workspace_ids': given.filter((id): id is string => typeof id === 'string' && objectIdPattern.test(id)),
     order: [orderQueue],
   };
   return [...new Set((message?.queues ?? ['workspace']).flatMap((queue) => names[queue]))];
 }
 
-/** Answers messages whose turn has come, each exactly once and in their order. */
-async function answer(turns: Turn[]): Promise<void> {
-  const inTime = turns.filter(({ state }) => state === 'queued');
-  for (const turn of inTime) turn.state = 'begun';
-  const work = { atMs: performance.now() };
-  begun.add(work);
+/** Handles messages whose turn has come, and replies to each exactly once, in their order. */
+async function runBatch(batch: PendingMessage[]): Promise<void> {
+  const inTime = batch.filter(({ state }) => state === 'queued');
+  for (const pending of inTime) pending.state = 'started';
+  const work = { sinceMs: performance.now() };
+  running.add(work);
   const results = await Promise.allSettled(inTime.map(handle));
-  begun.delete(work);
-  for (const [index, turn] of inTime.entries()) settle(turn, results[index]!);
+  running.delete(work);
+  for (const [index, pending] of inTime.entries()) settle(pending, results[index]!);
 }
 
-async function handle({ client, raw, text, message }: Turn): Promise<Answer> {
+async function handle({ socket, raw, text, message }: PendingMessage): Promise<HandlerResult> {
   if (!raw) throw notAnObject(text);
   if (!message) {
     const known = [...byType.keys()].join(', ');
@@ -284,55 +144,55 @@ async function handle({ client, raw, text, message }: Turn): Promise<Answer> {
       'The database is unavailable; send the message again with the same request_id.',
     );
   }
-  return message.run(raw, client);
+  return message.run(raw, socket);
 }
 
-/** Tells what came out; the one place that writes errors to a socket. */
-function settle(turn: Turn, result: PromiseSettledResult<Answer>): void {
+/** Replies and broadcasts; the one place that writes errors to a socket. */
+function settle(pending: PendingMessage, result: PromiseSettledResult<HandlerResult>): void {
   try {
     if (result.status === 'rejected') throw result.reason;
-    const { answer: confirm, again, againAll } = result.value;
-    const wasOpen = openMessages.delete(nameOf(turn));
-    const others = result.value.others ?? (wasOpen ? again : undefined);
-    const all = result.value.all ?? (wasOpen ? againAll : undefined);
-    if (all) push(all);
-    const isInTime = reply(turn, confirm);
+    const { reply: confirm, replayToOthers, replayToAll } = result.value;
+    const wasUnresolved = unresolved.delete(nameOf(pending));
+    const toOthers = result.value.toOthers ?? (wasUnresolved ? replayToOthers : undefined);
+    const toAll = result.value.toAll ?? (wasUnresolved ? replayToAll : undefined);
+    if (toAll) push(toAll);
+    const isInTime = reply(pending, confirm);
     // A sender that was told "unknown" learns of the change like everybody else.
-    if (others) push(others, isInTime ? turn.client.socket : undefined);
+    if (toOthers) push(toOthers, isInTime ? pending.socket : undefined);
   } catch (thrown) {
     const error = toAppError(thrown);
-    if (error.code === 'INTERNAL') logger.error('message failed', { type: turn.givenType, error: thrown });
-    replyError(turn, error);
+    if (error.code === 'INTERNAL') logger.error('message failed', { type: pending.givenType, error: thrown });
+    replyError(pending, error);
   }
 }
 
 /** False when the message was answered before. */
-function reply(turn: Turn, message: ServerMessage): boolean {
-  if (turn.state === 'answered') return false;
-  const { client, about } = turn;
-  turn.state = 'answered';
-  clearTimeout(turn.timer);
+function reply(pending: PendingMessage, message: ServerMessage): boolean {
+  if (pending.state === 'answered') return false;
+  const { socket, lane, about } = pending;
+  pending.state = 'answered';
+  clearTimeout(pending.timer);
   const { type, ...fields } = message;
-  send(client.socket, { type, ...(about.request_id && { request_id: about.request_id }), ...fields } as ServerMessage);
-  client.unanswered--;
-  if (client.lane.leave(turn) === 'waiting') turn.onDone();
-  read(client);
+  send(socket, { type, ...(about.request_id && { request_id: about.request_id }), ...fields } as ServerMessage);
+  if (lane.leave(pending) === 'waiting') pending.onDone();
+  pending.onAnswered();
   return true;
 }
 
-function replyError(turn: Turn, error: AppError): void {
-  const { request_id: request, workspace_id: workspace } = turn.about;
+function replyError(pending: PendingMessage, error: AppError): void {
+  const { request_id: request, workspace_id: workspace } = pending.about;
   if (sendAgainCodes.has(error.code)) {
-    if (request) openMessages.set(nameOf(turn), true);
-    leaveOpen(workspace, request && `${turn.givenType} ${request}`);
+    if (request) unresolved.set(nameOf(pending), true);
+    markUnresolved(workspace, idempotencyKey(pending.givenType, request));
   }
-  reply(turn, { type: 'error', ...(workspace && { workspace_id: workspace }), ...error.body });
+  reply(pending, { type: 'error', ...(workspace && { workspace_id: workspace }), ...error.body });
 }
 
-const nameOf = ({ givenType, about }: Turn): string => `${givenType} ${about.workspace_id} ${about.request_id}`;
+const nameOf = ({ givenType, about }: PendingMessage): string =>
+  `${about.workspace_id} ${idempotencyKey(givenType, about.request_id)}`;
 
-function tooLate({ state }: Turn): AppError {
-  if (state === 'begun' || !isDatabaseConnected() || isDatabaseSlow()) {
+function tooLate({ state }: PendingMessage): AppError {
+  if (state === 'started' || !isDatabaseConnected() || isDatabaseSlow()) {
     const message = 'The database did not answer in time; send the message again with the same request_id.';
     return new AppError('DATABASE_UNAVAILABLE', message);
   }
@@ -340,8 +200,8 @@ function tooLate({ state }: Turn): AppError {
 }
 
 function isDatabaseSlow(): boolean {
-  const [oldest] = begun;
-  return oldest !== undefined && performance.now() - oldest.atMs > slowHandlerMs;
+  const [oldest] = running;
+  return oldest !== undefined && performance.now() - oldest.sinceMs > slowHandlerMs;
 }
 
 function notAnObject(text: string): AppError {
@@ -365,4 +225,3 @@ function toObject(text: string): Record<string, unknown> | null {
 }
 
 const validOr = (shape: typeof objectId, value: unknown): string | undefined => shape.safeParse(value).data;
-const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms).unref());

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { baseVersion, clientMessage, objectId } from '../contract';
-import { isNewer, noteRead, settle, type Sent } from '../db/repetitions';
-import { findWorkspace, rememberUnchanged, type StoredWorkspace } from '../db/mongodb';
+import { isNewer, noteRead, resolveMessage, type Sent } from '../db/repetitions';
+import { findWorkspace } from '../db/find-workspaces';
+import { rememberUnchanged } from '../db/updates';
+import { type StoredWorkspace } from '../db/workspace';
 import { storeChoice } from '../generation/clicks';
 import { statusUpdate } from '../generation/store';
-import { defineMessage } from '../utils/define';
+import { defineMessage } from '../utils/message';
 import { AppError } from '../utils/errors';
 
 const choiceRaces = 5;
@@ -18,23 +20,22 @@ export const workspaceChooseTake = defineMessage({
     attempt_id: z.string().min(1).max(100),
     base_version: baseVersion.optional(),
   }),
-  answer: 'workspace.sync_confirm',
+  reply: 'workspace.sync_confirm',
   queues: ['workspace'],
-  async handle({ workspace_id: workspaceId, attempt_id: attemptId, request_id: requestId, base_version: base }) {
-    const key = requestId && `workspace.choose_take ${requestId}`;
-    const { stored, isNew } = await chooseTake(attemptId, { workspaceId, applied: key, baseVersion: base });
+  async handle({ workspace_id: workspaceId, attempt_id: attemptId, base_version: base }, { key }) {
+    const { stored, isNew } = await chooseTake(attemptId, { workspaceId, key, baseVersion: base });
     const { version, updated_at } = stored;
-    const told = statusUpdate(stored, true);
+    const update = statusUpdate(stored, true);
     return {
-      answer: { type: 'workspace.sync_confirm', workspace_id: workspaceId, version, updated_at },
-      ...(isNew ? { all: told } : { againAll: told }),
+      reply: { type: 'workspace.sync_confirm', workspace_id: workspaceId, version, updated_at },
+      ...(isNew ? { toAll: update } : { replayToAll: update }),
     };
   },
 });
 
 /** Once for each request; not `isNew` when it was done before, or nothing had to change. */
 async function chooseTake(attemptId: string, sent: Sent): Promise<{ stored: StoredWorkspace; isNew: boolean }> {
-  const { workspaceId, applied: key } = sent;
+  const { workspaceId, key } = sent;
   for (let race = 0; race < choiceRaces; race++) {
     const read = await findWorkspace(workspaceId);
     const { video, takes } = read;
@@ -59,9 +60,9 @@ async function chooseTake(attemptId: string, sent: Sent): Promise<{ stored: Stor
 /** Nothing had to change, or something newer has: remembered, so that the same again does not undo what comes after. */
 async function leaveAsItIs(
   stored: StoredWorkspace,
-  { workspaceId, applied }: Sent,
+  { workspaceId, key }: Sent,
 ): Promise<{ stored: StoredWorkspace; isNew: boolean }> {
-  await rememberUnchanged(workspaceId, applied);
-  settle(workspaceId, applied);
+  await rememberUnchanged(workspaceId, key);
+  resolveMessage(workspaceId, key);
   return { stored, isNew: false };
 }

@@ -2,9 +2,11 @@ import { mongo } from 'mongoose';
 import { z } from 'zod';
 import { clientMessage, emptyForm, formData, imagePath, imageUrl, objectId } from '../contract';
 import { noteCreated } from '../db/repetitions';
-import { Timeline, toChanges, toWire, Workspace, type StoredWorkspace } from '../db/mongodb';
+import { toChanges } from '../db/changes';
+import { TimelineState } from '../db/timeline-state';
+import { toWire, Workspace, type StoredWorkspace } from '../db/workspace';
 import { isOnlyServer } from '../db/servers';
-import { defineMessage } from '../utils/define';
+import { defineMessage } from '../utils/message';
 import { AppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { ownStamp } from '../utils/process-id';
@@ -23,7 +25,7 @@ export const workspaceCreate = defineMessage({
   summary:
     'Appends a workspace. With an id, or else a request_id, that was used before, answers with the stored one, unchanged.',
   input: clientMessage('workspace.create', { workspace_id: objectId.optional(), data: data.optional() }),
-  answer: 'workspace.created',
+  reply: 'workspace.created',
   queues: ['workspace', 'order'],
   async handle({ workspace_id: workspaceId, request_id: requestId, data: { form_data, ...image } = {} }) {
     const order_index = await nextPlace();
@@ -42,12 +44,12 @@ export const workspaceCreate = defineMessage({
       const workspace = toWire(stored);
       logger.info('workspace created', { workspace_id: workspace._id });
       const message = { type: 'workspace.created', workspace } as const;
-      return { answer: message, others: message };
+      return { reply: message, toOthers: message };
     } catch (error) {
       if (!(error instanceof mongo.MongoServerError) || error.code !== duplicateKey) throw error;
       const stored = await findCreated(workspaceId, requestId);
       const message = { type: 'workspace.created', workspace: toWire(stored) } as const;
-      return { answer: message, again: message };
+      return { reply: message, replayToOthers: message };
     }
   },
 });
@@ -59,7 +61,7 @@ async function nextPlace(): Promise<number> {
   if (isOnlyServer()) return next;
   const place = { $max: [{ $add: [{ $ifNull: ['$last_place', -1] }, 1] }, next] };
   const options = { upsert: true, returnDocument: 'after', updatePipeline: true } as const;
-  const { last_place: given } = await Timeline.findOneAndUpdate(
+  const { last_place: given } = await TimelineState.findOneAndUpdate(
     { _id: 'timeline' },
     [{ $set: { last_place: place } }],
     options,

@@ -1,7 +1,8 @@
 import { clientMessage, objectId } from '../contract';
-import { notApplied, remember, rememberUnchanged, Workspace, workspaceNotFound } from '../db/mongodb';
+import { notApplied, remember, rememberUnchanged } from '../db/updates';
+import { Workspace, workspaceNotFound } from '../db/workspace';
 import { dropUnsentJob } from '../generation/cancel';
-import { defineMessage } from '../utils/define';
+import { defineMessage } from '../utils/message';
 import { logger } from '../utils/logger';
 import { ownStamp } from '../utils/process-id';
 
@@ -10,20 +11,19 @@ export const workspaceDelete = defineMessage({
   type: 'workspace.delete',
   summary: 'Puts a workspace into the trash for 30 days. Deleting it again is answered the same.',
   input: clientMessage('workspace.delete', { workspace_id: objectId }),
-  answer: 'workspace.deleted',
+  reply: 'workspace.deleted',
   queues: ['workspace', 'order'],
-  async handle({ workspace_id: workspaceId, request_id: requestId }) {
+  async handle({ workspace_id: workspaceId }, { key }) {
     const message = { type: 'workspace.deleted', workspace_id: workspaceId } as const;
-    const applied = requestId && `workspace.delete ${requestId}`;
     const deleted = await Workspace.updateOne(
-      { _id: workspaceId, deleted_at: null, ...notApplied(applied) },
-      { $set: { deleted_at: new Date(), stored_by: ownStamp() }, ...remember(applied) },
+      { _id: workspaceId, deleted_at: null, ...notApplied(key) },
+      { $set: { deleted_at: new Date(), stored_by: ownStamp() }, ...remember(key) },
     );
     if (deleted.matchedCount === 0) {
-      await rememberUnchanged(workspaceId, applied);
+      await rememberUnchanged(workspaceId, key);
       const stored = await Workspace.findOne({ _id: workspaceId }, { deleted_at: 1 }).lean();
       if (!stored) throw workspaceNotFound();
-      return { answer: message, ...(stored.deleted_at && { again: message }) };
+      return { reply: message, ...(stored.deleted_at && { replayToOthers: message }) };
     }
 
     logger.info('workspace deleted', { workspace_id: workspaceId });
@@ -31,6 +31,6 @@ export const workspaceDelete = defineMessage({
     await dropUnsentJob(workspaceId).catch((error: unknown) =>
       logger.warn('waiting video of a deleted workspace not dropped yet', { workspace_id: workspaceId, error }),
     );
-    return { answer: message, others: message };
+    return { reply: message, toOthers: message };
   },
 });

@@ -1,9 +1,11 @@
 import type { ClientSession } from 'mongoose';
 import { z } from 'zod';
 import { clientMessage, requestIdsKept } from '../contract';
-import { inTransaction, Timeline, Workspace } from '../db/mongodb';
-import { isOrderOvertaken, settleOrder } from '../db/repetitions';
-import { defineMessage } from '../utils/define';
+import { inTransaction } from '../db/mongodb';
+import { TimelineState } from '../db/timeline-state';
+import { Workspace } from '../db/workspace';
+import { isOrderOvertaken, resolveReorder } from '../db/repetitions';
+import { defineMessage } from '../utils/message';
 import { ownStamp } from '../utils/process-id';
 
 type Place = { id: string; order_index: number; isDeleted: boolean };
@@ -17,28 +19,27 @@ export const workspaceReorder = defineMessage({
     workspace_ids: z.array(z.string()),
     base_order: z.array(z.string()).optional(),
   }),
-  answer: 'workspace.reorder_confirm',
+  reply: 'workspace.reorder_confirm',
   // Edits wait meanwhile: each would make the transaction begin anew.
-  queues: ['listed', 'order'],
-  async handle({ workspace_ids: wanted, request_id: requestId, base_order: baseOrder }) {
-    const applied = requestId && `workspace.reorder ${requestId}`;
+  queues: ['each-of-workspace_ids', 'order'],
+  async handle({ workspace_ids: wanted, base_order: baseOrder }, { key }) {
     let ids: string[] = [];
     let isNew = true;
     await inTransaction(async (session) => {
       const places = await readPlaces(session);
       const present = live(places);
-      const isKnown = await isApplied(requestId, session);
-      isNew = !isKnown && !isOrderOvertaken(present, applied, baseOrder);
+      const isKnown = await isApplied(key, session);
+      isNew = !isKnown && !isOrderOvertaken(present, key, baseOrder);
       ids = isNew ? newOrder(present, wanted) : present;
       if (isNew) await storeOrder(places, ids, session);
       // After the order: on a server without transactions a cut between the two must not lose it.
-      if (!isKnown) await rememberRequest(requestId, session);
+      if (!isKnown) await rememberRequest(key, session);
     });
-    settleOrder(ids, applied, isNew);
-    const told = { type: 'workspace.reordered', workspace_ids: ids } as const;
+    resolveReorder(ids, key, isNew);
+    const reordered = { type: 'workspace.reordered', workspace_ids: ids } as const;
     return {
-      answer: { type: 'workspace.reorder_confirm', workspace_ids: ids },
-      ...(isNew ? { others: told } : { again: told }),
+      reply: { type: 'workspace.reorder_confirm', workspace_ids: ids },
+      ...(isNew ? { toOthers: reordered } : { replayToOthers: reordered }),
     };
   },
 });
@@ -71,13 +72,13 @@ async function storeOrder(places: Place[], ids: string[], session?: ClientSessio
   if (moves.length > 0) await Workspace.bulkWrite(moves, { session });
 }
 
-async function isApplied(requestId: string | undefined, session?: ClientSession): Promise<boolean> {
-  if (!requestId) return false;
-  return (await Timeline.exists({ _id: 'timeline', applied: requestId }).session(session ?? null)) !== null;
+async function isApplied(key: string | undefined, session?: ClientSession): Promise<boolean> {
+  if (!key) return false;
+  return (await TimelineState.exists({ _id: 'timeline', applied: key }).session(session ?? null)) !== null;
 }
 
-async function rememberRequest(requestId: string | undefined, session?: ClientSession): Promise<void> {
+async function rememberRequest(key: string | undefined, session?: ClientSession): Promise<void> {
   // Written also without a request_id, so that two reorders at once conflict in the database and one of them waits.
-  const push = { applied: { $each: requestId ? [requestId] : [], $slice: -requestIdsKept } };
-  await Timeline.updateOne({ _id: 'timeline' }, { $push: push }, { upsert: true, session });
+  const push = { applied: { $each: key ? [key] : [], $slice: -requestIdsKept } };
+  await TimelineState.updateOne({ _id: 'timeline' }, { $push: push }, { upsert: true, session });
 }

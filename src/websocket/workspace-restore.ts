@@ -1,15 +1,8 @@
 import { trusted } from 'mongoose';
 import { clientMessage, objectId } from '../contract';
-import {
-  notApplied,
-  remember,
-  rememberUnchanged,
-  toWire,
-  Workspace,
-  workspaceNotFound,
-  type StoredWorkspace,
-} from '../db/mongodb';
-import { defineMessage } from '../utils/define';
+import { notApplied, remember, rememberUnchanged } from '../db/updates';
+import { toWire, Workspace, workspaceNotFound, type StoredWorkspace } from '../db/workspace';
+import { defineMessage } from '../utils/message';
 import { logger } from '../utils/logger';
 import { ownStamp } from '../utils/process-id';
 
@@ -18,25 +11,24 @@ export const workspaceRestore = defineMessage({
   type: 'workspace.restore',
   summary: 'Brings a workspace back from the trash, at its place, with its video and takes.',
   input: clientMessage('workspace.restore', { workspace_id: objectId }),
-  answer: 'workspace.created',
+  reply: 'workspace.created',
   queues: ['workspace', 'order'],
-  async handle({ workspace_id: workspaceId, request_id: requestId }) {
-    const applied = requestId && `workspace.restore ${requestId}`;
+  async handle({ workspace_id: workspaceId }, { key }) {
     const restored = await Workspace.findOneAndUpdate(
-      { _id: workspaceId, deleted_at: trusted({ $ne: null }), ...notApplied(applied) },
-      { $set: { deleted_at: null, stored_by: ownStamp() }, ...remember(applied) },
+      { _id: workspaceId, deleted_at: trusted({ $ne: null }), ...notApplied(key) },
+      { $set: { deleted_at: null, stored_by: ownStamp() }, ...remember(key) },
       { returnDocument: 'after' },
     ).lean<StoredWorkspace>();
     if (restored) {
       logger.info('workspace restored', { workspace_id: workspaceId });
       const message = { type: 'workspace.created', workspace: toWire(restored) } as const;
-      return { answer: message, others: message };
+      return { reply: message, toOthers: message };
     }
 
-    await rememberUnchanged(workspaceId, applied);
+    await rememberUnchanged(workspaceId, key);
     const stored = await Workspace.findOne({ _id: workspaceId }).lean<StoredWorkspace>();
     if (!stored) throw workspaceNotFound();
     const message = { type: 'workspace.created', workspace: toWire(stored) } as const;
-    return { answer: message, ...(!stored.deleted_at && { again: message }) };
+    return { reply: message, ...(!stored.deleted_at && { replayToOthers: message }) };
   },
 });

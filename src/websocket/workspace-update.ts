@@ -1,7 +1,7 @@
 import { baseVersion, clientMessage, objectId, updates } from '../contract';
-import { applyEdit } from '../db/edit';
-import { toChanges } from '../db/mongodb';
-import { defineMessage } from '../utils/define';
+import { applyEdit } from '../db/edits';
+import { toChanges } from '../db/changes';
+import { defineMessage } from '../utils/message';
 import { AppError } from '../utils/errors';
 
 /** Changes the named fields and no others; acknowledged when stored durably. */
@@ -10,22 +10,21 @@ export const workspaceUpdate = defineMessage({
   summary:
     'Changes the named fields of the form or the image, and leaves all others as they are. With `base_version`, a repetition leaves out what is newer, and the confirm tells what was replaced.',
   input: clientMessage('workspace.update', { workspace_id: objectId, updates, base_version: baseVersion.optional() }),
-  answer: 'workspace.sync_confirm',
+  reply: 'workspace.sync_confirm',
   queues: ['workspace'],
-  together: true,
-  async handle({ workspace_id: workspaceId, request_id: requestId, updates: wanted, base_version: base }, author) {
+  coalesce: true,
+  async handle({ workspace_id: workspaceId, updates: wanted, base_version: base }, { key, author }) {
     const changes = toChanges(wanted);
     if (Object.keys(changes).length === 0) {
       const details = [{ path: 'updates', message: 'names no field' }];
       throw new AppError('INVALID_INPUT', 'The update names no field; put at least one into "updates".', { details });
     }
 
-    const applied = requestId && `workspace.update ${requestId}`;
-    const edit = { workspaceId, changes, applied, baseVersion: base, author };
-    const { version, updated_at, told, replaced, kept } = await applyEdit(edit);
+    const edit = { workspaceId, changes, key, baseVersion: base, author };
+    const { version, updated_at, broadcast, replaced, kept } = await applyEdit(edit);
     const isReplacing = Object.keys(replaced).length > 0;
     return {
-      answer: {
+      reply: {
         type: 'workspace.sync_confirm',
         workspace_id: workspaceId,
         version,
@@ -33,7 +32,9 @@ export const workspaceUpdate = defineMessage({
         ...(isReplacing && { replaced }),
         ...(kept.length > 0 && { kept }),
       },
-      ...(told && { others: { type: 'workspace.updated', workspace_id: workspaceId, version, changes: told } }),
+      ...(broadcast && {
+        toOthers: { type: 'workspace.updated', workspace_id: workspaceId, version, changes: broadcast },
+      }),
     };
   },
 });

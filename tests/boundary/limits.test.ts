@@ -595,7 +595,7 @@ async function fillReaders(workspaceId: string): Promise<number> {
   const editor = await connect(server.wsUrl);
   let told = 0;
   // A paused socket cannot notice its end by itself, but the log of the server names it.
-  while ((await server.log()).split('it does not read').length - 1 < slowReaders) {
+  while ((await server.log()).split('slow consumer disconnected').length - 1 < slowReaders) {
     await editor.ask({ type: 'workspace.delete', workspace_id: workspaceId });
     await editor.ask({ type: 'workspace.restore', workspace_id: workspaceId });
     told++;

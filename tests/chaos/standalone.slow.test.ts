@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { findMongodBinary } from '../../src/db/mongod-binary';
+import { findMongodBinary } from '../../src/db/embedded/mongod-binary';
 import { runServer, startServer, type TestServer } from '../helpers/server';
 import { connect } from '../helpers/socket';
 

@@ -5,8 +5,8 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { mongo } from 'mongoose';
-import { startEmbedded, type Embedded } from '../../src/db/embedded';
-import { findMongodBinary } from '../../src/db/mongod-binary';
+import { startEmbedded, type Embedded } from '../../src/db/embedded/embedded';
+import { findMongodBinary } from '../../src/db/embedded/mongod-binary';
 
 jest.setTimeout(60_000);
 

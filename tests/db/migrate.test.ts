@@ -2,13 +2,15 @@ import mongoose from 'mongoose';
 import { emptyForm, idleVideo } from '../../src/contract';
 import type { Job, JobState } from '../../src/db/job';
 import { migrate } from '../../src/db/migrate';
-import { findWorkspace, Workspace, type StoredWorkspace } from '../../src/db/mongodb';
+import { findWorkspace } from '../../src/db/find-workspaces';
+import { Workspace, type StoredWorkspace } from '../../src/db/workspace';
+import { TimelineState } from '../../src/db/timeline-state';
 import { storeStep } from '../../src/generation/store';
 import { takeUp } from '../helpers/attempts';
 import { freshDatabase } from '../helpers/server';
 
 beforeAll(() => mongoose.connect(freshDatabase()));
-afterEach(() => Workspace.deleteMany({}));
+afterEach(() => Promise.all([Workspace.deleteMany({}), TimelineState.deleteMany({})]));
 afterAll(() => mongoose.disconnect());
 
 const at = new Date('2026-08-01T12:00:00Z');
@@ -121,4 +123,15 @@ test('a migrated attempt is brought forward as any other', async () => {
   await storeStep(attempt, { video: { phase: 'downloading' }, job: { state: 'downloading' } });
   const stored: StoredWorkspace = await findWorkspace(id);
   expect(stored).toMatchObject({ job: { state: 'downloading' }, superseded: [], video: { phase: 'downloading' } });
+});
+
+test('reorders are known by their key, those of before too', async () => {
+  const state = await TimelineState.create({ _id: 'timeline', applied: ['one', 'workspace.reorder two'], sweeps: 3 });
+  await migrate();
+  await migrate();
+  expect(await TimelineState.findById(state._id).lean()).toEqual({
+    _id: 'timeline',
+    applied: ['workspace.reorder one', 'workspace.reorder two'],
+    sweeps: 3,
+  });
 });

@@ -1,6 +1,6 @@
 import mongoose from 'mongoose';
 import { idleVideo } from '../../src/contract';
-import { Workspace } from '../../src/db/mongodb';
+import { Workspace } from '../../src/db/workspace';
 import { active, coolDown, LeaseLost, type ActiveAttempt } from '../../src/generation/attempt';
 import { cancelAtProvider, cancelVideo, dropUnsentJob } from '../../src/generation/cancel';
 import type { Checked } from '../../src/services/provider';

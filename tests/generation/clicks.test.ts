@@ -1,7 +1,7 @@
 import mongoose from 'mongoose';
 import { requestIdsKept, takesKept, type Video } from '../../src/contract';
 import { DroppedClip } from '../../src/db/dropped-clips';
-import { Workspace, type StoredWorkspace } from '../../src/db/mongodb';
+import { Workspace, type StoredWorkspace } from '../../src/db/workspace';
 import type { Attempt } from '../../src/generation/attempt';
 import { storeCancellation, storeChoice, storeClaim } from '../../src/generation/clicks';
 import { storeStep } from '../../src/generation/store';

@@ -9,7 +9,7 @@ import path from 'node:path';
 import mongoose from 'mongoose';
 import { takesKept } from '../../src/contract';
 import { DroppedClip } from '../../src/db/dropped-clips';
-import { Workspace } from '../../src/db/mongodb';
+import { Workspace } from '../../src/db/workspace';
 import { LeaseLost, type ActiveAttempt } from '../../src/generation/attempt';
 import { deliver, fetchClip } from '../../src/generation/deliver';
 import { makeUploadFolders } from '../../src/media/uploads';

@@ -1,6 +1,6 @@
 import mongoose from 'mongoose';
 import type { JobState } from '../../src/db/job';
-import { Workspace } from '../../src/db/mongodb';
+import { Workspace } from '../../src/db/workspace';
 import { claimLeases, findForgotten, forgottenAfterMs, leaseMs, releaseLeases } from '../../src/generation/leases';
 import { ago, jobOf, newAttempt, type Attempted, type Given } from '../helpers/attempts';
 import { freshDatabase } from '../helpers/server';

@@ -4,7 +4,7 @@ process.env.FFMPEG_PATH = 'no-ffmpeg';
 import mongoose from 'mongoose';
 import { config } from '../../src/config';
 import type { VideoError } from '../../src/contract';
-import { Workspace } from '../../src/db/mongodb';
+import { Workspace } from '../../src/db/workspace';
 import { coolDown, LeaseLost } from '../../src/generation/attempt';
 import { deliver } from '../../src/generation/deliver';
 import { poll, recheck, startDownload } from '../../src/generation/poll';

@@ -1,6 +1,6 @@
 import mongoose from 'mongoose';
 import { config } from '../../src/config';
-import { Workspace } from '../../src/db/mongodb';
+import { Workspace } from '../../src/db/workspace';
 import { active, coolDown, type ActiveAttempt } from '../../src/generation/attempt';
 import { acquireSlot, hasFreeSlot, release, wakeNext } from '../../src/generation/queue';
 import { ago, listen, newAttempt, resultOf, storedOf, type Given } from '../helpers/attempts';

@@ -5,7 +5,7 @@ process.env.VIDEO_PROVIDER = 'runway';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import mongoose, { mongo } from 'mongoose';
 import { emptyForm, type FormData, type Video } from '../../src/contract';
-import { Workspace } from '../../src/db/mongodb';
+import { Workspace } from '../../src/db/workspace';
 import { active } from '../../src/generation/attempt';
 import { cancelVideo } from '../../src/generation/cancel';
 import { release } from '../../src/generation/queue';

@@ -1,6 +1,6 @@
 import mongoose, { mongo } from 'mongoose';
 import type { Video } from '../../src/contract';
-import { Workspace } from '../../src/db/mongodb';
+import { Workspace } from '../../src/db/workspace';
 import { LeaseLost, type ActiveAttempt } from '../../src/generation/attempt';
 import { cancelVideo } from '../../src/generation/cancel';
 import { storeChoice } from '../../src/generation/clicks';

@@ -1,7 +1,7 @@
 import mongoose from 'mongoose';
 import { AppError } from '../../src/utils/errors';
 import { config } from '../../src/config';
-import { Workspace } from '../../src/db/mongodb';
+import { Workspace } from '../../src/db/workspace';
 import { active, cooldownLeftMs, LeaseLost } from '../../src/generation/attempt';
 import { cancelVideo, dropUnsentJob } from '../../src/generation/cancel';
 import { readAccepted } from '../../src/generation/journal';

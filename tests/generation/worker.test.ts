@@ -7,7 +7,7 @@ import path from 'node:path';
 import mongoose from 'mongoose';
 import { config } from '../../src/config';
 import type { JobState } from '../../src/db/job';
-import { Workspace } from '../../src/db/mongodb';
+import { Workspace } from '../../src/db/workspace';
 import { active, type ActiveAttempt } from '../../src/generation/attempt';
 import { noteAccepted, readAccepted } from '../../src/generation/journal';
 import { forgottenAfterMs } from '../../src/generation/leases';

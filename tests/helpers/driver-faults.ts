@@ -1,5 +1,5 @@
 import { mongo } from 'mongoose';
-import { Workspace } from '../../src/db/mongodb';
+import { Workspace } from '../../src/db/workspace';
 
 /** Whether a write of a generation is meant, by the values that it sets. */
 type Fits = (set: Record<string, unknown>) => boolean;

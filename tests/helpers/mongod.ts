@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { startEmbedded, type Embedded } from '../../src/db/embedded';
+import { startEmbedded, type Embedded } from '../../src/db/embedded/embedded';
 
 /** Starts a real mongod, the same as without MONGODB_URI, on a folder that `stop` removes again. */
 export async function startTestMongod(): Promise<Embedded> {

@@ -3,7 +3,8 @@ import path from 'node:path';
 import mongoose from 'mongoose';
 import { config } from '../../src/config';
 import { idleVideo } from '../../src/contract';
-import { Timeline, Workspace } from '../../src/db/mongodb';
+import { TimelineState } from '../../src/db/timeline-state';
+import { Workspace } from '../../src/db/workspace';
 import { countSweep, ownerWarnings, ownsUploads } from '../../src/media/owner';
 import { makeUploadFolders } from '../../src/media/uploads';
 import { freshDatabase } from '../helpers/server';
@@ -12,7 +13,7 @@ const inUploads = (...names: string[]) => path.join(config.UPLOAD_DIR, ...names)
 const put = (...names: string[]) => writeFile(inUploads(...names), 'x');
 const markOfFolder = async () => JSON.parse(await readFile(inUploads('.owner'), 'utf8')) as object;
 const markOfDatabase = async () => {
-  const stored = await Timeline.findOne({ _id: 'timeline' }).lean();
+  const stored = await TimelineState.findOne({ _id: 'timeline' }).lean();
   return stored?.uploads_id ? { id: stored.uploads_id, sweeps: stored.sweeps } : null;
 };
 const useImage = () => Workspace.create({ order_index: 0, image_path: 'uploads/images/known.png' });
@@ -22,7 +23,7 @@ afterAll(() => mongoose.disconnect());
 
 beforeEach(async () => {
   await rm(config.UPLOAD_DIR, { recursive: true, force: true });
-  await Promise.all([Workspace.deleteMany({}), Timeline.deleteMany({})]);
+  await Promise.all([Workspace.deleteMany({}), TimelineState.deleteMany({})]);
   await makeUploadFolders();
 });
 
@@ -58,22 +59,22 @@ describe('a folder without a mark', () => {
     await put('images', 'unknown.png');
     expect(await ownsUploads()).toBe(false);
     expect(await markOfDatabase()).toBeNull();
-    await Timeline.create({ _id: 'timeline', uploads_id: 'mine', sweeps: 7 });
+    await TimelineState.create({ _id: 'timeline', uploads_id: 'mine', sweeps: 7 });
     await rm(inUploads('.owner'));
     expect(await ownsUploads()).toBe(false);
     expect(await markOfFolder()).not.toMatchObject({ id: 'mine' });
   });
 
   test('gets the mark that the database has', async () => {
-    await Timeline.create({ _id: 'timeline', uploads_id: 'mine', sweeps: 7 });
+    await TimelineState.create({ _id: 'timeline', uploads_id: 'mine', sweeps: 7 });
     expect(await ownsUploads()).toBe(true);
     expect(await markOfFolder()).toEqual({ id: 'mine', sweeps: 7 });
   });
 
   test('leaves a timeline as it is that remembers reorders', async () => {
-    await Timeline.create({ _id: 'timeline', applied: ['a'] });
+    await TimelineState.create({ _id: 'timeline', applied: ['a'] });
     expect(await ownsUploads()).toBe(true);
-    expect(await Timeline.findOne({ _id: 'timeline' }).lean()).toMatchObject({ applied: ['a'] });
+    expect(await TimelineState.findOne({ _id: 'timeline' }).lean()).toMatchObject({ applied: ['a'] });
   });
 });
 
@@ -86,7 +87,7 @@ describe('a folder of somebody else', () => {
     ['with a mark that is cut off', '{"id":"mi', /cannot be read/],
     ['with an empty mark', '', /cannot be read/],
   ])('%s is left as it is, and the warning says what to do', async (_what, text, reason) => {
-    await Timeline.create({ _id: 'timeline', uploads_id: 'mine', sweeps: 7 });
+    await TimelineState.create({ _id: 'timeline', uploads_id: 'mine', sweeps: 7 });
     await useImage();
     await put('images', 'known.png');
     await mark(text);
@@ -129,21 +130,21 @@ describe('a sweep', () => {
   test('shows that the database was set back in time', async () => {
     await ownsUploads();
     await countSweep();
-    const backup = (await Timeline.findOne({ _id: 'timeline' }).lean())!;
+    const backup = (await TimelineState.findOne({ _id: 'timeline' }).lean())!;
     await countSweep();
-    await Timeline.replaceOne({ _id: 'timeline' }, backup);
+    await TimelineState.replaceOne({ _id: 'timeline' }, backup);
     expect(await ownsUploads()).toBe(false);
   });
 
   test('whose count did not reach the folder does not look like one', async () => {
     await ownsUploads();
-    await Timeline.updateOne({ _id: 'timeline' }, { $inc: { sweeps: 1 } });
+    await TimelineState.updateOne({ _id: 'timeline' }, { $inc: { sweeps: 1 } });
     expect(await ownsUploads()).toBe(true);
   });
 
   test('does not happen in a database that has lost its mark', async () => {
     await ownsUploads();
-    await Timeline.deleteMany({});
+    await TimelineState.deleteMany({});
     expect(await countSweep()).toBe(false);
     expect(await markOfDatabase()).toBeNull();
   });

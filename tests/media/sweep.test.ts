@@ -5,7 +5,8 @@ import { config } from '../../src/config';
 import { idleVideo } from '../../src/contract';
 import { DroppedClip, recordDropped } from '../../src/db/dropped-clips';
 import type { Job } from '../../src/db/job';
-import { Timeline, Workspace } from '../../src/db/mongodb';
+import { TimelineState } from '../../src/db/timeline-state';
+import { Workspace } from '../../src/db/workspace';
 import { sweep } from '../../src/media/sweep';
 import { makeUploadFolders } from '../../src/media/uploads';
 import { freshDatabase } from '../helpers/server';
@@ -31,7 +32,7 @@ afterAll(() => mongoose.disconnect());
 
 beforeEach(async () => {
   await rm(config.UPLOAD_DIR, { recursive: true, force: true });
-  await Promise.all([Workspace.deleteMany({}), Timeline.deleteMany({}), DroppedClip.deleteMany({})]);
+  await Promise.all([Workspace.deleteMany({}), TimelineState.deleteMany({}), DroppedClip.deleteMany({})]);
   await makeUploadFolders();
   // The first sweep of an empty folder makes it ours.
   await sweep();

@@ -1,4 +1,4 @@
-import { Workspace } from '../mongodb';
+import { Workspace } from '../workspace';
 
 const renamedStates = {
   waiting: 'queued',

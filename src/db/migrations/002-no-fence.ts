@@ -1,4 +1,4 @@
-import { Workspace } from '../mongodb';
+import { Workspace } from '../workspace';
 
 /** Edits of 1.0.0 met a number of their own, where they meet the version since. */
 export async function noFence(): Promise<void> {

@@ -4,12 +4,12 @@ import cors from 'cors';
 import express, { type Express, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import helmet from 'helmet';
 import swaggerUi from 'swagger-ui-express';
-import { config } from '../config';
-import { errorCodes } from '../contract';
-import { isAllowedOrigin, refusalOf } from '../utils/boundary';
-import { JsonText, Reply, type AnyEndpoint } from '../utils/define';
-import { AppError, toAppError } from '../utils/errors';
-import { logger } from '../utils/logger';
+import { config } from './config';
+import { errorCodes } from './contract';
+import { isAllowedOrigin, accessDenied } from './utils/origin-guard';
+import { JsonText, Reply, type AnyEndpoint } from './utils/endpoint';
+import { AppError, toAppError } from './utils/errors';
+import { logger } from './utils/logger';
 
 const maxBodyBytes = 256 * 1024;
 const yearMs = 365 * 24 * 3600 * 1000;
@@ -25,7 +25,7 @@ type Specs = { openapi: object; asyncapi: object };
 export function createApp(endpoints: AnyEndpoint[], specs: Specs, timeline: RequestHandler): Express {
   const app = guardedApp();
   app.use(crossOrigin);
-  for (const endpoint of endpoints) app[endpoint.method](endpoint.path, bodyOf(endpoint), answer(endpoint));
+  for (const endpoint of endpoints) app[endpoint.method](endpoint.path, readBody(endpoint), runEndpoint(endpoint));
   app.get('/openapi.json', (_request, response) => void response.json(specs.openapi));
   app.get('/asyncapi.json', (_request, response) => void response.json(specs.asyncapi));
   app.get('/docs', (_request, response) => void response.type('html').send(docsPage(specs.openapi)));
@@ -51,7 +51,7 @@ function guardedApp(): Express {
   const app = express();
   app.disable('x-powered-by');
   app.set('trust proxy', 'loopback');
-  app.use(varyByOrigin, securityHeaders, stayInside);
+  app.use(varyByOrigin, securityHeaders, enforceSameOrigin);
   return app;
 }
 
@@ -79,8 +79,8 @@ const securityHeaders = helmet({
   strictTransportSecurity: false,
 });
 
-function stayInside(request: Request, _response: Response, next: NextFunction): void {
-  next(refusalOf(request) ?? undefined);
+function enforceSameOrigin(request: Request, _response: Response, next: NextFunction): void {
+  next(accessDenied(request) ?? undefined);
 }
 
 const crossOrigin = cors({
@@ -92,7 +92,7 @@ const crossOrigin = cors({
 });
 
 /** JSON routes take `application/json` only, since a form or plain text needs no preflight from a foreign page. */
-function bodyOf(endpoint: AnyEndpoint) {
+function readBody(endpoint: AnyEndpoint) {
   return (request: Request, response: Response, next: NextFunction) => {
     if (!endpoint.body && !endpoint.file) return next();
     const wanted = endpoint.file ? 'multipart/form-data' : 'application/json';
@@ -104,7 +104,7 @@ function bodyOf(endpoint: AnyEndpoint) {
   };
 }
 
-function answer(endpoint: AnyEndpoint) {
+function runEndpoint(endpoint: AnyEndpoint) {
   return async (request: Request, response: Response) => {
     const hangUp = new AbortController();
     response.on('close', () => response.writableEnded || hangUp.abort());
@@ -120,7 +120,7 @@ function answer(endpoint: AnyEndpoint) {
 
 function sendJson(request: Request, response: Response, status: number, { text, etag }: JsonText): void {
   const isRead = request.method === 'GET' || request.method === 'HEAD';
-  if (isRead) response.set('ETag', etag);
+  if (isRead) response.set({ ETag: etag, 'Cache-Control': 'no-cache' });
   // Express would answer 200 to `Cache-Control: no-cache`, which fetch sends along with every `If-None-Match`.
   const isKnown = isRead && (request.get('If-None-Match') ?? '').split(',').some((known) => known.trim() === etag);
   if (isKnown) response.status(304).end();
@@ -173,6 +173,6 @@ function writeError(thrown: unknown, request: Request, response: Response, next:
   const isBadRange = (thrown as { status?: number }).status === 416;
   const retryAfterMs = error.retryAfterMs ?? (error.code === 'PROVIDER_RATE_LIMITED' ? rateLimitMs : undefined);
   if (retryAfterMs !== undefined) response.set('Retry-After', String(Math.ceil(retryAfterMs / 1000)));
-  response.set(error.headers ?? {}).status(isBadRange ? 416 : errorCodes[error.code]);
+  response.set({ 'Cache-Control': 'no-store', ...error.headers }).status(isBadRange ? 416 : errorCodes[error.code]);
   response.type('json').send(JSON.stringify({ error: error.body }));
 }

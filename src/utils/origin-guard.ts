@@ -16,7 +16,7 @@ export function addOwnPort(port: number): void {
  * the server of its visitor: an allow-list of names for Host (against DNS rebinding) and one of origins.
  * The two are never compared with each other, since after a rebinding both are the attacker's name.
  */
-export function refusalOf(request: IncomingMessage): AppError | null {
+export function accessDenied(request: IncomingMessage): AppError | null {
   if (!isAllowedHost(request)) {
     const message = 'This host name is not served; add its origin to PUBLIC_ORIGIN in .env if it is yours.';
     return new AppError('HOST_NOT_ALLOWED', message);

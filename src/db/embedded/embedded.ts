@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { config, configurationExitCode } from '../config';
-import { AppError } from '../utils/errors';
-import { logger, logToFiles } from '../utils/logger';
+import { config, configurationExitCode } from '../../config';
+import { AppError } from '../../utils/errors';
+import { logger, logToFiles } from '../../utils/logger';
 import { findMongodBinary, findOtherMongod, versionOf, type Unfit } from './mongod-binary';
 import { host, launch, replicaSet, type Running } from './mongod-process';
-import { makeUsable } from '../utils/usable-folder';
+import { makeUsable } from '../../utils/usable-folder';
 
 export type Embedded = {
   uri: string;

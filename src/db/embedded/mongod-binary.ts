@@ -4,8 +4,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { configurationExitCode, readSettings } from '../config';
-import { AppError } from '../utils/errors';
+import { configurationExitCode, readSettings } from '../../config';
+import { AppError } from '../../utils/errors';
 import { oneLine, sources, type Report, type Source } from './mongod-sources';
 
 const run = promisify(execFile);

@@ -2,16 +2,17 @@ import { Types } from 'mongoose';
 import type { Changes } from '../contract';
 import { AppError } from '../utils/errors';
 import { ownStamp } from '../utils/process-id';
-import { notApplied, remember, Workspace, workspaceNotFound, type StoredWorkspace } from './mongodb';
+import { notApplied, remember } from './updates';
+import { Workspace, workspaceNotFound, type StoredWorkspace } from './workspace';
 import {
   changeBy,
   isNewer,
-  isOpen,
-  keyOf,
+  isUnresolved,
+  fieldKey,
   findKnown,
   noteRead,
   noteStoredBefore,
-  settle,
+  resolveMessage,
   type Changed,
   type Known,
   type Sent,
@@ -23,8 +24,8 @@ export type Edit = Sent & {
   changes: Changes;
 };
 export type EditResult = Pick<StoredWorkspace, 'version' | 'updated_at'> & {
-  /** What the others must be told; null when they were told before, or nothing has changed. */
-  told: Changes | null;
+  /** What is broadcast to the others; null when it was before, or nothing has changed. */
+  broadcast: Changes | null;
   /** The values of other authors that its own had not seen. */
   replaced: Changes;
   /** The fields that a repetition has left as they are, since they are newer. */
@@ -64,13 +65,13 @@ async function storeArrived(workspaceId: string): Promise<void> {
 /** One write for edits of one workspace that are all new; null, and nothing is stored, where one of them may not be. */
 async function storeTogether(edits: Edit[]): Promise<EditResult[] | null> {
   const known = await knownOf(edits[0]!.workspaceId);
-  const names = edits.flatMap(({ applied }) => applied ?? []);
-  const areNew = new Set(names).size === names.length;
+  const keys = edits.flatMap(({ key }) => key ?? []);
+  const areNew = new Set(keys).size === keys.length;
   return areNew && edits.every((edit) => leftOf(known, edit) === edit.changes) ? write(known, edits) : null;
 }
 
 async function storeAlone(edit: Edit): Promise<EditResult> {
-  const { workspaceId, applied } = edit;
+  const { workspaceId, key } = edit;
   for (let race = 0; race < maxRaces; race++) {
     const known = await knownOf(workspaceId);
     const changes = leftOf(known, edit);
@@ -79,15 +80,15 @@ async function storeAlone(edit: Edit): Promise<EditResult> {
 
     const found = await read(workspaceId);
     const present = noteRead(found);
-    if (applied === undefined || !found.applied.includes(applied)) continue;
+    if (key === undefined || !found.applied.includes(key)) continue;
     // Stored by the first sending, whose answer was lost: then the others have not been told either.
-    const wasOpen = isOpen(edit);
+    const wasUnresolved = isUnresolved(edit);
     noteStoredBefore(present, edit);
-    settle(workspaceId, applied);
+    resolveMessage(workspaceId, key);
     return {
       version: found.version,
       updated_at: found.updated_at,
-      told: wasOpen ? changes : null,
+      broadcast: wasUnresolved ? changes : null,
       replaced: {},
       kept: [],
     };
@@ -108,23 +109,23 @@ function leftOf(known: Known, edit: Edit): Changes {
  */
 async function write(known: Known, edits: Edit[]): Promise<EditResult[] | null> {
   const { workspaceId } = edits[0]!;
-  const names = edits.flatMap(({ applied }) => applied ?? []);
+  const keys = edits.flatMap(({ key }) => key ?? []);
   const version = known.version + edits.length;
   const now = new Date();
   const replaced = edits.map((edit) => unseenBy(known, edit));
   const changed = new Map(
     edits.flatMap((edit, index) => {
       const last = changeBy(edit, known.version + 1 + index);
-      return Object.keys(edit.changes).map((field): [string, Changed] => [keyOf(field), last]);
+      return Object.keys(edit.changes).map((field): [string, Changed] => [fieldKey(field), last]);
     }),
   );
-  const stamps = [...changed].map(([key, { version: at, by }]) => [
-    `changed.${key}`,
+  const stamps = [...changed].map(([field, { version: at, by }]) => [
+    `changed.${field}`,
     { version: at, ...(by && { by }) },
   ]);
   // By the driver: Mongoose would cast what was parsed already, and double the CPU of an edit.
   const before: Record<string, unknown> | null = await Workspace.collection.findOneAndUpdate(
-    { _id: new Types.ObjectId(workspaceId), deleted_at: null, version: known.version, ...notApplied(names) },
+    { _id: new Types.ObjectId(workspaceId), deleted_at: null, version: known.version, ...notApplied(keys) },
     {
       $set: {
         ...edits.reduce<Changes>((merged, { changes }) => ({ ...merged, ...changes }), {}),
@@ -133,20 +134,20 @@ async function write(known: Known, edits: Edit[]): Promise<EditResult[] | null> 
         updated_at: now,
         stored_by: ownStamp(edits.length),
       },
-      ...remember(names),
+      ...remember(keys),
     } as object,
     { projection: { _id: 1, ...Object.fromEntries(replaced.flat().map((field) => [field, 1])) } },
   );
   if (!before) return null;
   const updated_at = now.toISOString();
   Object.assign(known, { version, updated_at });
-  for (const [key, last] of changed) known.changed.set(key, last);
-  return edits.map(({ changes, applied }, index) => {
-    settle(workspaceId, applied);
+  for (const [field, last] of changed) known.changed.set(field, last);
+  return edits.map(({ changes, key }, index) => {
+    resolveMessage(workspaceId, key);
     return {
       version: version - edits.length + 1 + index,
       updated_at,
-      told: changes,
+      broadcast: changes,
       replaced: valuesOf(before, replaced[index]!),
       kept: [],
     };
@@ -156,7 +157,7 @@ async function write(known: Known, edits: Edit[]): Promise<EditResult[] | null> 
 /** The fields in which another author has stored something since the version that this one saw. */
 const unseenBy = ({ changed }: Known, { changes, baseVersion, author }: Edit): string[] =>
   Object.keys(changes).filter((field) => {
-    const last = changed.get(keyOf(field));
+    const last = changed.get(fieldKey(field));
     const isOthers = last?.author === undefined || last.author !== author;
     return baseVersion !== undefined && last !== undefined && last.version > baseVersion && isOthers;
   });
@@ -165,7 +166,7 @@ const valuesOf = (stored: Record<string, unknown>, fields: string[]): Changes =>
   Object.fromEntries(
     fields.map((field) => [
       field,
-      keyOf(field) === field ? stored[field] : (stored.form_data as Record<string, unknown>)[keyOf(field)],
+      fieldKey(field) === field ? stored[field] : (stored.form_data as Record<string, unknown>)[fieldKey(field)],
     ]),
   );
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Request } from 'express';
 import type { z } from 'zod';
-import type { ErrorCode, ServerMessage } from '../contract';
+import type { ErrorCode } from '../contract';
 import { parseInput } from './parse';
 
 /** One REST endpoint: what it takes, what it gives and the function between. */
@@ -62,46 +62,5 @@ export function defineEndpoint<Body = undefined>({ handle, ...endpoint }: Endpoi
       const body = shape ? parseInput(shape, request.body, 'body') : (undefined as Body);
       return handle({ body, request, signal });
     },
-  };
-}
-
-/** One message from a browser: its shape, whose turn it takes, and the function that stores it and returns the answer. */
-export type Message<Input> = {
-  type: string;
-  summary: string;
-  input: z.ZodObject & z.ZodType<Input>;
-  answer: ServerMessage['type'];
-  /**
-   * Whose turn the message waits for, so that answers about one thing keep the order of the messages: that of the workspace
-   * it is about, that of every workspace in its `workspace_ids`, or that of the order of all.
-   */
-  queues: ('workspace' | 'listed' | 'order')[];
-  /** Whether those that wait for one workspace are handled at once, and answered in their order. */
-  together?: true;
-  /** `author` is the connection that sent it. */
-  handle: (input: Input, author: object) => Promise<Answer>;
-};
-
-/** A message whose input is checked on the way in; the shape of the table in `websocket/server.ts`. */
-export type AnyMessage = Omit<Message<unknown>, 'handle'> & {
-  run: (raw: unknown, author: object) => Promise<Answer>;
-};
-
-/** What a handler returns: the answer to the sender, and what the other sockets (or all of them) are told. */
-export type Answer = {
-  answer: ServerMessage;
-  others?: ServerMessage;
-  all?: ServerMessage;
-  /** What a message that was applied before tells the others in case it was answered "send it again" then. */
-  again?: ServerMessage;
-  /** The same, for what all of them are told, the sender too. */
-  againAll?: ServerMessage;
-};
-
-/** Puts the strict check of the input before the handler of a message file. */
-export function defineMessage<Input>({ handle, ...message }: Message<Input>): AnyMessage {
-  return {
-    ...message,
-    run: (raw, author) => handle(parseInput(message.input, raw, `message ${message.type}`), author),
   };
 }

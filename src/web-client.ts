@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Server } from 'node:http';
 import path from 'node:path';
 import express, { type RequestHandler } from 'express';
-import { config, projectRoot } from '../config';
+import { config, projectRoot } from './config';
 
 const built = path.join(projectRoot, 'dist', 'web');
 const yearMs = 365 * 24 * 3600 * 1000;
@@ -12,7 +12,7 @@ const isDevelopment = config.NODE_ENV === 'development' && __filename.endsWith('
 export const hotReloadPath = isDevelopment ? '/hot-reload' : undefined;
 
 /** Serves the timeline in the browser: what the build made, or the sources with hot reload under `npm run dev`. */
-export async function timeline(server: Server): Promise<RequestHandler> {
+export async function webClient(server: Server): Promise<RequestHandler> {
   if (isDevelopment) return withHotReload(server);
   const router = express.Router();
   if (!existsSync(built)) return router;

@@ -4,7 +4,7 @@ import { errorCodes } from '../contract';
 import type { AppError } from './errors';
 
 /** Answers on a bare connection, where there is no response object: before an upgrade, and to what is no HTTP. */
-export function refuse(stream: Duplex, error: AppError): void {
+export function writeRawError(stream: Duplex, error: AppError): void {
   if (!stream.writable) return void stream.destroy();
   const status = errorCodes[error.code];
   const body = JSON.stringify({ error: error.body });

@@ -1,0 +1,27 @@
+import type { Changes, Updates } from '../contract';
+import { AppError } from '../utils/errors';
+
+/** Flattens what a client wants to change to dotted leaves; `image_path` and `image_url` follow each other. */
+export function toChanges(updates: Updates): Changes {
+  const { form_data: form = {}, image_path: path, image_url: url, ...dotted } = updates;
+  const fromForm = Object.fromEntries(Object.entries(form).map(([key, value]) => [`form_data.${key}`, value]));
+  const twice = Object.keys(fromForm).find((key) => key in dotted);
+  if (twice) {
+    const details = [{ path: `updates.${twice}`, message: 'is named twice' }];
+    throw new AppError('INVALID_INPUT', `The update names "${twice}" twice; send it once.`, { details });
+  }
+  return { ...imageChanges(path, url), ...fromForm, ...dotted };
+}
+
+function imageChanges(path: string | null | undefined, url: string | null | undefined): Changes {
+  if (path === undefined && url === undefined) return {};
+  const fromUrl = url === undefined || url === null ? url : url.slice(1);
+  if (path !== undefined && fromUrl !== undefined && path !== fromUrl) {
+    const details = [{ path: 'image_url', message: 'names another picture than image_path' }];
+    throw new AppError('INVALID_INPUT', 'The image_path and the image_url name different pictures; send one.', {
+      details,
+    });
+  }
+  const image = path ?? fromUrl ?? null;
+  return { image_path: image, image_url: image && `/${image}` };
+}

@@ -1,0 +1,46 @@
+import mongoose from 'mongoose';
+import { isShareable, throwWhilePreparing } from './mongodb';
+import { publicFields, Workspace, workspaceNotFound, type StoredWorkspace } from './workspace';
+
+/** What a snapshot is answered with for a moment after a collection or an index was made. */
+const snapshotUnavailable = 246;
+
+/** The stored workspace with that id, not in the trash; else throws WORKSPACE_NOT_FOUND. */
+export async function findWorkspace(workspaceId: string): Promise<StoredWorkspace> {
+  throwWhilePreparing();
+  const found = await Workspace.findOne({ _id: workspaceId, deleted_at: null }).lean<StoredWorkspace>();
+  if (!found) throw workspaceNotFound();
+  return found;
+}
+
+/**
+ * The public part of every workspace that is not in the trash, in order, as BSON, so that a caller decodes only what it has
+ * not seen; with the moment of which it is the whole truth, or null where the server has no such moment.
+ */
+export async function storedTimeline(): Promise<{ documents: Buffer[]; at: string | null }> {
+  if (!isShareable()) return { documents: await findTimeline(), at: null };
+  // Read plainly, a write of an earlier time can become visible later, and would be missed until the next write.
+  const session = mongoose.connection.getClient().startSession({ snapshot: true });
+  try {
+    const documents = await findTimeline(session);
+    const { snapshotTime } = session as { snapshotTime?: { toString: () => string } };
+    return { documents, at: snapshotTime?.toString() ?? null };
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== snapshotUnavailable) throw error;
+    return { documents: await findTimeline(), at: null };
+  } finally {
+    await session.endSession();
+  }
+}
+
+async function findTimeline(session?: mongoose.ClientSession): Promise<Buffer[]> {
+  const options = { projection: publicFields, sort: { order_index: 1, _id: 1 }, raw: true, session } as const;
+  return (await Workspace.collection.find({ deleted_at: null }, options).toArray()) as unknown as Buffer[];
+}
+
+/** The ids of every workspace that is not in the trash, in order. */
+export async function readOrder(): Promise<string[]> {
+  const sort = { order_index: 1, _id: 1 } as const;
+  const rows = await Workspace.find({ deleted_at: null }, { _id: 1 }).sort(sort).lean();
+  return rows.map(({ _id }) => String(_id));
+}

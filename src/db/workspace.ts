@@ -1,0 +1,222 @@
+import mongoose, { model, Schema, type Types } from 'mongoose';
+import {
+  aspectRatios,
+  emptyForm,
+  formKeys,
+  idleVideo,
+  type AiEntry,
+  type ErrorBody,
+  type FormData,
+  type Video,
+  type Workspace as WireWorkspace,
+} from '../contract';
+import { AppError } from '../utils/errors';
+import type { Job } from './job';
+
+/** A workspace as it is stored: the public fields, and what only the server knows. */
+export type StoredWorkspace = Omit<WireWorkspace, '_id' | 'ai_collaboration'> & {
+  _id: Types.ObjectId;
+  ai_collaboration: (Omit<AiEntry, '_id'> & { _id: Types.ObjectId; request_id?: string })[];
+  deleted_at: Date | null;
+  /** The mark of the write that stored it last, by which each server tells its own writes from those of others. */
+  stored_by?: string;
+  /** The request_id that created it, for ever, where the client has not chosen its id. */
+  created_by?: string;
+  /** `<type> <request_id>` of the last messages that were applied. */
+  applied: string[];
+  /** Which version and message changed each field last, for what repeats an older message; see `edits.ts`. */
+  changed?: Record<string, { version: number; by?: string }>;
+  job: Job | null;
+  /** Attempts that a newer click has replaced, and whose late result becomes a take. */
+  superseded: Job[];
+  clicks: StoredClick[];
+  /** Apart from the clicks, so that none pushes out one that is paid. */
+  refusals?: StoredRefusal[];
+};
+
+/** The attempt that a click made, and what that said when it was neither the video nor a take any more. */
+type StoredClick = { request_id: string; attempt_id: string; outcome?: Video | null };
+/** Why a click made no attempt. */
+type StoredRefusal = { request_id: string; error: ErrorBody };
+
+const nested = { _id: false, strict: 'throw' } as const;
+const word = { type: String, default: '' };
+
+const formFields = {
+  camera_movement: word,
+  shot_size: word,
+  lighting: word,
+  prompt: word,
+  negative_prompt: word,
+  duration_s: { type: Number, default: emptyForm.duration_s },
+  aspect_ratio: { type: String, enum: aspectRatios, default: emptyForm.aspect_ratio },
+  seed: { type: Number, default: null },
+} satisfies Record<keyof FormData, unknown>;
+
+const formSchema = new Schema(formFields, nested);
+
+// A suggestion names only the fields to change, so this one fills nothing in.
+const suggestedFormSchema = new Schema(
+  Object.fromEntries(formKeys.map((key) => [key, { ...formFields[key], default: undefined }])),
+  nested,
+);
+
+const text = { type: String, default: null };
+const date = { type: Date, default: null };
+
+const videoSchema = new Schema(
+  {
+    status: { type: String, enum: ['idle', 'generating', 'completed', 'failed'], default: idleVideo.status },
+    task_id: text,
+    url: text,
+    error: { type: new Schema({ code: String, message: String, charged: String }, nested), default: null },
+    provider: text,
+    model: text,
+    phase: text,
+    progress: { type: Number, default: null },
+    poster_url: text,
+    attempt_id: text,
+    form_data: { type: formSchema, default: null },
+    started_at: date,
+    completed_at: date,
+  } satisfies Record<keyof Video, unknown>,
+  nested,
+);
+
+const jobSchema = new Schema(
+  {
+    attempt_id: String,
+    provider: String,
+    model: String,
+    form_data: formSchema,
+    image_path: String,
+    state: String,
+    task_id: text,
+    prepared: text,
+    submit_attempts: { type: Number, default: 0 },
+    intent_at: Date,
+    sent_at: date,
+    accepted_at: date,
+    cancelled_at: date,
+    risk_accepted: { type: Boolean, default: false },
+    step: String,
+    lease: new Schema({ owner: String, until: Date, epoch: Number }, nested),
+  } satisfies Record<keyof Job, unknown>,
+  nested,
+);
+
+const workspaceSchema = new Schema(
+  {
+    order_index: { type: Number, required: true },
+    image_path: text,
+    image_url: text,
+    form_data: { type: formSchema, default: () => ({}) },
+    video: { type: videoSchema, default: () => ({}) },
+    takes: { type: [videoSchema], default: [] },
+    ai_collaboration: {
+      type: [
+        new Schema(
+          {
+            message: String,
+            suggestion: new Schema({ message: String, form_data: suggestedFormSchema }, { ...nested, minimize: false }),
+            provider: String,
+            model: String,
+            created_at: Date,
+            request_id: String,
+          } satisfies Record<Exclude<keyof StoredWorkspace['ai_collaboration'][number], '_id'>, unknown>,
+          { strict: 'throw', minimize: false },
+        ),
+      ],
+      default: [],
+    },
+    version: { type: Number, default: 1 },
+    created_at: { type: Date, default: () => new Date() },
+    updated_at: { type: Date, default: () => new Date() },
+    deleted_at: date,
+    stored_by: String,
+    created_by: String,
+    applied: { type: [String], default: [] },
+    changed: { type: Schema.Types.Mixed, default: undefined },
+    job: { type: jobSchema, default: null },
+    superseded: { type: [jobSchema], default: [] },
+    clicks: {
+      type: [
+        new Schema(
+          {
+            request_id: String,
+            attempt_id: String,
+            outcome: { type: videoSchema, default: null },
+          } satisfies Record<keyof StoredClick, unknown>,
+          nested,
+        ),
+      ],
+      default: [],
+    },
+    refusals: {
+      type: [
+        new Schema(
+          {
+            request_id: String,
+            error: new Schema({ code: String, message: String, details: Schema.Types.Mixed }, nested),
+          } satisfies Record<keyof StoredRefusal, unknown>,
+          nested,
+        ),
+      ],
+      default: [],
+    },
+  } satisfies Record<Exclude<keyof StoredWorkspace, '_id'>, unknown>,
+  {
+    strict: 'throw',
+    strictQuery: 'throw',
+    versionKey: false,
+    autoIndex: false,
+    bufferCommands: false,
+    minimize: false,
+  },
+);
+
+workspaceSchema.index({ deleted_at: 1, order_index: 1 });
+workspaceSchema.index({ order_index: 1 });
+workspaceSchema.index({ 'video.status': 1 });
+workspaceSchema.index({ 'job.state': 1, 'job.lease.until': 1 });
+workspaceSchema.index({ 'superseded.state': 1 });
+workspaceSchema.index({ created_by: 1 }, { unique: true, sparse: true });
+
+mongoose.set('sanitizeFilter', true);
+mongoose.set('strictQuery', 'throw');
+
+/** The model of a workspace: what is stored, in its names on the wire. */
+export const Workspace = model<StoredWorkspace>('Workspace', workspaceSchema as unknown as Schema<StoredWorkspace>);
+
+/** Leaves out what only the server knows; a key with `0` here is never on the wire. */
+export const publicFields = {
+  deleted_at: 0,
+  stored_by: 0,
+  created_by: 0,
+  applied: 0,
+  changed: 0,
+  job: 0,
+  superseded: 0,
+  clicks: 0,
+  refusals: 0,
+  'ai_collaboration.request_id': 0,
+} as const;
+
+/** The error of an id that is unknown or in the trash. */
+export const workspaceNotFound = (): AppError =>
+  new AppError(
+    'WORKSPACE_NOT_FOUND',
+    'There is no workspace with this id; it may have been deleted. Load the list again.',
+  );
+
+/** The public part of a stored workspace, as it goes over the wire. */
+export function toWire(stored: StoredWorkspace): WireWorkspace {
+  const { deleted_at, stored_by, created_by, applied, changed, job, superseded, clicks, refusals, ...rest } = stored;
+  return toJson({
+    ...rest,
+    ai_collaboration: rest.ai_collaboration.map(({ request_id, ...entry }) => entry),
+  });
+}
+
+/** Dates become ISO strings and ids hex, as `JSON.stringify` has them. */
+export const toJson = <Wire>(value: unknown): Wire => JSON.parse(JSON.stringify(value)) as Wire;
