@@ -49,6 +49,24 @@ test('the server asks for the version of Node that package.json names', () => {
   expect(read('src/node-version.js')).toContain(`const wanted = '${engines.node.replace('>=', '')}';`);
 });
 
+test('installing the packages of the API page reports nothing to their maker', async () => {
+  // The code that would report decides by what `npm ls --json --long` says of this project and the chain of packages.
+  const report = path.join(root, 'node_modules/@scarf/scarf/report.js');
+  const { processDependencyTreeOutput } = (await import(report)) as {
+    processDependencyTreeOutput: (
+      resolve: (found: unknown) => void,
+      reject: (reason: Error) => void,
+    ) => (error: null, stdout: string, stderr: string) => void;
+  };
+  const scarf = { '@scarf/scarf': { version: '1.4.0' } };
+  const chain = { 'swagger-ui-express': { dependencies: { 'swagger-ui-dist': { dependencies: scarf } } } };
+  const tree = { ...(JSON.parse(read('package.json')) as object), path: root, dependencies: chain };
+  const decision = new Promise((resolve, reject) => {
+    processDependencyTreeOutput(resolve, reject)(null, JSON.stringify(tree), '');
+  });
+  await expect(decision).rejects.toThrow('Scarf has been disabled via a package.json in the dependency chain.');
+});
+
 test('AGENTS.md stays short', () => {
   expect(read('AGENTS.md').split('\n').length).toBeLessThanOrEqual(61);
 });

@@ -138,7 +138,7 @@ export async function pingDatabase(): Promise<void> {
 }
 
 /** The database; throws DATABASE_UNAVAILABLE while it is not there. */
-export function connectedDatabase(): NonNullable<typeof mongoose.connection.db> {
+function connectedDatabase(): NonNullable<typeof mongoose.connection.db> {
   const { db } = mongoose.connection;
   if (db && isDatabaseConnected()) return db;
   throw databaseUnavailable();

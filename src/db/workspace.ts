@@ -35,9 +35,9 @@ export type StoredWorkspace = Omit<WireWorkspace, '_id' | 'ai_collaboration'> & 
 };
 
 /** The attempt that a click made, and what that said when it was neither the video nor a take any more. */
-export type StoredClick = { request_id: string; attempt_id: string; outcome?: Video | null };
+type StoredClick = { request_id: string; attempt_id: string; outcome?: Video | null };
 /** Why a click made no attempt. */
-export type StoredRefusal = { request_id: string; error: ErrorBody };
+type StoredRefusal = { request_id: string; error: ErrorBody };
 
 const nested = { _id: false, strict: 'throw' } as const;
 const word = { type: String, default: '' };

@@ -31,7 +31,7 @@ export const readFields = {
 } as const;
 
 /** How the sending of an attempt ended, for the click that waits for it. */
-export type Outcome = 'accepted' | 'waiting' | 'ended';
+type Outcome = 'accepted' | 'waiting' | 'ended';
 
 /** An attempt that this process brings forward, with what need not be stored. */
 export type ActiveAttempt = Attempt & {

@@ -142,7 +142,7 @@ export async function prepareJpeg(file: string, wish: JpegWish): Promise<Buffer>
 }
 
 /** An aspect ratio such as "16:9" as width divided by height. */
-export function toNumber(aspectRatio: AspectRatio): number {
+function toNumber(aspectRatio: AspectRatio): number {
   const [width, height] = aspectRatio.split(':').map(Number) as [number, number];
   return width / height;
 }

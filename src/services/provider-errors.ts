@@ -48,7 +48,7 @@ const sentences: Partial<Record<ErrorCode, (service: Service) => string>> = {
 };
 
 /** The one English sentence that people read for a code of a provider. */
-export const sentenceOf = (code: ErrorCode, service: Service): string =>
+const sentenceOf = (code: ErrorCode, service: Service): string =>
   sentences[code]?.(service) ?? 'The video could not be made; the log of the server has the details.';
 
 /** All that the renderer of this machine can lack. */

@@ -21,7 +21,7 @@ export type Endpoint<Body> = {
   handle: (input: EndpointInput<Body>) => Promise<unknown>;
 };
 
-export type EndpointInput<Body> = {
+type EndpointInput<Body> = {
   body: Body;
   request: Request;
   /** Aborted when the client hangs up before the answer. */

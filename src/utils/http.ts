@@ -11,13 +11,14 @@ import { AppError } from './errors';
 import { proxyFor, ProxyRefusal, proxySentence, type Proxy } from './proxy';
 import { AddressRefusal } from './public-address';
 import { readRetryAfter, toAscii } from './reply-headers';
+import { version } from './version';
 
 const defaultMaxReplyBytes = 1024 * 1024;
 /** Room for the events of a long thought, each of which is a few hundred bytes for one word. */
 export const maxLlmReplyBytes = 16 * 1024 * 1024;
 /** What a slow line needs for each MB that is sent, beside the time for everything else. */
 const msPerSentMb = 4000;
-const userAgent = 'video-maker/1.0';
+const userAgent = `video-maker/${version}`;
 
 export type HttpRequest = {
   /** The provider's name as people read it, for the sentence of an error. */

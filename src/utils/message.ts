@@ -19,7 +19,7 @@ export type Message<Input> = {
 };
 
 /** Who sent a message, and what recognises it when it comes again. */
-export type Sender = {
+type Sender = {
   /** The connection, the same object as long as it lasts. */
   author: object;
   /** The idempotency key; undefined where the message has no request_id. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { aiEntry, errorBody, errorCodes, formData, serverMessages, suggestion, video, workspace } from '../contract';
 import type { AnyEndpoint } from './endpoint';
 import type { AnyMessage } from './message';
+import { version } from './version';
 
 type Json = Record<string, unknown>;
 
@@ -13,7 +14,7 @@ named.add(suggestion, { id: 'Suggestion' });
 named.add(aiEntry, { id: 'AiEntry' });
 named.add(errorBody, { id: 'Error' });
 
-const info = { title: 'Video Maker', version: '1.0.0', description: 'The backend of a timeline for AI video.' };
+const info = { title: 'Video Maker', version, description: 'The backend of a timeline for AI video.' };
 
 /** OpenAPI 3.1 of the endpoint table; there is no second description. */
 export function openApi(endpoints: AnyEndpoint[]): Json {

@@ -44,7 +44,7 @@ export type StoredOutbox = {
 const orderLane = 'order';
 
 /** Whose turn a message waits for; the server keeps the same queues. */
-export function lanesOf(message: ClientMessage): string[] {
+function lanesOf(message: ClientMessage): string[] {
   if (message.type === 'workspace.reorder') return [orderLane];
   if (message.type === 'workspace.update' || message.type === 'workspace.choose_take') return [message.workspace_id];
   return [message.workspace_id, orderLane];

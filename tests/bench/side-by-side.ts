@@ -5,7 +5,7 @@ import { comparison, milliseconds, perSecond, type Row } from './report';
 import { median, summary, type Round } from './statistics';
 import { changeOne, seedWorkspaces } from './workspaces';
 
-export type Side = keyof Round;
+type Side = keyof Round;
 export type Contender = Measured & { database: mongo.Db };
 export type Contenders = Record<Side, Contender>;
 

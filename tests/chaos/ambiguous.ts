@@ -101,7 +101,7 @@ export async function runAmbiguous(options: AmbiguousOptions = {}): Promise<{ re
 }
 
 /** Whether a trial ended as it must: adopted or made once, or, where nobody can know, said so. */
-export function isRight({ vendor, kind, video, creates }: Trial): boolean {
+function isRight({ vendor, kind, video, creates }: Trial): boolean {
   if (vendor === 'runway') return video.error?.code === 'SUBMIT_UNKNOWN' && creates === Number(kind.isTaken);
   return video.status === 'completed' && creates === 1;
 }

@@ -23,7 +23,7 @@ export type State = (typeof states)[number];
 
 /** What becomes of what is out at that moment: a reply of the database, an answer of the vendor. */
 export const fates = ['comes', 'is lost', 'is out when the server is killed'] as const;
-export type Fate = (typeof fates)[number];
+type Fate = (typeof fates)[number];
 
 const requestTimeoutMs = 1500;
 
@@ -65,7 +65,7 @@ export const runCancelling = (options?: CellOptions<Cell>) =>
   );
 
 /** An attempt on the way, and the end of what is out. */
-export type Scene = {
+type Scene = {
   clicked: Promise<Answer>;
   /** Lets what is out come, or cuts it. */
   settle: (how: 'comes' | 'is lost') => Promise<void>;

@@ -11,7 +11,7 @@ import { until } from './faults';
 
 export type FilesOptions = { print?: (line: string) => void };
 
-export type FilesRow = {
+type FilesRow = {
   situation: string;
   /** Images and clips before the start. */
   files: number;

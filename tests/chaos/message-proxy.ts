@@ -175,7 +175,7 @@ function toRefusal(request: Buffer, { code = 8000, labels }: Fate): Buffer {
 // ---- which step of a generation a command stores
 
 /** The words of the states of a job: those of today and those of before. */
-export const stateWords = {
+const stateWords = {
   queued: ['queued', 'waiting'],
   submitting: ['submitting', 'sent'],
   polling: ['polling', 'following'],

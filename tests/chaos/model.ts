@@ -49,7 +49,7 @@ const action: fc.Arbitrary<Action> = fc.record({
 const twoCreates: Action[] = [0, 1].map((client) => ({ client, kind: 'create', target: client }));
 
 /** Begins with two workspaces, so that there is something to do. */
-export const sequence: fc.Arbitrary<Sequence> = fc.record({
+const sequence: fc.Arbitrary<Sequence> = fc.record({
   clients: fc.integer({ min: 2, max: 4 }),
   rounds: fc
     .array(fc.array(action, { minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 6 })

@@ -37,7 +37,7 @@ async function failDownload(rig: Rig, shot: Shot): Promise<void> {
 }
 
 /** Every step of a generation that is stored, by the words of the contract. */
-export const steps = {
+const steps = {
   claim: { matches: isClaim, act: click, meanwhile: cancel, isUnsent: true },
   intent: {
     matches: (command) => setsState(command, 'submitting'),
@@ -105,7 +105,7 @@ export const steps = {
 export type StepName = keyof typeof steps;
 
 /** What happens to the write of a step. */
-export const fates = {
+const fates = {
   'its reply is lost twice': { act: 'lose', times: 2 },
   'it is refused once, for good as the database says': { act: 'refuse', times: 1, code: 8000 },
   'it is refused twice, to be tried again': { act: 'refuse', times: 2, code: 262, labels: ['RetryableWriteError'] },

@@ -5,8 +5,8 @@ import { vendors, type Vendor } from '../helpers/generating';
 import { type CellOptions, type Rig, type Shot, brief, createsOf, judge, requestsOf, runCells, soon } from './rig';
 
 /** What may happen between a clip that was made, paid and not fetched, and the click that is to fetch it. */
-export const events = ['another take is chosen', 'another form is clicked', '25 hours pass', 'a restart'] as const;
-export type Event = (typeof events)[number];
+const events = ['another take is chosen', 'another form is clicked', '25 hours pass', 'a restart'] as const;
+type Event = (typeof events)[number];
 
 /** Nothing is fetched again by itself while a story is told. */
 export const settings = { VIDEO_RECHECK_INTERVAL_MS: '600000' };
@@ -16,7 +16,7 @@ export type Cell = { vendor: Vendor; story: Event[] };
 export const singleCells: Cell[] = vendors.flatMap((vendor) => events.map((event) => ({ vendor, story: [event] })));
 
 /** Every event alone, and after each of them every other. */
-export const allCells: Cell[] = [
+const allCells: Cell[] = [
   ...singleCells,
   ...vendors.flatMap((vendor) =>
     events.flatMap((first) => events.map((second) => ({ vendor, story: [first, second] }))),

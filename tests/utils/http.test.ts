@@ -10,6 +10,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import packageJson from '../../package.json';
 import { requestDeadlineMs, sendRequest, type HttpRequest } from '../../src/utils/http';
 import type { AppError } from '../../src/utils/errors';
 import { selfSigned } from '../helpers/certificate';
@@ -146,6 +147,13 @@ describe('a request may have been taken', () => {
     expect(await failureOf(url, { ...question, json: undefined })).toEqual(taken('PROVIDER_FAILED'));
     expect(connections.size).toBe(1);
   });
+});
+
+test('a request names the server and the version of package.json', async () => {
+  const echo = http.createServer((request, response) => response.end(request.headers['user-agent']));
+  const url = `http://127.0.0.1:${await listen(echo)}/`;
+  const { text } = await sendRequest({ provider: 'Vendor', method: 'GET', url });
+  expect(text).toBe(`video-maker/${packageJson.version}`);
 });
 
 describe('the deadline of a request', () => {

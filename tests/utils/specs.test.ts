@@ -1,5 +1,6 @@
+import packageJson from '../../package.json';
 import { formData } from '../../src/contract';
-import { asyncApi } from '../../src/utils/specs';
+import { asyncApi, openApi } from '../../src/utils/specs';
 import { messages } from '../../src/websocket/server';
 
 type Json = Record<string, never>;
@@ -27,4 +28,10 @@ test('the form in the document has the fields and limits of the contract', () =>
   const form = resolve(document, '#/components/schemas/FormData') as unknown as { properties: Record<string, Json> };
   expect(Object.keys(form.properties)).toEqual(Object.keys(formData.shape));
   expect(form.properties.duration_s).toMatchObject({ type: 'integer', minimum: 2, maximum: 15 });
+});
+
+test('both documents carry the version of package.json', () => {
+  const { version } = packageJson;
+  expect(openApi([]).info).toMatchObject({ version });
+  expect(asyncApi([]).info).toMatchObject({ version });
 });

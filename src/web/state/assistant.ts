@@ -1,7 +1,7 @@
 import { ApiError, askAssistant } from '../api';
 import { newId } from '../sync';
 import { sync } from './connection';
-import { getState, setState, type Question } from './store';
+import { setState, type Question } from './store';
 
 /** Asks about a shot; the answer arrives in its conversation, and until then the question stands below it. */
 export async function ask(id: string, message: string): Promise<void> {
@@ -17,12 +17,6 @@ export async function ask(id: string, message: string): Promise<void> {
     setQuestion(id, { message, stop: () => setQuestion(id), error: code });
   }
 }
-
-/** Whether the assistant is thinking about this shot. */
-export const isThinking = (id: string): boolean => {
-  const question = getState().questions[id];
-  return question !== undefined && !question.error;
-};
 
 function setQuestion(id: string, question?: Question): void {
   setState(({ questions: { [id]: _, ...others } }) => ({

@@ -1,11 +1,9 @@
-import type { ErrorCode, Options, Workspace } from '../../contract';
+import type { ErrorCode, Workspace } from '../../contract';
 import { ApiError, cancelVideo, generateVideo } from '../api';
 import { formKeys } from '../defaults';
 import { newId } from '../sync';
 import { sync } from './connection';
 import { getState, setState, type RefusedClick } from './store';
-
-export type VideoProvider = Options['video_providers'][number];
 
 const sendsOfOneClick = 4;
 const pauseMs = 1500;
