@@ -69,7 +69,7 @@ export const goneErrorOf = (provider: string): VideoError => ({
 });
 
 /** The error of a generation that waited for its turn and was left alone for long: unsent, unless a backup says so. */
-export const forgottenErrorOf = (provider: string): VideoError => ({
+export const staleErrorOf = (provider: string): VideoError => ({
   code: 'SUBMIT_UNKNOWN',
   message:
     `This video was waiting for its turn when the server went down for long, so it was not started by itself. Generate again; ` +

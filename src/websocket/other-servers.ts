@@ -4,7 +4,7 @@ import mongoose, { type mongo } from 'mongoose';
 import type { AiEntry, Changes, ServerMessage } from '../contract';
 import { readOrder } from '../db/find-workspaces';
 import { toJson, toWire, Workspace, type StoredWorkspace } from '../db/workspace';
-import { hearOtherServer } from '../generation/cancel';
+import { onStoredElsewhere } from '../generation/cancel';
 import { statusUpdate } from '../generation/store';
 import { BoundedMap } from '../utils/bounded-map';
 import { logger } from '../utils/logger';
@@ -93,7 +93,7 @@ function take(event: Event): void {
   }
   if (isOwnStamp(fields[stamp] ?? event.fullDocument?.[stamp])) return;
   // Heard at once: a create that is about to leave here does not wait for the messages of this workspace.
-  const heard = fields.deleted_at || fields['job.cancelled_at'] ? hearOtherServer(id) : Promise.resolve();
+  const heard = fields.deleted_at || fields['job.cancelled_at'] ? onStoredElsewhere(id) : Promise.resolve();
   heard.catch(() => undefined);
   void inTurn('order_index' in fields ? null : id, () =>
     heard

@@ -1,7 +1,7 @@
 import mongoose from 'mongoose';
 import type { JobState } from '../../src/db/job';
 import { Workspace } from '../../src/db/workspace';
-import { claimLeases, findForgotten, forgottenAfterMs, leaseMs, releaseLeases } from '../../src/generation/leases';
+import { claimLeases, findStale, staleAfterMs, leaseMs, releaseLeases } from '../../src/generation/leases';
 import { ago, jobOf, newAttempt, type Attempted, type Given } from '../helpers/attempts';
 import { freshDatabase } from '../helpers/server';
 import { processId } from '../../src/utils/process-id';
@@ -108,7 +108,7 @@ test('an attempt in doubt and its superseded neighbour: only what is active is c
 });
 
 describe('an attempt that nobody has held for long', () => {
-  const longAgo = heldBy('a process elsewhere', ago(forgottenAfterMs + 1000));
+  const longAgo = heldBy('a process elsewhere', ago(staleAfterMs + 1000));
 
   test.each([
     ['was not sent', true, { ...longAgo }],
@@ -118,6 +118,6 @@ describe('an attempt that nobody has held for long', () => {
     ['was held a moment ago', false, heldBy('a process elsewhere', over())],
   ] as [string, boolean, Given][])('and %s is forgotten: %s', async (_, expected, given) => {
     const attempt = await newAttempt(given);
-    expect(idsOf(await findForgotten()).includes(attempt.job.attempt_id)).toBe(expected);
+    expect(idsOf(await findStale()).includes(attempt.job.attempt_id)).toBe(expected);
   });
 });

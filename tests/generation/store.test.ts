@@ -275,7 +275,7 @@ describe('an attempt that is about to be sent is wanted', () => {
     ['of none in the trash', { workspace: { deleted_at: new Date() } }, false],
   ] as [string, Given, boolean][])('to learn the fate %s: %s', async (_, given, expected) => {
     const attempt = await newAttempt({ state: 'submitting', ...given });
-    expect(await isWanted(attempt, { toLearn: true })).toBe(expected);
+    expect(await isWanted(attempt, { isProbe: true })).toBe(expected);
   });
 
   test('no more here once another process has it', async () => {
