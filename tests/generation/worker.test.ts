@@ -235,7 +235,7 @@ describe('a start', () => {
     expect(await resultOf(attempt)).toMatchObject({ job: 'in_doubt', video: 'mine failed SUBMIT_UNKNOWN maybe' });
     expect(provider.calls.submit).toBe(0);
     const { message } = (await storedOf(attempt)).video.error!;
-    expect(message).toMatch(/was not started by itself.*only if the database comes from a backup/);
+    expect(message).toMatch(/was not started automatically.*if the database comes from a backup/);
   });
 });
 
