@@ -19,11 +19,11 @@ const data = z.strictObject({
 
 const duplicateKey = 11000;
 
-/** Appends a workspace at the end; the same id, or without one the same request_id, is answered with what is stored. */
+/** Appends a workspace; a repeated id, or else a repeated request_id, gets the stored workspace. */
 export const workspaceCreate = defineMessage({
   type: 'workspace.create',
   summary:
-    'Appends a workspace. With an id, or else a request_id, that was used before, answers with the stored one, unchanged.',
+    'Appends a workspace. For an id, or else a request_id, that was used before, replies with the stored workspace, unchanged.',
   input: clientMessage('workspace.create', { workspace_id: objectId.optional(), data: data.optional() }),
   reply: 'workspace.created',
   queues: ['workspace', 'order'],
@@ -35,7 +35,7 @@ export const workspaceCreate = defineMessage({
         ...toChanges(image),
         order_index,
         form_data: { ...emptyForm, ...form_data },
-        // An id that the client has chosen tells a repetition by itself, and is nobody else's.
+        // An id chosen by the client already identifies a repetition.
         ...(!workspaceId && { created_by: requestId }),
         stored_by: ownStamp(),
       });
@@ -54,7 +54,7 @@ export const workspaceCreate = defineMessage({
   },
 });
 
-/** The place behind all others; no other server gets the same one. */
+/** The place after all others, which no other server gets. */
 async function nextPlace(): Promise<number> {
   const last = await Workspace.findOne({}, { order_index: 1 }).sort({ order_index: -1 }).lean();
   const next = (last?.order_index ?? -1) + 1;

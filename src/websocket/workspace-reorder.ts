@@ -11,17 +11,17 @@ import { ownStamp } from '../utils/process-id';
 
 type Place = { id: string; order_index: number; isDeleted: boolean };
 
-/** Stores a new order of the whole timeline at once; those in the trash keep their places. */
+/** Stores a new order of the whole timeline; workspaces in the trash keep their places. */
 export const workspaceReorder = defineMessage({
   type: 'workspace.reorder',
   summary:
-    'Puts the workspaces into the given order; those that are not named follow in their present order. With `base_order`, the ids that its author saw, a repetition is confirmed with the stored order where that is another.',
+    'Puts the workspaces into the given order; those that are not named follow in their present order. With `base_order`, the ids that its author saw, a repetition is confirmed with the stored order if that has changed since.',
   input: clientMessage('workspace.reorder', {
     workspace_ids: z.array(z.string()),
     base_order: z.array(z.string()).optional(),
   }),
   reply: 'workspace.reorder_confirm',
-  // Edits wait meanwhile: each would make the transaction begin anew.
+  // Edits wait, since each would restart the transaction.
   queues: ['each-of-workspace_ids', 'order'],
   async handle({ workspace_ids: wanted, base_order: baseOrder }, { key }) {
     let ids: string[] = [];
@@ -33,7 +33,7 @@ export const workspaceReorder = defineMessage({
       isNew = !isKnown && !isOrderOvertaken(present, key, baseOrder);
       ids = isNew ? newOrder(present, wanted) : present;
       if (isNew) await storeOrder(places, ids, session);
-      // After the order: on a server without transactions a cut between the two must not lose it.
+      // After the order, so that a crash between the two does not lose it on a server without transactions.
       if (!isKnown) await rememberRequest(key, session);
     });
     resolveReorder(ids, key, isNew);
@@ -79,7 +79,7 @@ async function isApplied(key: string | undefined, session?: ClientSession): Prom
 }
 
 async function rememberRequest(key: string | undefined, session?: ClientSession): Promise<void> {
-  // Written also without a request_id, so that two reorders at once conflict in the database and one of them waits.
+  // Written even without a request_id, so that two concurrent reorders conflict in the database and one of them waits.
   const push = { applied: { $each: key ? [key] : [], $slice: -keysKept } };
   await TimelineState.updateOne({ _id: 'timeline' }, { $push: push }, { upsert: true, session });
 }
