@@ -92,16 +92,20 @@ function take(event: Event): void {
     arrivals.emit(id);
   }
   if (isOwnStamp(fields[stamp] ?? event.fullDocument?.[stamp])) return;
+  // Heard at once: a create that is about to leave here does not wait for the messages of this workspace.
+  const heard = fields.deleted_at || fields['job.cancelled_at'] ? hearOtherServer(id) : Promise.resolve();
+  heard.catch(() => undefined);
   void inTurn('order_index' in fields ? null : id, () =>
-    tell(event, id, fields).catch((error: unknown) => {
-      logger.warn('change of another server not told, so that browsers load again', { error });
-      endSockets('a change of another server was missed');
-    }),
+    heard
+      .then(() => tell(event, id, fields))
+      .catch((error: unknown) => {
+        logger.warn('change of another server not told, so that browsers load again', { error });
+        endSockets('a change of another server was missed');
+      }),
   );
 }
 
 async function tell({ operationType }: Event, id: string, fields: Fields): Promise<void> {
-  if (fields.deleted_at || fields['job.cancelled_at']) await hearOtherServer(id);
   if ('order_index' in fields) return tellOrder(fields[stamp]);
   const version = fields.version as number | undefined;
   const isWhole = operationType !== 'update' || 'deleted_at' in fields;

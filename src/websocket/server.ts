@@ -1,5 +1,5 @@
 import type { WebSocket } from 'ws';
-import { objectId, objectIdPattern, requestId, requestIdsKept, type ServerMessage } from '../contract';
+import { objectId, objectIdPattern, requestId, type ServerMessage } from '../contract';
 import { isDatabaseConnected } from '../db/mongodb';
 import { markUnresolved } from '../db/repetitions';
 import { BoundedMap } from '../utils/bounded-map';
@@ -35,8 +35,8 @@ const slowHandlerMs = 1000;
 /** Errors after which a client sends the same message again. */
 const sendAgainCodes = new Set<string>(['DATABASE_UNAVAILABLE', 'BUSY']);
 const unresolvedKept = 10_000;
-/** Half of what a workspace remembers, so that a repetition of what came just before is still known. */
-const maxBatch = requestIdsKept / 2;
+/** Far below what a workspace remembers, so that a repetition of what came just before is still known. */
+const maxBatch = 32;
 const orderQueue = 'order';
 
 /** What is done with the messages of one socket. */

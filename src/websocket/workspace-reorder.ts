@@ -1,8 +1,9 @@
 import type { ClientSession } from 'mongoose';
 import { z } from 'zod';
-import { clientMessage, requestIdsKept } from '../contract';
+import { clientMessage } from '../contract';
 import { inTransaction } from '../db/mongodb';
 import { TimelineState } from '../db/timeline-state';
+import { keysKept } from '../db/updates';
 import { Workspace } from '../db/workspace';
 import { isOrderOvertaken, resolveReorder } from '../db/repetitions';
 import { defineMessage } from '../utils/message';
@@ -79,6 +80,6 @@ async function isApplied(key: string | undefined, session?: ClientSession): Prom
 
 async function rememberRequest(key: string | undefined, session?: ClientSession): Promise<void> {
   // Written also without a request_id, so that two reorders at once conflict in the database and one of them waits.
-  const push = { applied: { $each: key ? [key] : [], $slice: -requestIdsKept } };
+  const push = { applied: { $each: key ? [key] : [], $slice: -keysKept } };
   await TimelineState.updateOne({ _id: 'timeline' }, { $push: push }, { upsert: true, session });
 }

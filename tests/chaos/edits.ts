@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { mongo } from 'mongoose';
 import { startServer, type TestServer } from '../helpers/server';
 import { createTally, openClient, type ChaosClient, type Tally } from './client';
 import { createRandom, newSeed, startFaultyMongod } from './faults';
@@ -171,6 +172,7 @@ export async function runEdits(options: EditsOptions = {}): Promise<EditsResult>
     }
     const wrong = [...lastSent].filter(([key, value]) => stored.get(key) !== value);
     for (const [key, value] of wrong) print(`edits: ${key} is ${stored.get(key)}, acknowledged last was ${value}`);
+    if (appliedTwice > 0) for (const line of await storedTwice(mongod.uri)) print(`edits: ${line}`);
     return { lost, appliedTwice, overwritten: wrong.length };
   }
 
@@ -196,6 +198,26 @@ export async function runEdits(options: EditsOptions = {}): Promise<EditsResult>
     const index = counts.serverKills++ % serverCount;
     await servers[index]!.kill();
     servers[index] = await servers[index]!.restart();
+  }
+}
+
+/** What the log of the database says of values that were stored more than once: at which versions. */
+async function storedTwice(uri: string): Promise<string[]> {
+  const client = await mongo.MongoClient.connect(uri);
+  try {
+    const entries = client.db('local').collection('oplog.rs').find({ op: 'u', 'o.diff.u.version': { $exists: true } });
+    const versionsOf = new Map<string, number[]>();
+    for await (const { o, o2 } of entries) {
+      const { u, sform_data: form } = o.diff as { u: { version: number }; sform_data?: { u?: Record<string, string> } };
+      for (const [field, value] of Object.entries(form?.u ?? {})) {
+        const name = `${o2._id} ${field} ${value}`;
+        versionsOf.set(name, [...(versionsOf.get(name) ?? []), u.version]);
+      }
+    }
+    const twice = [...versionsOf].filter(([, versions]) => versions.length > 1);
+    return twice.map(([name, versions]) => `${name} was stored as versions ${versions.join(' and ')}`);
+  } finally {
+    await client.close();
   }
 }
 
