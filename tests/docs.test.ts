@@ -76,13 +76,13 @@ describe.each(pages)('%s', (page) => {
   test('names only files and folders that exist', () => {
     const text = read(page);
     const links = matchesOf(text, /\]\(([^)#:]+)\)/g).map((link) => path.join(path.dirname(page), link));
-    const named = wordsOf(page, /(?:^|[\s(])((?:src|tests|docs|deploy|scripts)\/[\w./-]*\w\/?)(?=$|[\s:),;"])/gm);
+    const named = wordsOf(page, /(?:^|[\s(])((?:src|tests|bench|docs|deploy|scripts)\/[\w./-]*\w\/?)(?=$|[\s:),;"])/gm);
     const missing = [...links, ...named].filter((file) => !isProposed(file) && !existsSync(path.join(root, file)));
     expect(missing).toEqual([]);
   });
 
   test('names only source files that exist where it gives no folder', () => {
-    const sources = ['src', 'tests', 'scripts', 'deploy', '.'].flatMap((folder) => namesIn(folder));
+    const sources = ['src', 'tests', 'bench', 'scripts', 'deploy', '.'].flatMap((folder) => namesIn(folder));
     const named = wordsOf(page, /^([\w.-]+\.(?:ts|js|sh|conf|yaml|service))$/g);
     expect(named.filter((name) => !sources.includes(name))).toEqual([]);
   });

@@ -1,8 +1,5 @@
 import { once } from 'node:events';
-import { readdir } from 'node:fs/promises';
 import net from 'node:net';
-import path from 'node:path';
-import { Worker } from 'node:worker_threads';
 
 export type RawAnswer = {
   /** 0 when the connection was ended without an answer. */
@@ -54,6 +51,18 @@ export function sendRaw(port: number, request: Buffer): Promise<RawAnswer> {
   });
 }
 
+/** Sends a request to a server as bytes, with its Host; `headers` are the others. */
+export function sendHttp(
+  url: string,
+  method: string,
+  address: string,
+  headers: string[] = [],
+  body: string | Buffer = '',
+): Promise<RawAnswer> {
+  const port = portOf(url);
+  return sendRaw(port, toRequest(method, address, [`Host: 127.0.0.1:${port}`, ...headers], body));
+}
+
 /** Opens a socket by hand and leaves it to the test which bytes follow. */
 export async function openRaw(port: number, address = '/'): Promise<net.Socket> {
   const stream = net.connect(port, '127.0.0.1');
@@ -86,40 +95,6 @@ export async function closeCode(stream: net.Socket): Promise<number> {
   await once(stream, 'close');
   const at = received.indexOf(0x88);
   return at >= 0 && received.length >= at + 4 ? received.readUInt16BE(at + 2) : 1006;
-}
-
-/** Every file under the uploads of a server, relative and sorted. */
-export async function filesOf(folder: string): Promise<string[]> {
-  const entries = await readdir(path.join(folder, 'uploads'), { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
-    .sort();
-}
-
-/**
- * Changes a stored workspace behind the server's back: sets fields, or runs a list of stages; ids and dates are written as
- * `$oid` and `$date`.
- */
-export async function changeStored(uri: string, workspaceId: string, change: object | object[]): Promise<void> {
-  const update = Array.isArray(change) ? change : { $set: change };
-  // In a thread of its own, since the driver cannot shake hands inside the sandbox that Jest puts around a test.
-  const worker = new Worker(
-    `const { parentPort, workerData } = require('node:worker_threads');
-     const { mongo } = require(workerData.mongoose);
-     void (async () => {
-       const client = await mongo.MongoClient.connect(workerData.uri);
-       const filter = { _id: new mongo.ObjectId(workerData.workspaceId) };
-       const update = mongo.BSON.EJSON.deserialize(workerData.update);
-       const { matchedCount } = await client.db().collection('workspaces').updateOne(filter, update);
-       await client.close();
-       parentPort.postMessage(matchedCount);
-     })();`,
-    { eval: true, workerData: { mongoose: require.resolve('mongoose'), uri, workspaceId, update } },
-  );
-  const [matched] = (await once(worker, 'message')) as [number];
-  await worker.terminate();
-  if (matched !== 1) throw new Error(`there is no stored workspace ${workspaceId}`);
 }
 
 function bigEndian(value: number): Buffer {

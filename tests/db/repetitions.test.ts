@@ -1,6 +1,6 @@
 import { startServer, type TestServer } from '../helpers/server';
 import { connect, type TestSocket } from '../helpers/socket';
-import { startFaultyMongod, type FaultyMongod } from './faults';
+import { startFaultyMongod, type FaultyMongod } from '../chaos/faults';
 
 const prompt = (text: string) => ({ 'form_data.prompt': text });
 

@@ -1,6 +1,6 @@
 import { mongo } from 'mongoose';
-import { emptyForm, idleVideo, type FormData } from '../../src/contract';
-import type { StoredWorkspace } from '../../src/db/workspace';
+import { emptyForm, idleVideo, type FormData } from '../src/contract';
+import type { StoredWorkspace } from '../src/db/workspace';
 
 const batch = 1000;
 const prompt = 'A lamp turns above the harbour, slow rain on the glass, the camera climbs along the stairs. '.repeat(2);

@@ -2,13 +2,13 @@
 // Measures the built server beside the floor of its own stack on one mongod; prints lines of progress to standard error
 // and, last, the table for docs/performance.md. The soak is part of `memory`.
 
-import '../helpers/setup-env';
+import '../tests/helpers/setup-env';
 import { writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { mongo } from 'mongoose';
-import { buildIfStale } from '../../scripts/build';
-import { startTestMongod } from '../helpers/mongod';
+import { buildIfStale } from '../scripts/build';
+import { startTestMongod } from '../tests/helpers/mongod';
 import { measureMemory, measureSoak, measureStarts } from './process-costs';
 import { startFloor, startServer } from './processes';
 import { toMarkdown, type Row } from './report';

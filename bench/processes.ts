@@ -16,7 +16,7 @@ export type Measured = {
   stop: () => Promise<void>;
 };
 
-const root = path.resolve(__dirname, '../..');
+const root = path.resolve(__dirname, '..');
 const probe = ['--expose-gc', '--require', path.join(__dirname, 'probe.cjs')];
 
 /** Starts the built server as in production, with folders of its own; `isBare` leaves the probe out. */

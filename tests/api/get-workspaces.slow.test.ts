@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { mongo } from 'mongoose';
-import { seedWorkspaces } from '../bench/workspaces';
+import { seedWorkspaces } from '../../bench/workspaces';
 import { freshDatabase, startServer, type TestServer } from '../helpers/server';
 import { connect } from '../helpers/socket';
 

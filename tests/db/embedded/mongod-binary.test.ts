@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { findMongodBinary } from '../../src/db/embedded/mongod-binary';
+import { findMongodBinary } from '../../../src/db/embedded/mongod-binary';
 
 jest.setTimeout(30_000);
 

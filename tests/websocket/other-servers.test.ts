@@ -1,7 +1,7 @@
 import { freshDatabase, startServer, type TestServer } from '../helpers/server';
 import { connect, type TestSocket } from '../helpers/socket';
 import { click, newWorkspace, nextVideo, uploadPicture } from '../helpers/generating';
-import { openRig } from './rig';
+import { openRig } from '../chaos/rig';
 
 type Frame = { type: string; workspace_id?: string; version?: number };
 

@@ -5,8 +5,8 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { mongo } from 'mongoose';
-import { startEmbedded, type Embedded } from '../../src/db/embedded/embedded';
-import { findMongodBinary } from '../../src/db/embedded/mongod-binary';
+import { startEmbedded, type Embedded } from '../../../src/db/embedded/embedded';
+import { findMongodBinary } from '../../../src/db/embedded/mongod-binary';
 
 jest.setTimeout(60_000);
 
@@ -54,7 +54,7 @@ async function startElsewhere(): Promise<{ server: ChildProcess; uri: string }> 
     require('./src/db/embedded').startEmbedded(process.argv[1]).then(({ uri }) => process.send(uri));
   `;
   const server = spawn(process.execPath, ['--require', 'tsx/cjs', '--eval', code, folder], {
-    cwd: path.resolve(__dirname, '../..'),
+    cwd: path.resolve(__dirname, '../../..'),
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     detached: true,
     env: { ...process.env, NODE_ENV: 'test' },
