@@ -211,6 +211,7 @@ export const options = z.strictObject({
       durations_s: z.array(z.int()),
       aspect_ratios: z.array(z.enum(aspectRatios)),
       prompt_max: z.int(),
+      prompt_required: z.boolean(),
       negative_prompt: z.boolean(),
       seed: z.boolean(),
       cancel: z.boolean(),
@@ -228,13 +229,33 @@ export const options = z.strictObject({
 });
 export type Options = z.infer<typeof options>;
 
+/** What a value breaks, for an interface that says it in its own language. */
+export const errorRules = [
+  'required',
+  'too_long',
+  'too_short',
+  'out_of_range',
+  'not_offered',
+  'wrong_type',
+  'unknown_key',
+  'wrong_form',
+] as const;
+
+const errorDetail = z.strictObject({
+  path: z.string(),
+  message: z.string(),
+  rule: z.enum(errorRules).optional(),
+  /** Of `too_long`, `too_short` and `out_of_range`: the longest, shortest, largest or smallest that is taken. */
+  limit: z.number().optional(),
+});
+
 export const errorBody = z.strictObject({
   code: z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]]),
   message: z.string(),
-  details: z.array(z.strictObject({ path: z.string(), message: z.string() })).optional(),
+  details: z.array(errorDetail).optional(),
 });
 export type ErrorBody = z.infer<typeof errorBody>;
-export type ErrorDetail = NonNullable<ErrorBody['details']>[number];
+export type ErrorDetail = z.infer<typeof errorDetail>;
 
 /** The version of a workspace that the author of a message saw. */
 export const baseVersion = z.int().min(0);
@@ -255,6 +276,7 @@ export const serverMessages = {
     version: z.int(),
     updated_at: time,
     replaced: changes.optional(),
+    changes: changes.optional(),
     kept: z.array(z.string()).optional(),
   }),
   'workspace.updated': z.strictObject({
@@ -276,6 +298,8 @@ export const serverMessages = {
     video,
     version: z.int(),
     takes: z.array(video).optional(),
+    /** The form of a chosen take, where it became that of the workspace. */
+    changes: changes.optional(),
   }),
   'ai.suggestion': z.strictObject({
     type: z.literal('ai.suggestion'),

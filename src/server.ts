@@ -5,6 +5,7 @@ import { createApp, createSocketApp } from './app';
 import { generateCancel } from './api/generate-cancel';
 import { generateVideo } from './api/generate-video';
 import { getOptions } from './api/get-options';
+import { getTrash } from './api/get-trash';
 import { getWorkspaces } from './api/get-workspaces';
 import { health, reportListening } from './api/health';
 import { hotReloadPath, webClient } from './web-client';
@@ -29,7 +30,7 @@ import { watchOtherServers, stopWatching } from './websocket/other-servers';
 import { messages } from './websocket/server';
 
 /** Every REST endpoint; each line is one file. */
-const endpoints = [uploadImage, getWorkspaces, generateVideo, generateCancel, aiSuggest, getOptions, health];
+const endpoints = [uploadImage, getWorkspaces, getTrash, generateVideo, generateCancel, aiSuggest, getOptions, health];
 
 /** No paid request sends more: a picture of 7 MB as base64. */
 const largestCreateBytes = 10_000_000;

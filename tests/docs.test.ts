@@ -23,12 +23,11 @@ const root = path.resolve(__dirname, '..');
 const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
 const filesOf = (folder: string) => readdirSync(path.join(root, folder));
 
-const pages = [
-  ...filesOf('docs')
+const pagesIn = (folder: string) =>
+  filesOf(folder)
     .filter((name) => name.endsWith('.md'))
-    .map((name) => `docs/${name}`),
-  ...['README.md', 'README.zh-CN.md', 'AGENTS.md'],
-];
+    .map((name) => path.posix.join(folder, name));
+const pages = [...pagesIn('.'), ...pagesIn('docs'), ...pagesIn('docs/decisions')];
 const endpoints = filesOf('src/api').flatMap((name) => {
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- the table of server.ts starts the server
   const exported = require(path.join(root, 'src/api', name)) as Record<string, AnyEndpoint | undefined>;
@@ -55,17 +54,35 @@ test('every document of the architecture is there', () => {
     expect(pages).toContain(`docs/${name}.md`);
 });
 
+test('the index of the decisions lists each of them', () => {
+  const index = read('docs/decisions/README.md');
+  const decisions = filesOf('docs/decisions').filter((name) => name !== 'README.md');
+  expect(decisions.filter((name) => !index.includes(`(${name})`))).toEqual([]);
+});
+
+test('CONTRIBUTING.md gives the reason of each package that is held to a version', () => {
+  const { overrides } = JSON.parse(read('package.json')) as { overrides: Record<string, string> };
+  const reasons = read('CONTRIBUTING.md');
+  const held = Object.entries(overrides).map(([name, range]) => `| \`overrides\` \`${name}\` \`${range}\``);
+  expect(held.filter((entry) => !reasons.includes(entry))).toEqual([]);
+});
+
+test('CHANGELOG.md has a section for the version of package.json', () => {
+  const { version } = JSON.parse(read('package.json')) as { version: string };
+  expect(read('CHANGELOG.md')).toMatch(new RegExp(`^## \\[${version}\\] - \\d{4}-\\d\\d-\\d\\d$`, 'm'));
+});
+
 describe.each(pages)('%s', (page) => {
   test('names only files and folders that exist', () => {
     const text = read(page);
     const links = matchesOf(text, /\]\(([^)#:]+)\)/g).map((link) => path.join(path.dirname(page), link));
-    const named = wordsOf(page, /(?:^|[\s(])((?:src|tests|docs|deploy|scripts)\/[\w./-]*\w\/?)(?=$|[\s:),;"])/gm);
+    const named = wordsOf(page, /(?:^|[\s(])((?:src|tests|bench|docs|deploy|scripts)\/[\w./-]*\w\/?)(?=$|[\s:),;"])/gm);
     const missing = [...links, ...named].filter((file) => !isProposed(file) && !existsSync(path.join(root, file)));
     expect(missing).toEqual([]);
   });
 
   test('names only source files that exist where it gives no folder', () => {
-    const sources = ['src', 'tests', 'scripts', 'deploy', '.'].flatMap((folder) => namesIn(folder));
+    const sources = ['src', 'tests', 'bench', 'scripts', 'deploy', '.'].flatMap((folder) => namesIn(folder));
     const named = wordsOf(page, /^([\w.-]+\.(?:ts|js|sh|conf|yaml|service))$/g);
     expect(named.filter((name) => !sources.includes(name))).toEqual([]);
   });

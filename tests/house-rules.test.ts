@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { serverVariables } from '../src/config';
 import { allLlmProviders, allVideoProviders, providerVariables } from '../src/services/providers';
@@ -6,6 +6,66 @@ import { messages } from '../src/websocket/server';
 
 const root = path.resolve(__dirname, '..');
 const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
+
+/**
+ * Source files of the server, below `src/`, that have no test file of their own name, with the test file that proves each and
+ * what it does with it.
+ */
+const testedElsewhere: Record<string, string> = {
+  'contract.ts':
+    'tests/websocket/workspace-update.test.ts sends what fits no shape; all answers are held to it in every test',
+  'db/dropped-clips.ts': 'tests/media/sweep.test.ts removes only the clips that it records',
+  'db/edits.ts': 'tests/websocket/workspace-update.test.ts stores edits once, tests/db/repetitions.test.ts late ones',
+  'db/embedded/mongod-process.ts': 'tests/db/embedded/embedded.slow.test.ts starts, kills and stops it',
+  'db/embedded/mongod-sources.ts': 'tests/db/embedded/mongod-binary.test.ts takes a mongod from each of them',
+  'db/find-workspaces.ts': 'tests/api/get-workspaces.test.ts lists what it finds',
+  'db/job.ts': 'tests/generation/leases.test.ts takes over jobs by the states that it lists',
+  'db/migrations/001-states-of-the-engine.ts': 'tests/db/migrate.test.ts runs it on old documents',
+  'db/migrations/002-no-fence.ts': 'tests/db/migrate.test.ts runs it on old documents',
+  'db/migrations/003-keys-of-reorders.ts': 'tests/db/migrate.test.ts runs it on old documents',
+  'db/mongodb.ts': 'tests/chaos/database-away.slow.test.ts takes the database away and gives it back',
+  'db/servers.ts': 'tests/websocket/other-servers.test.ts runs two servers on one database',
+  'db/timeline-state.ts': 'tests/websocket/workspace-reorder.test.ts sends a reorder twice',
+  'db/updates.ts': 'tests/websocket/workspace-update.test.ts sends an update twice',
+  'db/workspace.ts': 'tests/websocket/workspace-create.test.ts reads what is stored as a client does',
+  'generation/accept.ts': 'tests/generation/submit.test.ts has tasks accepted',
+  'generation/doubts.ts': 'tests/generation/request.test.ts clicks after a create in doubt',
+  'media/container.ts': 'tests/media/webm.test.ts and tests/media/videos.test.ts check whole and cut files by it',
+  'media/ffmpeg-process.ts': 'tests/media/playable.slow.test.ts runs ffmpeg and ends it',
+  'media/heic-worker.js': 'tests/media/images.test.ts decodes by it',
+  'media/heif.ts': 'tests/media/images.test.ts takes HEIC and AVIF',
+  'media/picture-kind.ts': 'tests/media/images.test.ts and tests/api/upload-image.test.ts send files of many kinds',
+  'media/references.ts': 'tests/media/sweep.test.ts keeps what a workspace refers to',
+  'node-version.js': 'tests/start.slow.test.ts starts the server in an old Node',
+  'prompts/mend-json.ts': 'tests/prompts/read-suggestion.test.ts reads broken JSON',
+  'prompts/patch.ts': 'tests/prompts/read-suggestion.test.ts reads patches of the form',
+  'prompts/reply-json.ts': 'tests/prompts/read-suggestion.test.ts reads JSON among text',
+  'prompts/system-prompt.ts': 'tests/prompts/suggestion.test.ts looks at what a model is told',
+  'prompts/thoughts.ts': 'tests/prompts/read-suggestion.test.ts reads answers with thoughts',
+  'server.ts': 'tests/start.slow.test.ts starts it and tests/stop.slow.test.ts stops it in every way',
+  'services/animatic-camera.ts':
+    'tests/services/animatic.test.ts has each movement of the form, tests/services/video-local.slow.test.ts renders',
+  'services/animatic-light.ts': 'tests/services/animatic.test.ts has each light of the form',
+  'services/chat-reply.ts': 'tests/services/model-servers.test.ts reads the replies of many servers',
+  'services/chat-steps.ts': 'tests/services/model-servers.test.ts asks in ever simpler forms',
+  'services/event-stream.ts': 'tests/services/model-servers.test.ts answers with an event stream',
+  'services/ladder.ts': 'tests/services/chat-completions.test.ts asks again in a simpler form',
+  'services/provider-errors.ts':
+    'tests/services/video-provider.suite.ts holds every video provider to it, llm-provider.suite.ts each assistant',
+  'services/provider.ts': 'tests/services/video-provider.suite.ts is what such a file promises',
+  'services/providers.ts': 'tests/flows/providers.test.ts adds a provider by its file alone',
+  'utils/body.ts': 'tests/media/videos.test.ts downloads packed and cut files',
+  'utils/endpoint.ts': 'tests/app.test.ts asks endpoints as clients do',
+  'utils/log-files.ts': 'tests/flows/folders.slow.test.ts takes the log files away',
+  'utils/message.ts': 'tests/websocket/server.test.ts sends messages that do not fit',
+  'utils/origin-guard.ts': 'tests/boundary/origins.test.ts has the matrix of Host and Origin',
+  'utils/push.ts': 'tests/boundary/limits.test.ts has sockets that do not read',
+  'utils/raw-http-error.ts': 'tests/boundary/limits.test.ts has handshakes refused',
+  'utils/usable-folder.ts': 'tests/start.slow.test.ts starts on folders that cannot be used',
+  'utils/version.ts': 'tests/utils/specs.test.ts reads it in the API descriptions',
+  'web-client.ts': 'tests/flows/folders.slow.test.ts asks for the page and its files',
+  'websocket/connections.ts': 'tests/boundary/limits.test.ts has frames, crowds and connections at their limits',
+};
 const filesOf = (folder: string, pattern: RegExp) =>
   readdirSync(path.join(root, folder)).filter((file) => pattern.test(file));
 
@@ -52,7 +112,8 @@ test('the server asks for the version of Node that package.json names', () => {
 test('installing the packages of the API page reports nothing to their maker', async () => {
   // The code that would report decides by what `npm ls --json --long` says of this project and the chain of packages.
   const report = path.join(root, 'node_modules/@scarf/scarf/report.js');
-  const { processDependencyTreeOutput } = (await import(report)) as {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- Jest knows no import()
+  const { processDependencyTreeOutput } = require(report) as {
     processDependencyTreeOutput: (
       resolve: (found: unknown) => void,
       reject: (reason: Error) => void,
@@ -65,6 +126,19 @@ test('installing the packages of the API page reports nothing to their maker', a
     processDependencyTreeOutput(resolve, reject)(null, JSON.stringify(tree), '');
   });
   await expect(decision).rejects.toThrow('Scarf has been disabled via a package.json in the dependency chain.');
+});
+
+test('every source file of the server has the test file of its name, or is told to be tested elsewhere', () => {
+  const sources = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .map((file) => file.replaceAll(path.sep, '/'))
+    .filter((file) => /\.(ts|js)$/.test(file) && !file.startsWith('web/'));
+  const hasOwnTest = (file: string) =>
+    ['.test.ts', '.slow.test.ts'].some((end) => existsSync(path.join(root, 'tests', file.replace(/\.\w+$/, end))));
+  expect(sources.filter((file) => !hasOwnTest(file)).sort()).toEqual(Object.keys(testedElsewhere).sort());
+
+  const named = Object.values(testedElsewhere).map((reason) => reason.match(/\btests\/[\w/.-]+\.ts\b/g) ?? []);
+  expect(Object.keys(testedElsewhere).filter((_, index) => named[index]!.length === 0)).toEqual([]);
+  expect(named.flat().filter((file) => !existsSync(path.join(root, file)))).toEqual([]);
 });
 
 test('AGENTS.md stays short', () => {

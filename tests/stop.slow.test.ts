@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
-import { openRaw, portOf, toRequest } from './boundary/wire';
+import { openRaw, portOf, toRequest } from './helpers/wire';
 import { startServer, type TestServer } from './helpers/server';
 
 jest.setTimeout(20_000);

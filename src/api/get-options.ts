@@ -37,12 +37,14 @@ function toOption(provider: LlmProvider | VideoProvider, defaultName: string, pr
 }
 
 function toVideoOption(provider: VideoProvider) {
-  const { durations_s, aspect_ratios, prompt_max, negative_prompt, seed, cancel } = provider.capabilities;
+  const { cancel, durations_s, aspect_ratios, prompt_max, prompt_required, negative_prompt, seed } =
+    provider.capabilities;
   return {
     ...toOption(provider, config.VIDEO_PROVIDER, provider.problem?.()),
     durations_s,
     aspect_ratios,
     prompt_max,
+    prompt_required,
     negative_prompt,
     seed,
     cancel,

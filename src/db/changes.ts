@@ -7,7 +7,7 @@ export function toChanges(updates: Updates): Changes {
   const fromForm = Object.fromEntries(Object.entries(form).map(([key, value]) => [`form_data.${key}`, value]));
   const twice = Object.keys(fromForm).find((key) => key in dotted);
   if (twice) {
-    const details = [{ path: `updates.${twice}`, message: 'is named twice' }];
+    const details = [{ path: `updates.${twice}`, message: 'is named twice', rule: 'wrong_form' as const }];
     throw new AppError('INVALID_INPUT', `The update names "${twice}" twice; send it once.`, { details });
   }
   return { ...imageChanges(path, url), ...fromForm, ...dotted };
@@ -17,7 +17,9 @@ function imageChanges(path: string | null | undefined, url: string | null | unde
   if (path === undefined && url === undefined) return {};
   const fromUrl = url === undefined || url === null ? url : url.slice(1);
   if (path !== undefined && fromUrl !== undefined && path !== fromUrl) {
-    const details = [{ path: 'image_url', message: 'names another picture than image_path' }];
+    const details = [
+      { path: 'image_url', message: 'names another picture than image_path', rule: 'wrong_form' as const },
+    ];
     throw new AppError('INVALID_INPUT', 'The image_path and the image_url name different pictures; send one.', {
       details,
     });

@@ -161,7 +161,8 @@ export async function lastWriteTime(): Promise<mongo.Timestamp | undefined> {
 /** Runs `work` in a transaction where the server has them, else plainly. */
 export async function inTransaction(work: (session?: mongoose.ClientSession) => Promise<void>): Promise<void> {
   if (!hasTransactions) return work();
-  await mongoose.connection.transaction((session) => work(session));
+  // By the driver: Mongoose would reset its documents after a failure, with a field that the schema refuses.
+  await mongoose.connection.withSession((session) => session.withTransaction(() => work(session)));
 }
 
 /** Whether the database is a replica set: it has transactions and snapshots, and can tell one server what another has stored. */

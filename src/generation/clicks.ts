@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { trusted } from 'mongoose';
-import { requestIdsKept, takesKept, type Video } from '../contract';
+import { idleVideo, requestIdsKept, takesKept, type FormData, type Video } from '../contract';
 import { recordDropped } from '../db/dropped-clips';
 import { notApplied, toSet } from '../db/updates';
 import { Workspace, type StoredWorkspace } from '../db/workspace';
@@ -68,25 +68,46 @@ export async function storeRefusal(workspaceId: string, requestId: string, error
   return matchedCount > 0;
 }
 
+type Choice = {
+  /** The index of the take; if negative, the video stays and only the form is stored. */
+  index: number;
+  /** The form to store for the workspace in the same write; null leaves it unchanged. */
+  form: FormData | null;
+  key: string | undefined;
+};
+
 /**
  * Swaps a take with a finished video, or moves it to an empty place; the job stays, and its clip becomes a take.
  * Null when the generation has changed since it was read.
  */
-export function storeChoice(read: StoredWorkspace, index: number, key?: string): Promise<StoredWorkspace | null> {
-  const { video } = read;
-  const takes = read.takes.toSpliced(index, 1, ...(video.status === 'completed' ? [video] : []));
-  const chosen = read.takes[index]!;
+export function storeChoice(read: StoredWorkspace, { index, form, key }: Choice): Promise<StoredWorkspace | null> {
+  const chosen = read.takes[index] ?? read.video;
+  const old = index >= 0 && read.video.status === 'completed' ? [read.video] : [];
+  const takes = index >= 0 ? read.takes.toSpliced(index, 1, ...old) : read.takes;
+  return storeShown(read, { video: chosen, takes }, key, form ?? {});
+}
+
+/**
+ * Dismisses a failed video: the first take replaces it, else the workspace is idle.
+ * Null when the generation has changed since it was read.
+ */
+export function storeDismissal(read: StoredWorkspace, key: string | undefined): Promise<StoredWorkspace | null> {
+  const [video = idleVideo, ...takes] = read.takes;
+  return storeShown(read, { video, takes }, key);
+}
+
+function storeShown(
+  read: StoredWorkspace,
+  { video, takes }: Pick<StoredWorkspace, 'video' | 'takes'>,
+  key: string | undefined,
+  form: Partial<FormData> = {},
+): Promise<StoredWorkspace | null> {
+  const stamp = { version: read.version + 1, ...(key && { by: key }) };
+  const clicks = withOutcomes(read, [video, ...takes]);
+  const changed = dotted('changed', Object.fromEntries(['video', ...Object.keys(form)].map((field) => [field, stamp])));
   return Workspace.findOneAndUpdate(
     { ...unchangedSince(read), ...notApplied(key) },
-    toSet(
-      {
-        video: chosen,
-        takes,
-        clicks: withOutcomes(read, [chosen, ...takes]),
-        'changed.video': { version: read.version + 1, by: key },
-      },
-      key,
-    ),
+    toSet({ video, takes, clicks, ...dotted('form_data', form), ...changed }, key),
     { returnDocument: 'after' },
   ).lean<StoredWorkspace>();
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { access } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { idleVideo, type ErrorCode, type FormData, type Video } from '../contract';
+import { idleVideo, type ErrorCode, type ErrorDetail, type FormData, type Video } from '../contract';
 import { madeStates, type Job } from '../db/job';
 import { findWorkspace } from '../db/find-workspaces';
 import { toJson, type StoredWorkspace } from '../db/workspace';
@@ -214,18 +214,19 @@ function isInDoubt({ job, superseded, video }: StoredWorkspace): boolean {
 function refuseIfUnsupported(form: FormData, { name, capabilities }: VideoProvider): void {
   const { durations_s: durations, aspect_ratios: ratios, prompt_max: promptMax } = capabilities;
   const title = providerTitle(name);
-  const refuse = (field: string, message: string) => {
-    const details = [{ path: `form_data.${field}`, message }];
+  const refuse = (field: string, message: string, rule: ErrorDetail['rule'], limit?: number) => {
+    const details = [{ path: `form_data.${field}`, message, rule, ...(limit !== undefined && { limit }) }];
     throw new AppError('INVALID_INPUT', `${title} cannot make this video: ${field} ${message}.`, { details });
   };
-  if (!durations.includes(form.duration_s)) refuse('duration_s', `must be one of ${durations.join(', ')}`);
-  if (!ratios.includes(form.aspect_ratio)) refuse('aspect_ratio', `must be one of ${ratios.join(', ')}`);
+  if (!durations.includes(form.duration_s))
+    refuse('duration_s', `must be one of ${durations.join(', ')}`, 'not_offered');
+  if (!ratios.includes(form.aspect_ratio)) refuse('aspect_ratio', `must be one of ${ratios.join(', ')}`, 'not_offered');
   const tooLong = promptTooLong(form.prompt, promptMax);
-  if (tooLong) refuse('prompt', tooLong);
+  if (tooLong) refuse('prompt', tooLong, 'too_long', promptMax);
   const hasText = [form.prompt, form.camera_movement, form.shot_size, form.lighting].some(
     (value) => value.trim() !== '',
   );
-  if (capabilities.prompt_required && !hasText) refuse('prompt', 'must not be empty');
+  if (capabilities.prompt_required && !hasText) refuse('prompt', 'must not be empty', 'required');
 }
 
 const exists = (file: string): Promise<boolean> =>

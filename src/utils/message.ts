@@ -36,6 +36,8 @@ export type HandlerResult = {
   reply: ServerMessage;
   toOthers?: ServerMessage;
   toAll?: ServerMessage;
+  /** Broadcast to all of them after the reply, the sender too. */
+  toAllAfter?: ServerMessage;
   /** Broadcast to the others where the message was applied before, and its first sending was answered "send it again". */
   replayToOthers?: ServerMessage;
   /** The same for a broadcast to all of them, the sender too. */

@@ -4,7 +4,7 @@ import { AppError } from './errors';
 
 /** Checks what a client sent; a misfit is the client's: INVALID_INPUT with the path of each fault. */
 export function parseInput<Output>(schema: z.ZodType<Output>, input: unknown, what: string): Output {
-  const parsed = schema.safeParse(input);
+  const parsed = schema.safeParse(input, { reportInput: true });
   if (parsed.success) return parsed.data;
   const details = toDetails(parsed.error);
   const [first] = details;
@@ -21,11 +21,31 @@ export function parseReply<Output>(schema: z.ZodType<Output>, reply: unknown, pr
 }
 
 function toDetails(error: z.ZodError): ErrorDetail[] {
-  return error.issues.slice(0, 20).flatMap((issue) => {
+  return error.issues.slice(0, 20).flatMap((issue): ErrorDetail[] => {
     const path = issue.path.map(String).join('.');
-    if (issue.code !== 'unrecognized_keys') return [{ path, message: lowerFirst(issue.message) }];
-    return issue.keys.map((key) => ({ path: [path, key].filter(Boolean).join('.'), message: 'is not a known field' }));
+    if (issue.code !== 'unrecognized_keys') return [{ path, message: lowerFirst(issue.message), ...ruleOf(issue) }];
+    return issue.keys.map((key) => ({
+      path: [path, key].filter(Boolean).join('.'),
+      message: 'is not a known field',
+      rule: 'unknown_key',
+    }));
   });
 }
 
+function ruleOf(issue: z.core.$ZodIssue): Pick<ErrorDetail, 'rule' | 'limit'> {
+  switch (issue.code) {
+    case 'invalid_type':
+      return { rule: issue.input === undefined ? 'required' : 'wrong_type' };
+    case 'too_big':
+      return { rule: hasLength(issue.origin) ? 'too_long' : 'out_of_range', limit: Number(issue.maximum) };
+    case 'too_small':
+      return { rule: hasLength(issue.origin) ? 'too_short' : 'out_of_range', limit: Number(issue.minimum) };
+    case 'invalid_value':
+      return { rule: issue.input === undefined ? 'required' : 'not_offered' };
+    default:
+      return { rule: 'wrong_form' };
+  }
+}
+
+const hasLength = (origin: string): boolean => origin === 'string' || origin === 'array';
 const lowerFirst = (sentence: string) => sentence.charAt(0).toLowerCase() + sentence.slice(1);

@@ -12,6 +12,7 @@ import { createLane } from './lane';
 import { workspaceChooseTake } from './workspace-choose-take';
 import { workspaceCreate } from './workspace-create';
 import { workspaceDelete } from './workspace-delete';
+import { workspaceDismiss } from './workspace-dismiss';
 import { workspaceReorder } from './workspace-reorder';
 import { workspaceRestore } from './workspace-restore';
 import { workspaceUpdate } from './workspace-update';
@@ -24,6 +25,7 @@ export const messages: AnyMessage[] = [
   workspaceRestore,
   workspaceReorder,
   workspaceChooseTake,
+  workspaceDismiss,
 ];
 
 /** Order messages of one socket that may be queued: all sockets share one order queue, and none may fill it. */
@@ -151,7 +153,7 @@ async function handle({ socket, raw, text, message }: PendingMessage): Promise<H
 function settle(pending: PendingMessage, result: PromiseSettledResult<HandlerResult>): void {
   try {
     if (result.status === 'rejected') throw result.reason;
-    const { reply: confirm, replayToOthers, replayToAll } = result.value;
+    const { reply: confirm, toAllAfter, replayToOthers, replayToAll } = result.value;
     const wasUnresolved = unresolved.delete(unresolvedKey(pending));
     const toOthers = result.value.toOthers ?? (wasUnresolved ? replayToOthers : undefined);
     const toAll = result.value.toAll ?? (wasUnresolved ? replayToAll : undefined);
@@ -159,6 +161,7 @@ function settle(pending: PendingMessage, result: PromiseSettledResult<HandlerRes
     const isInTime = reply(pending, confirm);
     // A sender that got an error instead needs the broadcast too.
     if (toOthers) push(toOthers, isInTime ? pending.socket : undefined);
+    if (toAllAfter) push(toAllAfter);
   } catch (thrown) {
     const error = toAppError(thrown);
     if (error.code === 'INTERNAL') logger.error('message failed', { type: pending.givenType, error: thrown });

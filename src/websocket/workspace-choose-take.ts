@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { baseVersion, clientMessage, objectId } from '../contract';
+import { toChanges } from '../db/changes';
 import { isNewer, noteRead, resolveMessage, type Sent } from '../db/repetitions';
 import { findWorkspace } from '../db/find-workspaces';
 import { rememberUnchanged } from '../db/updates';
@@ -14,27 +16,38 @@ const maxChoiceTries = 5;
 /** Makes a take the video of its workspace; a finished video takes its place in the list of takes. */
 export const workspaceChooseTake = defineMessage({
   type: 'workspace.choose_take',
-  summary: 'Makes a take the video; a finished video takes its place. Not while a video is being generated.',
+  summary:
+    'Makes a take the video; a finished video takes its place. Not while a video is being generated. With `with_form`, the form that it was made with becomes the form of the workspace.',
   input: clientMessage('workspace.choose_take', {
     workspace_id: objectId,
     attempt_id: z.string().min(1).max(100),
+    with_form: z.boolean().optional(),
     base_version: baseVersion.optional(),
   }),
   reply: 'workspace.sync_confirm',
   queues: ['workspace'],
-  async handle({ workspace_id: workspaceId, attempt_id: attemptId, base_version: base }, { key }) {
-    const { stored, isNew } = await chooseTake(attemptId, { workspaceId, key, baseVersion: base });
+  async handle(
+    { workspace_id: workspaceId, attempt_id: attemptId, with_form: withForm = false, base_version: base },
+    { key },
+  ) {
+    const { stored, isNew } = await chooseTake({ attemptId, withForm }, { workspaceId, key, baseVersion: base });
     const { version, updated_at } = stored;
-    const update = statusUpdate(stored, true);
+    const changes = withForm && { changes: toChanges({ form_data: stored.form_data }) };
+    const update = { ...statusUpdate(stored, true), ...changes };
     return {
-      reply: { type: 'workspace.sync_confirm', workspace_id: workspaceId, version, updated_at },
+      reply: { type: 'workspace.sync_confirm', workspace_id: workspaceId, version, updated_at, ...changes },
       ...(isNew ? { toAll: update } : { replayToAll: update }),
     };
   },
 });
 
+type Choice = { attemptId: string; withForm: boolean };
+
 /** Chooses the take once for each request; `isNew` is false when it was done before or nothing had to change. */
-async function chooseTake(attemptId: string, sent: Sent): Promise<{ stored: StoredWorkspace; isNew: boolean }> {
+async function chooseTake(
+  { attemptId, withForm }: Choice,
+  sent: Sent,
+): Promise<{ stored: StoredWorkspace; isNew: boolean }> {
   const { workspaceId, key } = sent;
   for (let race = 0; race < maxChoiceTries; race++) {
     const read = await findWorkspace(workspaceId);
@@ -47,11 +60,13 @@ async function chooseTake(attemptId: string, sent: Sent): Promise<{ stored: Stor
     }
     // A cancelled attempt may have a take although the video belongs to it too, so search the takes first.
     const index = takes.findIndex((take) => take.attempt_id === attemptId);
-    if (index < 0 && video.attempt_id === attemptId) return leaveUnchanged(read, sent);
-    if (index < 0)
+    const isChosen = index < 0 && video.attempt_id === attemptId;
+    const form = withForm ? ((isChosen ? video : takes[index])?.form_data ?? null) : null;
+    if (isChosen && (!form || isDeepStrictEqual(form, read.form_data))) return leaveUnchanged(read, sent);
+    if (index < 0 && !isChosen)
       throw new AppError('NOT_FOUND', 'This workspace has no take with this attempt_id; load the list again.');
 
-    const stored = await storeChoice(read, index, key);
+    const stored = await storeChoice(read, { index, form, key });
     if (stored) return { stored, isNew: true };
   }
   throw new AppError('BUSY', 'The generation was changed at the same time; try again.');

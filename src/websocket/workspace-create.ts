@@ -1,10 +1,13 @@
 import { mongo } from 'mongoose';
 import { z } from 'zod';
 import { clientMessage, emptyForm, formData, imagePath, imageUrl, objectId } from '../contract';
-import { noteCreated } from '../db/repetitions';
+import { readOrder } from '../db/find-workspaces';
+import { inTransaction } from '../db/mongodb';
+import { live, readPlaces, rememberReorder, storeOrder } from '../db/order';
+import { noteCreated, resolveReorder } from '../db/repetitions';
 import { toChanges } from '../db/changes';
 import { TimelineState } from '../db/timeline-state';
-import { toWire, Workspace, type StoredWorkspace } from '../db/workspace';
+import { toWire, Workspace, type StoredWorkspace, workspaceNotFound } from '../db/workspace';
 import { isOnlyServer } from '../db/servers';
 import { defineMessage } from '../utils/message';
 import { AppError } from '../utils/errors';
@@ -19,40 +22,69 @@ const data = z.strictObject({
 
 const duplicateKey = 11000;
 
-/** Appends a workspace; a repeated id, or else a repeated request_id, gets the stored workspace. */
+/** Creates a workspace, last or before another one; a repeated id, or else a repeated request_id, gets the stored workspace. */
 export const workspaceCreate = defineMessage({
   type: 'workspace.create',
   summary:
-    'Appends a workspace. For an id, or else a request_id, that was used before, replies with the stored workspace, unchanged.',
-  input: clientMessage('workspace.create', { workspace_id: objectId.optional(), data: data.optional() }),
+    'Creates a workspace, before the one with `before_id` or at the end. For an id, or else a request_id, that was used before, replies with the stored workspace, unchanged.',
+  input: clientMessage('workspace.create', {
+    workspace_id: objectId.optional(),
+    before_id: objectId.optional(),
+    data: data.optional(),
+  }),
   reply: 'workspace.created',
   queues: ['workspace', 'order'],
-  async handle({ workspace_id: workspaceId, request_id: requestId, data: { form_data, ...image } = {} }) {
-    const order_index = await nextPlace();
+  async handle({ workspace_id: workspaceId, request_id: requestId, before_id: beforeId, data: wanted = {} }) {
+    const { form_data, ...image } = wanted;
+    const document = {
+      ...(workspaceId && { _id: workspaceId }),
+      ...toChanges(image),
+      form_data: { ...emptyForm, ...form_data },
+      // An id chosen by the client already identifies a repetition.
+      ...(!workspaceId && { created_by: requestId }),
+      stored_by: ownStamp(),
+    };
     try {
-      const created = await Workspace.create({
-        ...(workspaceId && { _id: workspaceId }),
-        ...toChanges(image),
-        order_index,
-        form_data: { ...emptyForm, ...form_data },
-        // An id chosen by the client already identifies a repetition.
-        ...(!workspaceId && { created_by: requestId }),
-        stored_by: ownStamp(),
-      });
-      const stored = created.toObject<StoredWorkspace>();
+      const isPlaced = beforeId !== undefined && (await Workspace.exists({ _id: beforeId, deleted_at: null })) !== null;
+      const stored = isPlaced ? await createBefore(beforeId, document) : await createLast(document);
       noteCreated(stored);
       const workspace = toWire(stored);
       logger.info('workspace created', { workspace_id: workspace._id });
       const message = { type: 'workspace.created', workspace } as const;
-      return { reply: message, toOthers: message };
+      return { reply: message, toOthers: message, ...(isPlaced && { toAllAfter: await reordered() }) };
     } catch (error) {
       if (!(error instanceof mongo.MongoServerError) || error.code !== duplicateKey) throw error;
       const stored = await findCreated(workspaceId, requestId);
       const message = { type: 'workspace.created', workspace: toWire(stored) } as const;
-      return { reply: message, replayToOthers: message };
+      return { reply: message, replayToOthers: message, ...(beforeId && { toAllAfter: await reordered() }) };
     }
   },
 });
+
+const reordered = async () => ({ type: 'workspace.reordered', workspace_ids: await readOrder() }) as const;
+
+async function createLast(document: object): Promise<StoredWorkspace> {
+  const created = await Workspace.create({ ...document, order_index: await nextPlace() });
+  return created.toObject<StoredWorkspace>();
+}
+
+/** Creates it in one transaction; last if the other workspace is gone by then. */
+async function createBefore(beforeId: string, document: object): Promise<StoredWorkspace> {
+  let stored: StoredWorkspace | null = null;
+  await inTransaction(async (session) => {
+    const places = await readPlaces(session);
+    const last = { order_index: (places.at(-1)?.order_index ?? -1) + 1 };
+    const [created] = await Workspace.create([{ ...document, ...last }], { session });
+    const id = String(created!._id);
+    const ids = live(places).flatMap((other) => (other === beforeId ? [id, other] : [other]));
+    const order = ids.includes(id) ? ids : [...ids, id];
+    await storeOrder([...places, { id, ...last, isDeleted: false }], order, session);
+    await rememberReorder(undefined, session);
+    stored = await Workspace.findById(id, null, { session }).lean<StoredWorkspace>();
+  });
+  resolveReorder(await readOrder(), undefined, true);
+  return stored!;
+}
 
 /** The place after all others, which no other server gets. */
 async function nextPlace(): Promise<number> {
@@ -74,9 +106,6 @@ async function findCreated(workspaceId: string | undefined, requestId: string | 
   const stored = await Workspace.findOne(wanted).lean<StoredWorkspace>();
   if (!stored)
     throw new AppError('BUSY', 'The workspace is being created or removed right now; send the message again.');
-  if (stored.deleted_at) {
-    const message = 'This workspace is in the trash; send workspace.restore, or create another one.';
-    throw new AppError('INVALID_INPUT', message, { details: [{ path: 'workspace_id', message: 'is in the trash' }] });
-  }
+  if (stored.deleted_at) throw workspaceNotFound();
   return stored;
 }

@@ -1,15 +1,9 @@
-import type { ClientSession } from 'mongoose';
 import { z } from 'zod';
 import { clientMessage } from '../contract';
 import { inTransaction } from '../db/mongodb';
-import { TimelineState } from '../db/timeline-state';
-import { keysKept } from '../db/updates';
-import { Workspace } from '../db/workspace';
+import { isReorderApplied, live, readPlaces, rememberReorder, storeOrder } from '../db/order';
 import { isOrderOvertaken, resolveReorder } from '../db/repetitions';
 import { defineMessage } from '../utils/message';
-import { ownStamp } from '../utils/process-id';
-
-type Place = { id: string; order_index: number; isDeleted: boolean };
 
 /** Stores a new order of the whole timeline; workspaces in the trash keep their places. */
 export const workspaceReorder = defineMessage({
@@ -29,12 +23,12 @@ export const workspaceReorder = defineMessage({
     await inTransaction(async (session) => {
       const places = await readPlaces(session);
       const present = live(places);
-      const isKnown = await isApplied(key, session);
+      const isKnown = await isReorderApplied(key, session);
       isNew = !isKnown && !isOrderOvertaken(present, key, baseOrder);
       ids = isNew ? newOrder(present, wanted) : present;
       if (isNew) await storeOrder(places, ids, session);
       // After the order, so that a crash between the two does not lose it on a server without transactions.
-      if (!isKnown) await rememberRequest(key, session);
+      if (!isKnown) await rememberReorder(key, session);
     });
     resolveReorder(ids, key, isNew);
     const reordered = { type: 'workspace.reordered', workspace_ids: ids } as const;
@@ -45,41 +39,9 @@ export const workspaceReorder = defineMessage({
   },
 });
 
-async function readPlaces(session?: ClientSession): Promise<Place[]> {
-  const rows = await Workspace.find({}, { order_index: 1, deleted_at: 1 }, { session })
-    .sort({ order_index: 1, _id: 1 })
-    .lean();
-  return rows.map((row) => ({ id: String(row._id), order_index: row.order_index, isDeleted: row.deleted_at !== null }));
-}
-
-const live = (places: Place[]): string[] => places.filter((place) => !place.isDeleted).map((place) => place.id);
-
 function newOrder(present: string[], wanted: string[]): string[] {
   const known = new Set(present);
   const named = [...new Set(wanted)].filter((id) => known.has(id));
   const isNamed = new Set(named);
   return [...named, ...present.filter((id) => !isNamed.has(id))];
-}
-
-async function storeOrder(places: Place[], ids: string[], session?: ClientSession): Promise<void> {
-  const stored_by = ownStamp();
-  const next = ids.values();
-  const moves = places
-    .map((place, index) => ({ id: place.isDeleted ? place.id : next.next().value!, index }))
-    .filter(({ id, index }) => places[index]!.id !== id || places[index]!.order_index !== index)
-    .map(({ id, index }) => ({
-      updateOne: { filter: { _id: id }, update: { $set: { order_index: index, stored_by } } },
-    }));
-  if (moves.length > 0) await Workspace.bulkWrite(moves, { session });
-}
-
-async function isApplied(key: string | undefined, session?: ClientSession): Promise<boolean> {
-  if (!key) return false;
-  return (await TimelineState.exists({ _id: 'timeline', applied: key }).session(session ?? null)) !== null;
-}
-
-async function rememberRequest(key: string | undefined, session?: ClientSession): Promise<void> {
-  // Written even without a request_id, so that two concurrent reorders conflict in the database and one of them waits.
-  const push = { applied: { $each: key ? [key] : [], $slice: -keysKept } };
-  await TimelineState.updateOne({ _id: 'timeline' }, { $push: push }, { upsert: true, session });
 }

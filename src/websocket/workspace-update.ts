@@ -16,7 +16,7 @@ export const workspaceUpdate = defineMessage({
   async handle({ workspace_id: workspaceId, updates: wanted, base_version: base }, { key, author }) {
     const changes = toChanges(wanted);
     if (Object.keys(changes).length === 0) {
-      const details = [{ path: 'updates', message: 'names no field' }];
+      const details = [{ path: 'updates', message: 'names no field', rule: 'required' as const }];
       throw new AppError('INVALID_INPUT', 'The update names no field; put at least one into "updates".', { details });
     }
 

@@ -5,7 +5,8 @@ import { Worker } from 'node:worker_threads';
 import { eventually, uploadPicture } from '../helpers/generating';
 import { startServer, type TestServer } from '../helpers/server';
 import { connect, type TestSocket } from '../helpers/socket';
-import { changeStored, closeCode, handshake, openRaw, portOf, sendRaw, toFrame, toRequest } from './wire';
+import { changeStored } from '../helpers/stored';
+import { closeCode, handshake, openRaw, portOf, sendHttp, sendRaw, toFrame, toRequest } from '../helpers/wire';
 
 const kibibyte = 1024;
 const maxFrameBytes = 256 * kibibyte;
@@ -66,10 +67,8 @@ async function endOf(port: number, first: string): Promise<number> {
   return performance.now() - startMs;
 }
 
-const http = (method: string, address: string, headers: string[] = [], body: string | Buffer = '') => {
-  const port = portOf(server.url);
-  return sendRaw(port, toRequest(method, address, [`Host: 127.0.0.1:${port}`, ...headers], body));
-};
+const http = (method: string, address: string, headers?: string[], body?: string | Buffer) =>
+  sendHttp(server.url, method, address, headers, body);
 
 const isWorking = async () => {
   expect(await tab.ask({ type: 'workspace.reorder', workspace_ids: [] })).toMatchObject({
@@ -276,47 +275,6 @@ describe('a body', () => {
       code: 'INVALID_INPUT',
     });
   });
-});
-
-describe('a method', () => {
-  const takesGet = 'GET, HEAD';
-  const routes: [string, string][] = [
-    ['/api/upload/image', 'POST'],
-    ['/api/workspaces', takesGet],
-    ['/api/generate/video', 'POST'],
-    ['/api/generate/cancel', 'POST'],
-    ['/api/ai/suggest', 'POST'],
-    ['/api/options', takesGet],
-    ['/health', takesGet],
-    ['/openapi.json', takesGet],
-    ['/asyncapi.json', takesGet],
-    ['/docs/', takesGet],
-    ['/uploads/images/none.png', takesGet],
-  ];
-
-  test.each(routes)('that %s does not take is 405 and told by Allow', async (address, allow) => {
-    const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'PROPFIND'];
-    for (const method of methods.filter((name) => !allow.split(', ').includes(name))) {
-      const { status, headers, code } = await http(method, address, ['Content-Length: 0']);
-      expect({ method, status, allow: headers.allow?.replaceAll(' ', '') }).toEqual({
-        method,
-        status: 405,
-        allow: allow.replaceAll(' ', ''),
-      });
-      if (method !== 'HEAD') expect(code).toBe('METHOD_NOT_ALLOWED');
-    }
-  });
-
-  test.each(routes.filter(([, allow]) => allow === takesGet))(
-    'HEAD of %s answers as GET does, with no body',
-    async (address) => {
-      const get = await http('GET', address);
-      const head = await http('HEAD', address);
-      expect(head.status).toBe(get.status);
-      expect(head.headers['content-type']).toBe(get.headers['content-type']);
-      expect(head.text).toBe('');
-    },
-  );
 });
 
 describe('a preflight', () => {

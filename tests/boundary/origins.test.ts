@@ -7,7 +7,8 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import sharp from 'sharp';
 import { freshDatabase, startServer, type TestServer } from '../helpers/server';
-import { filesOf, handshake, portOf, sendRaw, toRequest, type RawAnswer } from './wire';
+import { filesOf } from '../helpers/stored';
+import { handshake, portOf, sendRaw, toRequest, type RawAnswer } from '../helpers/wire';
 
 type Verdict = 'ok' | 'HOST_NOT_ALLOWED' | 'ORIGIN_NOT_ALLOWED';
 type Row = {

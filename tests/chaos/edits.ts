@@ -205,7 +205,10 @@ export async function runEdits(options: EditsOptions = {}): Promise<EditsResult>
 async function storedTwice(uri: string): Promise<string[]> {
   const client = await mongo.MongoClient.connect(uri);
   try {
-    const entries = client.db('local').collection('oplog.rs').find({ op: 'u', 'o.diff.u.version': { $exists: true } });
+    const entries = client
+      .db('local')
+      .collection('oplog.rs')
+      .find({ op: 'u', 'o.diff.u.version': { $exists: true } });
     const versionsOf = new Map<string, number[]>();
     for await (const { o, o2 } of entries) {
       const { u, sform_data: form } = o.diff as { u: { version: number }; sform_data?: { u?: Record<string, string> } };

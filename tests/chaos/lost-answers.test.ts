@@ -1,7 +1,7 @@
 import { idleVideo } from '../../src/contract';
-import { changeStored } from '../boundary/wire';
 import { freshDatabase, startServer, type TestServer } from '../helpers/server';
 import { connect, type TestSocket } from '../helpers/socket';
+import { changeStored } from '../helpers/stored';
 import { startMessageProxy, type MessageProxy } from './message-proxy';
 
 type Message = Record<string, unknown>;

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import type { Video } from '../../src/contract';
-import { portOf, toRequest } from '../boundary/wire';
+import { portOf, toRequest } from '../helpers/wire';
 import { canaryKeys, wire } from '../helpers/generating';
 import { startFaultyMongod } from './faults';
 import { atEach, closeRigs, createsOf, judge, openRig, openRigs, requestsOf, soon, within, patienceMs } from './rig';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { changeStored } from '../boundary/wire';
+import { changeStored } from '../helpers/stored';
 import type { Video } from '../../src/contract';
 import { vendors, type Vendor } from '../helpers/generating';
 import { type CellOptions, type Rig, type Shot, brief, createsOf, judge, requestsOf, runCells, soon } from './rig';

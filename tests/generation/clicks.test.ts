@@ -22,6 +22,8 @@ import {
 } from '../helpers/attempts';
 import { freshDatabase } from '../helpers/server';
 
+const choice = (index: number, key?: string) => ({ index, form: null, key });
+
 beforeAll(() => mongoose.connect(freshDatabase()));
 afterAll(() => mongoose.disconnect());
 
@@ -124,7 +126,7 @@ describe('a claim', () => {
     await change(read);
     const before = await reread(read);
     expect(await claim(read)).toBeNull();
-    expect(await storeChoice(read, 0)).toBeNull();
+    expect(await storeChoice(read, choice(0))).toBeNull();
     expect(await reread(read)).toEqual(before);
   });
 
@@ -225,7 +227,7 @@ describe('the clicks of a workspace', () => {
   test('keep the outcome of a failed video that a take replaces', async () => {
     const bad = failed();
     const read = await newWorkspace({ video: bad, takes: [finishedVideo('take')], clicks: [clickOf(bad)] });
-    await storeChoice(read, 0);
+    await storeChoice(read, choice(0));
     expect((await reread(read)).clicks).toMatchObject([{ outcome: { error: { code: 'TIMEOUT' } } }]);
   });
 
@@ -249,23 +251,23 @@ describe('a chosen take', () => {
     ['a failed video, which goes', failed(), ['first completed']],
   ] as const)('replaces %s', async (_, video, takes) => {
     const read = await newWorkspace({ video, takes: [first, second] });
-    const stored = await storeChoice(read, 1);
+    const stored = await storeChoice(read, choice(1));
     expect(inShort(stored!)).toEqual({ video: 'second completed', takes, job: null, superseded: [] });
     expect(stored!.version).toBe(2);
   });
 
   test.each(['timed_out', 'download_failed', 'in_doubt'] as const)('leaves a job that is %s', async (state) => {
     const attempt = await newAttempt({ state, workspace: { takes: [first] } });
-    await storeChoice(await storedOf(attempt), 0);
+    await storeChoice(await storedOf(attempt), choice(0));
     expect(await resultOf(attempt)).toEqual({ job: state, video: 'first completed', takes: [] });
     expect(await jobOf(attempt)).toEqual(attempt.job);
   });
 
   test('is chosen once for each message', async () => {
     const read = await newWorkspace({ video: finishedVideo('good'), takes: [first] });
-    await storeChoice(read, 0, 'workspace.choose_take r1');
+    await storeChoice(read, choice(0, 'workspace.choose_take r1'));
     const stored = await reread(read);
-    expect(await storeChoice(stored, 0, 'workspace.choose_take r1')).toBeNull();
+    expect(await storeChoice(stored, choice(0, 'workspace.choose_take r1'))).toBeNull();
     expect(await reread(read)).toEqual(stored);
   });
 });

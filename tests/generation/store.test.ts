@@ -40,7 +40,8 @@ const runs = { video: { phase: 'running', progress: 0.5 }, job: {} } as const;
 const failed = { status: 'failed', phase: null, error: { code: 'TASK_FAILED', message: '?', charged: 'yes' } } as const;
 const completed = { status: 'completed', phase: null, error: null, url: '/uploads/videos/x.mp4' } as const;
 
-const chooseFirstTake = async (attempt: Attempted) => storeChoice(await storedOf(attempt), 0);
+const chooseFirstTake = async (attempt: Attempted) =>
+  storeChoice(await storedOf(attempt), { index: 0, form: null, key: undefined });
 describe('a step', () => {
   test('stores what it says of the job and of the video, counts a version and tells it once', async () => {
     const attempt = await newAttempt({ state: 'polling' });

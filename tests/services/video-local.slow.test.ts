@@ -14,7 +14,7 @@ import { emptyForm, type FormData } from '../../src/contract';
 import { ffmpegPath } from '../../src/media/ffmpeg';
 import local from '../../src/services/video-local';
 import type { VideoJob } from '../../src/services/provider';
-import { portOf } from '../boundary/wire';
+import { portOf } from '../helpers/wire';
 import { click, eventually, finalVideo, newWorkspace, nextVideo, uploadPicture } from '../helpers/generating';
 import { startServer, type TestServer } from '../helpers/server';
 import { connect } from '../helpers/socket';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
-import { portOf, toRequest } from '../boundary/wire';
+import { portOf, toRequest } from '../helpers/wire';
 import { startServer, type TestServer } from '../helpers/server';
 
 jest.setTimeout(60_000);

@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { clientMessage, objectId } from '../contract';
+import { findWorkspace } from '../db/find-workspaces';
+import { resolveMessage } from '../db/repetitions';
+import type { StoredWorkspace } from '../db/workspace';
+import { storeDismissal } from '../generation/clicks';
+import { statusUpdate } from '../generation/store';
+import { AppError } from '../utils/errors';
+import { defineMessage } from '../utils/message';
+
+const maxRaces = 5;
+
+/** Puts away what a failed video says: the first take is shown again, else the workspace is idle. */
+export const workspaceDismiss = defineMessage({
+  type: 'workspace.dismiss',
+  summary:
+    'Puts away the message of a failed or cancelled video: the first take becomes the video, else it is idle. Not where it may have been charged, or is still followed.',
+  input: clientMessage('workspace.dismiss', { workspace_id: objectId, attempt_id: z.string().min(1).max(100) }),
+  reply: 'workspace.sync_confirm',
+  queues: ['workspace'],
+  async handle({ workspace_id: workspaceId, attempt_id: attemptId }, { key }) {
+    for (let race = 0; race < maxRaces; race++) {
+      const read = await findWorkspace(workspaceId);
+      const wasApplied = key !== undefined && read.applied.includes(key);
+      if (!wasApplied) refuseOpen(read, attemptId);
+      const stored = wasApplied ? read : await storeDismissal(read, key);
+      if (!stored) continue;
+      resolveMessage(workspaceId, key);
+      const { version, updated_at } = stored;
+      const update = statusUpdate(stored, true);
+      return {
+        reply: { type: 'workspace.sync_confirm', workspace_id: workspaceId, version, updated_at },
+        ...(wasApplied ? { replayToAll: update } : { toAll: update }),
+      };
+    }
+    throw new AppError('BUSY', 'The generation was changed at the same time; try again.');
+  },
+});
+
+/** Throws unless the video is that attempt, has failed, and nothing about it is open. */
+function refuseOpen({ video, job, superseded }: StoredWorkspace, attemptId: string): void {
+  const isFollowed = [job, ...superseded].some((other) => other?.attempt_id === attemptId);
+  const { status, error } = video;
+  if (video.attempt_id !== attemptId || status !== 'failed')
+    refuse('is not that of a failed video', 'Only the message of a failed video can be put away; load the list again.');
+  if (error?.charged === 'maybe')
+    refuse(
+      'may have been charged',
+      'This video may have been charged; look into your account, then generate again or choose a take.',
+    );
+  if (isFollowed)
+    refuse(
+      'is still followed',
+      'This video is still asked for at its provider, and may come as a take; try again when that has ended.',
+    );
+}
+
+function refuse(fault: string, sentence: string): never {
+  const details = [{ path: 'attempt_id', message: fault, rule: 'wrong_form' as const }];
+  throw new AppError('INVALID_INPUT', sentence, { details });
+}
