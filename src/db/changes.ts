@@ -1,4 +1,4 @@
-import type { Changes, Updates } from '../contract';
+import type { Changes, Updates } from '../contract/workspace';
 import { AppError } from '../utils/errors';
 
 /** Flattens what a client wants to change to dotted leaves; `image_path` and `image_url` follow each other. */

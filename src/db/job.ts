@@ -1,4 +1,4 @@
-import type { FormData } from '../contract';
+import type { FormData } from '../contract/form';
 
 /**
  * queued: not sent · submitting: the answer to the paid create is out · polling: accepted, its state is asked for ·

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { Settings } from '../config';
-import type { AspectRatio, ErrorCode, FormData, VideoError } from '../contract';
+import type { ErrorCode } from '../contract/errors';
+import type { AspectRatio, FormData } from '../contract/form';
+import type { VideoError } from '../contract/video';
 import type { LanguageModel } from '../prompts/suggestion';
 
 /** What a video provider can do; `/api/options` shows it and the engine refuses the rest before anything is paid. */
