@@ -39,11 +39,11 @@ export default tseslint.config(
           zones: [
             ...zones,
             {
-              target: ['./src/contract.ts', './src/config.ts'],
+              target: ['./src/contract', './src/config.ts'],
               from: './src',
-              except: ['./contract.ts', './config.ts'],
+              except: ['./contract', './config.ts'],
             },
-            { target: './src/web', from: './src', except: ['./web', './contract.ts'] },
+            { target: './src/web', from: './src', except: ['./web', './contract'] },
           ],
         },
       ],

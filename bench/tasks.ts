@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { mongo } from 'mongoose';
 import sharp from 'sharp';
 import type WebSocket from 'ws';
-import type { ServerMessages } from '../src/contract';
+import type { ServerMessages } from '../src/contract/messages';
 import { startDouble, type StartedDouble } from '../tests/doubles/start-double';
 import { close, open } from './load';
 import { startServer, type Measured } from './processes';

@@ -1,5 +1,6 @@
 import { mongo } from 'mongoose';
-import { emptyForm, idleVideo, type FormData } from '../src/contract';
+import { emptyForm, type FormData } from '../src/contract/form';
+import { idleVideo } from '../src/contract/video';
 import type { StoredWorkspace } from '../src/db/workspace';
 
 const batch = 1000;

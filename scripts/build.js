@@ -18,7 +18,7 @@ const targets = [
   {
     name: 'timeline',
     result: inRoot('dist', 'web', 'index.html'),
-    isSource: (file) => file.startsWith(webFolder) || file === 'contract.ts',
+    isSource: (file) => file.startsWith(webFolder) || file.startsWith(`contract${path.sep}`),
     command: [
       path.join(path.dirname(require.resolve('vite/package.json')), 'bin', 'vite.js'),
       'build',

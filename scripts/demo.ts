@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import WebSocket from 'ws';
 import { config } from '../src/config';
-import type { ServerMessage, ServerMessages, Workspace } from '../src/contract';
+import type { ServerMessage, ServerMessages } from '../src/contract/messages';
+import type { Workspace } from '../src/contract/workspace';
 
 // `npm run demo`: one picture becomes a clip, with what the browser would say and hear. Uses the server that runs, or starts one.
 

@@ -5,7 +5,7 @@ import express, { type Express, type NextFunction, type Request, type RequestHan
 import helmet from 'helmet';
 import swaggerUi from 'swagger-ui-express';
 import { config } from './config';
-import { errorCodes } from './contract';
+import { errorCodes } from './contract/errors';
 import { isAllowedOrigin, accessDenied } from './utils/origin-guard';
 import { JsonText, Reply, type AnyEndpoint } from './utils/endpoint';
 import { AppError, toAppError } from './utils/errors';

@@ -12,7 +12,9 @@ import {
 import os from 'node:os';
 import path from 'node:path';
 import { serverVariables } from '../src/config';
-import { errorCodes, serverMessages, video } from '../src/contract';
+import { errorCodes } from '../src/contract/errors';
+import { serverMessages } from '../src/contract/messages';
+import { video } from '../src/contract/video';
 import { providerVariables } from '../src/services/providers';
 import type { AnyEndpoint } from '../src/utils/endpoint';
 import { messages } from '../src/websocket/server';

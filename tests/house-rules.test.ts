@@ -12,8 +12,14 @@ const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
  * what it does with it.
  */
 const testedElsewhere: Record<string, string> = {
-  'contract.ts':
-    'tests/websocket/workspace-update.test.ts sends what fits no shape; all answers are held to it in every test',
+  'contract/conversation.ts': 'tests/api/ai-suggest.test.ts asks, and every answer is held to it',
+  'contract/errors.ts': 'tests/app.test.ts meets the errors of all endpoints',
+  'contract/form.ts': 'tests/utils/error-rules.test.ts sends forms that do not fit',
+  'contract/ids.ts': 'tests/websocket/server.test.ts sends ids that do not fit',
+  'contract/messages.ts': 'tests/websocket/server.test.ts sends messages that do not fit',
+  'contract/options.ts': 'tests/api/get-options.test.ts reads what it describes',
+  'contract/video.ts': 'tests/api/generate-video.test.ts reads what it describes',
+  'contract/workspace.ts': 'tests/websocket/workspace-update.test.ts sends what fits no shape',
   'db/dropped-clips.ts': 'tests/media/sweep.test.ts removes only the clips that it records',
   'db/edits.ts': 'tests/websocket/workspace-update.test.ts stores edits once, tests/db/repetitions.test.ts late ones',
   'db/embedded/mongod-process.ts': 'tests/db/embedded/embedded.slow.test.ts starts, kills and stops it',
@@ -24,6 +30,7 @@ const testedElsewhere: Record<string, string> = {
   'db/migrations/002-no-fence.ts': 'tests/db/migrate.test.ts runs it on old documents',
   'db/migrations/003-keys-of-reorders.ts': 'tests/db/migrate.test.ts runs it on old documents',
   'db/mongodb.ts': 'tests/chaos/database-away.slow.test.ts takes the database away and gives it back',
+  'db/order.ts': 'tests/websocket/workspace-reorder.test.ts and workspace-create-before.test.ts store orders',
   'db/servers.ts': 'tests/websocket/other-servers.test.ts runs two servers on one database',
   'db/timeline-state.ts': 'tests/websocket/workspace-reorder.test.ts sends a reorder twice',
   'db/updates.ts': 'tests/websocket/workspace-update.test.ts sends an update twice',

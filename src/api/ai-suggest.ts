@@ -1,6 +1,7 @@
 import { Types } from 'mongoose';
 import { z } from 'zod';
-import { aiEntriesKept, aiEntry, objectId, requestId, suggestion, userMessage, type AiEntry } from '../contract';
+import { aiEntriesKept, aiEntry, suggestion, userMessage, type AiEntry } from '../contract/conversation';
+import { objectId, requestId } from '../contract/ids';
 import { findWorkspace } from '../db/find-workspaces';
 import { toSet } from '../db/updates';
 import { toJson, toWire, Workspace, workspaceNotFound } from '../db/workspace';

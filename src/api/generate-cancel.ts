@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { objectId, video } from '../contract';
+import { objectId } from '../contract/ids';
+import { video } from '../contract/video';
 import { cancelVideo } from '../generation/cancel';
 import { defineEndpoint } from '../utils/endpoint';
 

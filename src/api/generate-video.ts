@@ -1,6 +1,9 @@
 import type { Request } from 'express';
 import { z } from 'zod';
-import { formData, imagePath, objectId, requestId, video } from '../contract';
+import { formData } from '../contract/form';
+import { objectId, requestId } from '../contract/ids';
+import { video } from '../contract/video';
+import { imagePath } from '../contract/workspace';
 import { requestVideo } from '../generation/request';
 import { defineEndpoint } from '../utils/endpoint';
 import { AppError } from '../utils/errors';

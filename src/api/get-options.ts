@@ -1,5 +1,5 @@
 import { config } from '../config';
-import { options } from '../contract';
+import { options } from '../contract/options';
 import { allLlmProviders, allVideoProviders, notReadyReason } from '../services/providers';
 import { cameraMovements, lightings, shotSizes } from '../prompts/vocabulary';
 import { defineEndpoint } from '../utils/endpoint';

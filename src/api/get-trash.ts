@@ -1,6 +1,6 @@
 import { trusted } from 'mongoose';
 import { z } from 'zod';
-import { workspace } from '../contract';
+import { workspace } from '../contract/workspace';
 import { toWire, Workspace, type StoredWorkspace } from '../db/workspace';
 import { defineEndpoint } from '../utils/endpoint';
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { mongo } from 'mongoose';
 import { z } from 'zod';
-import { workspace } from '../contract';
+import { workspace } from '../contract/workspace';
 import { storedTimeline } from '../db/find-workspaces';
 import { lastWriteTime } from '../db/mongodb';
 import { defineEndpoint, JsonText } from '../utils/endpoint';

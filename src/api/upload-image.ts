@@ -4,7 +4,7 @@ import type { Request } from 'express';
 import multer from 'multer';
 import { z } from 'zod';
 import { config } from '../config';
-import { imagePath, imageUrl } from '../contract';
+import { imagePath, imageUrl } from '../contract/workspace';
 import { storeImage } from '../media/images';
 import { temporaryFile } from '../media/uploads';
 import { defineEndpoint } from '../utils/endpoint';

@@ -1,4 +1,4 @@
-import type { Changes, Updates } from '../contract';
+import type { Changes, Updates } from '../contract/workspace';
 import { AppError } from '../utils/errors';
 
 /** Flattens the updates of a client to dotted keys; `image_path` and `image_url` are derived from each other. */

@@ -1,5 +1,5 @@
 import { Types } from 'mongoose';
-import type { Changes } from '../contract';
+import type { Changes } from '../contract/workspace';
 import { AppError } from '../utils/errors';
 import { ownStamp } from '../utils/process-id';
 import { notApplied, remember } from './updates';

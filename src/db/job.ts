@@ -1,4 +1,4 @@
-import type { FormData } from '../contract';
+import type { FormData } from '../contract/form';
 
 /**
  * queued: not submitted · submitting: the create is in flight · polling: accepted, its state is polled ·

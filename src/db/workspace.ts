@@ -1,15 +1,9 @@
 import mongoose, { model, Schema, type Types } from 'mongoose';
-import {
-  aspectRatios,
-  emptyForm,
-  formKeys,
-  idleVideo,
-  type AiEntry,
-  type ErrorBody,
-  type FormData,
-  type Video,
-  type Workspace as WireWorkspace,
-} from '../contract';
+import type { AiEntry } from '../contract/conversation';
+import type { ErrorBody } from '../contract/errors';
+import { aspectRatios, emptyForm, formKeys, type FormData } from '../contract/form';
+import { idleVideo, type Video } from '../contract/video';
+import type { Workspace as WireWorkspace } from '../contract/workspace';
 import { AppError } from '../utils/errors';
 import type { Job } from './job';
 

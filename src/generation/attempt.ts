@@ -1,5 +1,7 @@
 import { config } from '../config';
-import { formKeys, idleVideo, type ErrorCode, type FormData, type Video, type VideoError } from '../contract';
+import type { ErrorCode } from '../contract/errors';
+import { formKeys, type FormData } from '../contract/form';
+import { idleVideo, type Video, type VideoError } from '../contract/video';
 import type { Job } from '../db/job';
 import { toJson } from '../db/workspace';
 import type { Checked, VideoProvider } from '../services/provider';

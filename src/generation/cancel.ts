@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { trusted } from 'mongoose';
 import { config } from '../config';
-import type { Video } from '../contract';
+import type { Video } from '../contract/video';
 import type { Job } from '../db/job';
 import { findWorkspace } from '../db/find-workspaces';
 import { toJson, Workspace, type StoredWorkspace } from '../db/workspace';

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { trusted } from 'mongoose';
-import { idleVideo, requestIdsKept, takesKept, type FormData, type Video } from '../contract';
+import type { FormData } from '../contract/form';
+import { requestIdsKept } from '../contract/ids';
+import { idleVideo, takesKept, type Video } from '../contract/video';
 import { recordDropped } from '../db/dropped-clips';
 import { notApplied, toSet } from '../db/updates';
 import { Workspace, type StoredWorkspace } from '../db/workspace';

@@ -1,5 +1,6 @@
 import { config } from '../config';
-import type { ErrorCode, VideoError } from '../contract';
+import type { ErrorCode } from '../contract/errors';
+import type { VideoError } from '../contract/video';
 import { hasVideo, makePoster, videoUrl } from '../media/videos';
 import { staleErrorOf, goneErrorOf, videoErrorOf } from '../services/provider-errors';
 import { logger } from '../utils/logger';

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { config } from '../config';
-import { objectId } from '../contract';
+import { objectId } from '../contract/ids';
 import { writeDurably } from '../utils/durable-file';
 import { logger } from '../utils/logger';
 

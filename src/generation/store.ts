@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { mongo, trusted } from 'mongoose';
-import { takesKept, type Video } from '../contract';
+import { takesKept, type Video } from '../contract/video';
 import { recordDropped } from '../db/dropped-clips';
 import type { Job } from '../db/job';
 import { toSet } from '../db/updates';

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../contract';
+import type { ErrorCode } from '../contract/errors';
 import { imageFile } from '../media/images';
 import { hasVideo } from '../media/videos';
 import type { Submitted, VideoJob, VideoProvider } from '../services/provider';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import sharp, { type Sharp } from 'sharp';
-import type { AspectRatio } from '../contract';
+import type { AspectRatio } from '../contract/form';
 import { AppError } from '../utils/errors';
 import { writeDurably } from '../utils/durable-file';
 import { createLimit } from '../utils/queue';

@@ -1,4 +1,4 @@
-import type { FormData } from '../contract';
+import type { FormData } from '../contract/form';
 import { isWord, phraseOf } from './vocabulary';
 
 /**

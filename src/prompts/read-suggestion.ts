@@ -1,4 +1,5 @@
-import { formData, formKeys, promptMaxCharacters, type AspectRatio, type FormData, type Suggestion } from '../contract';
+import type { Suggestion } from '../contract/conversation';
+import { formData, formKeys, promptMaxCharacters, type AspectRatio, type FormData } from '../contract/form';
 import { AppError } from '../utils/errors';
 import { promptTooLong } from './compose-prompt';
 import { messageIn } from './mend-json';

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { config } from '../config';
-import type { FormData, Suggestion, Workspace } from '../contract';
+import type { Suggestion } from '../contract/conversation';
+import type { FormData } from '../contract/form';
+import type { Workspace } from '../contract/workspace';
 import { deadlineSignal } from '../utils/deadline';
 import { type AppError, toAppError } from '../utils/errors';
 import { imageFile, prepareJpeg } from '../media/images';

@@ -1,4 +1,4 @@
-import type { FormData } from '../contract';
+import type { FormData } from '../contract/form';
 
 /** The form fields that have a vocabulary; each also takes free text. */
 export type WordKind = keyof Pick<FormData, 'camera_movement' | 'shot_size' | 'lighting'>;

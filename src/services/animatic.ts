@@ -2,7 +2,7 @@
 // `perspective` filter whose corners are functions of the frame, because that filter moves by fractions of a pixel.
 
 import type { z } from 'zod';
-import { formData, type AspectRatio } from '../contract';
+import { formData, type AspectRatio } from '../contract/form';
 import { corridor, framesPerSecond, toQuads, wallQuad, type Point, type Size, type Wall } from './animatic-camera';
 import { grades } from './animatic-light';
 

@@ -2,7 +2,7 @@
 // English, a duration and an aspect ratio, add the advice that applies, and say that no model was asked.
 
 import { z } from 'zod';
-import { aspectRatios, type AspectRatio, type FormData } from '../contract';
+import { aspectRatios, type AspectRatio, type FormData } from '../contract/form';
 import { readSettings } from '../config';
 import type { LlmRequest } from '../prompts/suggestion';
 import { defineLlmProvider } from './provider';

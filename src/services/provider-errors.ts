@@ -1,4 +1,5 @@
-import type { ErrorCode, VideoError } from '../contract';
+import type { ErrorCode } from '../contract/errors';
+import type { VideoError } from '../contract/video';
 import { notFetchedSentence } from '../media/videos';
 import { AppError } from '../utils/errors';
 import { timedOutSentence, unreachableSentence, type HttpReply } from '../utils/http';

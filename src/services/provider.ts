@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { Settings } from '../config';
-import type { AspectRatio, ErrorCode, FormData, VideoError } from '../contract';
+import type { ErrorCode } from '../contract/errors';
+import type { AspectRatio, FormData } from '../contract/form';
+import type { VideoError } from '../contract/video';
 import type { LanguageModel } from '../prompts/suggestion';
 
 /** What a video provider supports; `/api/options` shows it, and anything else is refused before it is paid. */

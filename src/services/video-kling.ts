@@ -7,7 +7,8 @@
 
 import { z } from 'zod';
 import { apiKey, baseUrl, readSettings } from '../config';
-import { aspectRatios, type ErrorCode } from '../contract';
+import type { ErrorCode } from '../contract/errors';
+import { aspectRatios } from '../contract/form';
 import { completedAt, defineVideoProvider, type Checked, type Submitted } from './provider';
 import { AppError } from '../utils/errors';
 import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';

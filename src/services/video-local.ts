@@ -10,7 +10,7 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import { config, readSettings } from '../config';
-import { aspectRatios, promptMaxCharacters } from '../contract';
+import { aspectRatios, promptMaxCharacters } from '../contract/form';
 import { defineVideoProvider, type VideoJob } from './provider';
 import { logger } from '../utils/logger';
 import { parseReply } from '../utils/parse';

@@ -8,7 +8,9 @@
 
 import { z } from 'zod';
 import { apiKey, baseUrl, config, isLoopback, readSettings } from '../config';
-import { aspectRatios, type ErrorCode, type VideoError } from '../contract';
+import type { ErrorCode } from '../contract/errors';
+import { aspectRatios } from '../contract/form';
+import type { VideoError } from '../contract/video';
 import { completedAt, defineVideoProvider, type Checked, type Submitted } from './provider';
 import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';
 import { parseReply } from '../utils/parse';

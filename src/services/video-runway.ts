@@ -8,7 +8,9 @@
 
 import { z } from 'zod';
 import { apiKey, baseUrl, readSettings } from '../config';
-import type { AspectRatio, ErrorCode, VideoError } from '../contract';
+import type { ErrorCode } from '../contract/errors';
+import type { AspectRatio } from '../contract/form';
+import type { VideoError } from '../contract/video';
 import { completedAt, defineVideoProvider, type Checked, type Submitted } from './provider';
 import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';
 import { parseReply } from '../utils/parse';

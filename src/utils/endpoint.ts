@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Request } from 'express';
 import type { z } from 'zod';
-import type { ErrorCode } from '../contract';
+import type { ErrorCode } from '../contract/errors';
 import { parseInput } from './parse';
 
 /** One REST endpoint: what it takes, what it gives and the function between. */

@@ -1,6 +1,6 @@
 import { Error as MongooseError, mongo } from 'mongoose';
 import multer from 'multer';
-import type { ErrorBody, ErrorCode, ErrorDetail } from '../contract';
+import type { ErrorBody, ErrorCode, ErrorDetail } from '../contract/errors';
 
 type Extra = {
   details?: ErrorDetail[];

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { ServerMessage } from '../contract';
+import type { ServerMessage } from '../contract/messages';
 import { parseInput } from './parse';
 
 /** One message from a browser: its shape, what it waits for, and the function that stores it and returns the reply. */

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { ErrorDetail } from '../contract';
+import type { ErrorDetail } from '../contract/errors';
 import { AppError } from './errors';
 
 /** Checks what a client sent; a misfit is the client's: INVALID_INPUT with the path of each fault. */

@@ -1,6 +1,6 @@
 import { WebSocket } from 'ws';
 import { config } from '../config';
-import { serverMessages, type ServerMessage } from '../contract';
+import { serverMessages, type ServerMessage } from '../contract/messages';
 import { logger } from './logger';
 
 /** The code with which a socket is closed whose browser is to connect again. */

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { errorCodes } from '../contract';
+import { errorCodes } from '../contract/errors';
 import type { AppError } from './errors';
 
 /** Answers on a bare connection, where there is no response object: before an upgrade, and to what is no HTTP. */

@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { aiEntry, errorBody, errorCodes, formData, serverMessages, suggestion, video, workspace } from '../contract';
+import { aiEntry, suggestion } from '../contract/conversation';
+import { errorBody, errorCodes } from '../contract/errors';
+import { formData } from '../contract/form';
+import { serverMessages } from '../contract/messages';
+import { video } from '../contract/video';
+import { workspace } from '../contract/workspace';
 import type { AnyEndpoint } from './endpoint';
 import type { AnyMessage } from './message';
 import { version } from './version';

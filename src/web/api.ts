@@ -1,4 +1,8 @@
-import type { AiEntry, ErrorBody, ErrorCode, FormData as ShotForm, Options, Suggestion, Video } from '../contract';
+import type { AiEntry, Suggestion } from '../contract/conversation';
+import type { ErrorBody, ErrorCode } from '../contract/errors';
+import type { FormData as ShotForm } from '../contract/form';
+import type { Options } from '../contract/options';
+import type { Video } from '../contract/video';
 
 /** A refusal of the server, or NETWORK where there was no answer at all. */
 export class ApiError extends Error {

@@ -1,4 +1,6 @@
-import type { aiEntriesKept, FormData, promptMaxCharacters, takesKept, Video } from '../contract';
+import type { aiEntriesKept } from '../contract/conversation';
+import type { FormData, promptMaxCharacters } from '../contract/form';
+import type { takesKept, Video } from '../contract/video';
 
 // The values of the contract live beside zod schemas, which a browser need not load; the types hold these to them.
 

@@ -1,5 +1,5 @@
 import { useCallback } from 'react';
-import type { ErrorCode } from '../contract';
+import type { ErrorCode } from '../contract/errors';
 import { en, type TextKey } from './locales/en';
 import { zh } from './locales/zh';
 import { useStore } from './state/store';

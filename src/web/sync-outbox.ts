@@ -1,4 +1,6 @@
-import type { Changes, ErrorBody, FormData } from '../contract';
+import type { ErrorBody } from '../contract/errors';
+import type { FormData } from '../contract/form';
+import type { Changes } from '../contract/workspace';
 
 /** What a new shot can bring along. */
 export type NewWorkspace = { image_path?: string | null; form_data?: Partial<FormData> };

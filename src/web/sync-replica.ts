@@ -1,4 +1,6 @@
-import type { Changes, ServerMessage, Video, Workspace } from '../contract';
+import type { ServerMessage } from '../contract/messages';
+import type { Video } from '../contract/video';
+import type { Changes, Workspace } from '../contract/workspace';
 import { emptyForm, idleVideo, maxAiEntries, maxTakes } from './defaults';
 import type { ClientMessage, Drafts, NewWorkspace, Waiting } from './sync-outbox';
 

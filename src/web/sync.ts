@@ -1,4 +1,6 @@
-import type { Changes, ErrorBody, ServerMessage, Workspace } from '../contract';
+import type { ErrorBody } from '../contract/errors';
+import type { ServerMessage } from '../contract/messages';
+import type { Changes, Workspace } from '../contract/workspace';
 import {
   append,
   countWaiting,

@@ -1,7 +1,9 @@
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import mongoose, { type mongo } from 'mongoose';
-import type { AiEntry, Changes, ServerMessage } from '../contract';
+import type { AiEntry } from '../contract/conversation';
+import type { ServerMessage } from '../contract/messages';
+import type { Changes } from '../contract/workspace';
 import { readOrder } from '../db/find-workspaces';
 import { toJson, toWire, Workspace, type StoredWorkspace } from '../db/workspace';
 import { onStoredElsewhere } from '../generation/cancel';

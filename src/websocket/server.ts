@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws';
-import { objectId, objectIdPattern, requestId, type ServerMessage } from '../contract';
+import { objectId, objectIdPattern, requestId } from '../contract/ids';
+import type { ServerMessage } from '../contract/messages';
 import { isDatabaseConnected } from '../db/mongodb';
 import { markUnresolved } from '../db/repetitions';
 import { BoundedMap } from '../utils/bounded-map';

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import { baseVersion, clientMessage, objectId } from '../contract';
+import { objectId } from '../contract/ids';
+import { baseVersion, clientMessage } from '../contract/messages';
 import { toChanges } from '../db/changes';
 import { isNewer, noteRead, resolveMessage, type Sent } from '../db/repetitions';
 import { findWorkspace } from '../db/find-workspaces';

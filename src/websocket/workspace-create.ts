@@ -1,6 +1,9 @@
 import { mongo } from 'mongoose';
 import { z } from 'zod';
-import { clientMessage, emptyForm, formData, imagePath, imageUrl, objectId } from '../contract';
+import { emptyForm, formData } from '../contract/form';
+import { objectId } from '../contract/ids';
+import { clientMessage } from '../contract/messages';
+import { imagePath, imageUrl } from '../contract/workspace';
 import { readOrder } from '../db/find-workspaces';
 import { inTransaction } from '../db/mongodb';
 import { live, readPlaces, rememberReorder, storeOrder } from '../db/order';

@@ -1,4 +1,5 @@
-import { clientMessage, objectId } from '../contract';
+import { objectId } from '../contract/ids';
+import { clientMessage } from '../contract/messages';
 import { notApplied, remember, rememberUnchanged } from '../db/updates';
 import { Workspace, workspaceNotFound } from '../db/workspace';
 import { dropUnsentJob } from '../generation/cancel';

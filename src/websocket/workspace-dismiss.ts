@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { clientMessage, objectId } from '../contract';
+import { objectId } from '../contract/ids';
+import { clientMessage } from '../contract/messages';
 import { findWorkspace } from '../db/find-workspaces';
 import { resolveMessage } from '../db/repetitions';
 import type { StoredWorkspace } from '../db/workspace';

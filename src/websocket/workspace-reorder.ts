@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { clientMessage } from '../contract';
+import { clientMessage } from '../contract/messages';
 import { inTransaction } from '../db/mongodb';
 import { isReorderApplied, live, readPlaces, rememberReorder, storeOrder } from '../db/order';
 import { isOrderOvertaken, resolveReorder } from '../db/repetitions';

@@ -1,5 +1,6 @@
 import { trusted } from 'mongoose';
-import { clientMessage, objectId } from '../contract';
+import { objectId } from '../contract/ids';
+import { clientMessage } from '../contract/messages';
 import { notApplied, remember, rememberUnchanged } from '../db/updates';
 import { toWire, Workspace, workspaceNotFound, type StoredWorkspace } from '../db/workspace';
 import { defineMessage } from '../utils/message';

@@ -1,4 +1,6 @@
-import { baseVersion, clientMessage, objectId, updates } from '../contract';
+import { objectId } from '../contract/ids';
+import { baseVersion, clientMessage } from '../contract/messages';
+import { updates } from '../contract/workspace';
 import { applyEdit } from '../db/edits';
 import { toChanges } from '../db/changes';
 import { defineMessage } from '../utils/message';

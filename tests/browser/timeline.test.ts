@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { buildIfStale } from '../../scripts/build';
-import type { Workspace } from '../../src/contract';
+import type { Workspace } from '../../src/contract/workspace';
 import { startServer, type TestServer } from '../helpers/server';
 import { axeViolations, cardIds, launchBrowser, openWindow, type WatchedPage } from './browser';
 import { startCuttingProxy } from './cutting-proxy';

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Video } from '../../src/contract';
+import type { Video } from '../../src/contract/video';
 import type { Rule } from '../doubles/double';
 import { startDoubles, stopDoubles, vendors, type Doubles, type Vendor } from '../helpers/generating';
 import { click, finalVideo, newWorkspace, settingsFor, uploadPicture, wire } from '../helpers/generating';

@@ -1,4 +1,4 @@
-import type { Video } from '../../src/contract';
+import type { Video } from '../../src/contract/video';
 import { vendors, wire } from '../helpers/generating';
 import { allCells, deleteNames, deleteRules, fates, runCancelling, scenes, settings, states } from './cancelling';
 import type { Cell } from './cancelling';

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import type { Video } from '../../src/contract';
+import type { Video } from '../../src/contract/video';
 import { startDoubles, stopDoubles, vendors, type Doubles, type Vendor } from '../helpers/generating';
 import {
   click,

@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import mongoose from 'mongoose';
-import type { Video } from '../../src/contract';
+import type { Video } from '../../src/contract/video';
 import type { Accepted } from '../doubles/double';
 import { isFinal, startDoubles, stopDoubles, vendors, wire } from '../helpers/generating';
 import { click, newWorkspace, settingsFor, uploadPicture, type Vendor } from '../helpers/generating';

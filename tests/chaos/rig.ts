@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FormData, Video, Workspace } from '../../src/contract';
+import type { FormData } from '../../src/contract/form';
+import type { Video } from '../../src/contract/video';
+import type { Workspace } from '../../src/contract/workspace';
 import { startDouble, type SeenRequest, type StartedDouble } from '../doubles/start-double';
 import { canaryKeys, click as clickAt, isFinal, uploadPicture } from '../helpers/generating';
 import { vendors, type Vendor } from '../helpers/generating';

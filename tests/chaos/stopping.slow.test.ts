@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import type { Video } from '../../src/contract';
+import type { Video } from '../../src/contract/video';
 import { portOf, toRequest } from '../helpers/wire';
 import { canaryKeys, wire } from '../helpers/generating';
 import { startFaultyMongod } from './faults';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { changeStored } from '../helpers/stored';
-import type { Video } from '../../src/contract';
+import type { Video } from '../../src/contract/video';
 import { vendors, type Vendor } from '../helpers/generating';
 import { type CellOptions, type Rig, type Shot, brief, createsOf, judge, requestsOf, runCells, soon } from './rig';
 

@@ -9,7 +9,7 @@ test('a field that is named twice is refused with its path', () => {
   expect(() => toChanges({ form_data: { seed: 1 }, 'form_data.seed': 2 })).toThrow(
     expect.objectContaining({
       code: 'INVALID_INPUT',
-      details: [{ path: 'updates.form_data.seed', message: 'is named twice' }],
+      details: [{ path: 'updates.form_data.seed', message: 'is named twice', rule: 'wrong_form' }],
     }),
   );
 });

@@ -1,5 +1,6 @@
 import mongoose from 'mongoose';
-import { emptyForm, idleVideo } from '../../src/contract';
+import { emptyForm } from '../../src/contract/form';
+import { idleVideo } from '../../src/contract/video';
 import type { Job, JobState } from '../../src/db/job';
 import { migrate } from '../../src/db/migrate';
 import { findWorkspace } from '../../src/db/find-workspaces';

@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { mongo } from 'mongoose';
 import sharp from 'sharp';
-import type { Workspace } from '../../src/contract';
+import type { Workspace } from '../../src/contract/workspace';
 import { startDouble } from '../doubles/start-double';
 import { eventually } from '../helpers/generating';
 import { freshDatabase, startServer, type TestServer } from '../helpers/server';

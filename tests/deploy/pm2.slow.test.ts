@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import sharp from 'sharp';
-import type { Workspace } from '../../src/contract';
+import type { Workspace } from '../../src/contract/workspace';
 import { startDouble, type StartedDouble } from '../doubles/start-double';
 import { freshDatabase } from '../helpers/server';
 import { connect, type TestSocket } from '../helpers/socket';

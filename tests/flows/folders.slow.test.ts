@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import type { Video } from '../../src/contract';
+import type { Video } from '../../src/contract/video';
 import { click, eventually, finalVideo, newWorkspace, uploadPicture } from '../helpers/generating';
 import { freshDatabase, startServer, type TestServer } from '../helpers/server';
 import { connect } from '../helpers/socket';

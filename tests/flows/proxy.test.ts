@@ -1,4 +1,4 @@
-import type { Video } from '../../src/contract';
+import type { Video } from '../../src/contract/video';
 import { click, finalVideo, newWorkspace, uploadPicture } from '../helpers/generating';
 import { startConnectProxy, type TestProxy } from '../helpers/proxies';
 import { startServer, type TestServer } from '../helpers/server';

@@ -1,6 +1,6 @@
 import mongoose from 'mongoose';
 import { config } from '../../src/config';
-import { video as videoShape } from '../../src/contract';
+import { video as videoShape } from '../../src/contract/video';
 import {
   activate,
   coolDown,

@@ -1,5 +1,5 @@
 import mongoose from 'mongoose';
-import { idleVideo } from '../../src/contract';
+import { idleVideo } from '../../src/contract/video';
 import { Workspace } from '../../src/db/workspace';
 import { active, coolDown, LeaseLost, type ActiveAttempt } from '../../src/generation/attempt';
 import { cancelAtProvider, cancelVideo, dropUnsentJob } from '../../src/generation/cancel';

@@ -7,7 +7,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import mongoose from 'mongoose';
-import { takesKept } from '../../src/contract';
+import { takesKept } from '../../src/contract/video';
 import { DroppedClip } from '../../src/db/dropped-clips';
 import { Workspace } from '../../src/db/workspace';
 import { LeaseLost, type ActiveAttempt } from '../../src/generation/attempt';

@@ -3,7 +3,7 @@ process.env.FFMPEG_PATH = 'no-ffmpeg';
 
 import mongoose from 'mongoose';
 import { config } from '../../src/config';
-import type { VideoError } from '../../src/contract';
+import type { VideoError } from '../../src/contract/video';
 import { Workspace } from '../../src/db/workspace';
 import { coolDown, LeaseLost } from '../../src/generation/attempt';
 import { deliver } from '../../src/generation/deliver';

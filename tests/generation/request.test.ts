@@ -4,7 +4,8 @@ process.env.VIDEO_PROVIDER = 'runway';
 
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import mongoose, { mongo } from 'mongoose';
-import { emptyForm, type FormData, type Video } from '../../src/contract';
+import { emptyForm, type FormData } from '../../src/contract/form';
+import type { Video } from '../../src/contract/video';
 import { Workspace } from '../../src/db/workspace';
 import { active } from '../../src/generation/attempt';
 import { cancelVideo } from '../../src/generation/cancel';

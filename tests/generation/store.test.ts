@@ -1,5 +1,5 @@
 import mongoose, { mongo } from 'mongoose';
-import type { Video } from '../../src/contract';
+import type { Video } from '../../src/contract/video';
 import { Workspace } from '../../src/db/workspace';
 import { LeaseLost, type ActiveAttempt } from '../../src/generation/attempt';
 import { cancelVideo } from '../../src/generation/cancel';

@@ -1,5 +1,7 @@
 import sharp from 'sharp';
-import type { FormData, Video, Workspace } from '../../src/contract';
+import type { FormData } from '../../src/contract/form';
+import type { Video } from '../../src/contract/video';
+import type { Workspace } from '../../src/contract/workspace';
 import { startDouble, type StartedDouble } from '../doubles/start-double';
 import type { Answer, TestServer } from './server';
 import { connect, type TestSocket } from './socket';

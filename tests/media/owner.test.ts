@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import mongoose from 'mongoose';
 import { config } from '../../src/config';
-import { idleVideo } from '../../src/contract';
+import { idleVideo } from '../../src/contract/video';
 import { TimelineState } from '../../src/db/timeline-state';
 import { Workspace } from '../../src/db/workspace';
 import { countSweep, ownerWarnings, ownsUploads } from '../../src/media/owner';

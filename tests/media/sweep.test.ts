@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/p
 import path from 'node:path';
 import mongoose, { trusted } from 'mongoose';
 import { config } from '../../src/config';
-import { idleVideo } from '../../src/contract';
+import { idleVideo } from '../../src/contract/video';
 import { DroppedClip, recordDropped } from '../../src/db/dropped-clips';
 import type { Job } from '../../src/db/job';
 import { TimelineState } from '../../src/db/timeline-state';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { emptyForm, type FormData } from '../../src/contract';
+import { emptyForm, type FormData } from '../../src/contract/form';
 import { composePrompt, promptTooLong } from '../../src/prompts/compose-prompt';
 
 const compose = (form: Partial<FormData>, maxLength = 1000) => composePrompt({ ...emptyForm, ...form }, maxLength);

@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
-import type { AiEntry, FormData } from '../../src/contract';
+import type { AiEntry } from '../../src/contract/conversation';
+import type { FormData } from '../../src/contract/form';
 import type { LlmReply, LlmRequest } from '../../src/prompts/suggestion';
 import type { LlmProvider, VideoCapabilities } from '../../src/services/provider';
 import { failureOf } from '../services/llm-provider.suite';
@@ -10,7 +11,7 @@ process.env.LLM_TIMEOUT_MS = '3000';
 
 const { suggest } = jest.requireActual<typeof import('../../src/prompts/suggestion')>('../../src/prompts/suggestion');
 const { AppError } = jest.requireActual<typeof import('../../src/utils/errors')>('../../src/utils/errors');
-const { emptyForm } = jest.requireActual<typeof import('../../src/contract')>('../../src/contract');
+const { emptyForm } = jest.requireActual<typeof import('../../src/contract/form')>('../../src/contract/form');
 const { config } = jest.requireActual<typeof import('../../src/config')>('../../src/config');
 
 const capabilities: VideoCapabilities = {

@@ -1,4 +1,4 @@
-import { emptyForm, type FormData } from '../../src/contract';
+import { emptyForm, type FormData } from '../../src/contract/form';
 import local from '../../src/services/llm-local';
 import { question, still } from './llm-provider.suite';
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import sharp from 'sharp';
 import { config } from '../../src/config';
-import { emptyForm } from '../../src/contract';
+import { emptyForm } from '../../src/contract/form';
 import { suggest, type LlmRequest } from '../../src/prompts/suggestion';
 import { chat, type ChatServer } from '../../src/services/chat-completions';
 import { asIfAnswers, finalFaults, refusals, type Asked } from '../fixtures/llm/refusals';

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import { config } from '../../src/config';
-import { emptyForm } from '../../src/contract';
+import { emptyForm } from '../../src/contract/form';
 import { imageFile, storeImage } from '../../src/media/images';
 import { makeUploadFolders } from '../../src/media/uploads';
 import { suggest, type LlmRequest } from '../../src/prompts/suggestion';

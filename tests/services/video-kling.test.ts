@@ -1,6 +1,6 @@
 import nock from 'nock';
 import sharp from 'sharp';
-import type { FormData } from '../../src/contract';
+import type { FormData } from '../../src/contract/form';
 import type { VideoProvider } from '../../src/services/provider';
 import { canaryKey, describeVideoProvider, errorOf, loadVideoProvider, makeJob, open } from './video-provider.suite';
 

@@ -10,7 +10,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { config } from '../../src/config';
-import { emptyForm, type FormData } from '../../src/contract';
+import { emptyForm, type FormData } from '../../src/contract/form';
 import { ffmpegPath } from '../../src/media/ffmpeg';
 import local from '../../src/services/video-local';
 import type { VideoJob } from '../../src/services/provider';

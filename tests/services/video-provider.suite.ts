@@ -9,7 +9,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { inspect } from 'node:util';
 import sharp from 'sharp';
-import { emptyForm, type FormData } from '../../src/contract';
+import { emptyForm, type FormData } from '../../src/contract/form';
 import type { VideoJob, VideoProvider } from '../../src/services/provider';
 import type { AppError } from '../../src/utils/errors';
 import type { Rule } from '../doubles/double';

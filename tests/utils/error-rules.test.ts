@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { updates, userMessage } from '../../src/contract';
-import { AppError } from '../../src/utils/errors';
+import { userMessage } from '../../src/contract/conversation';
+import { updates } from '../../src/contract/workspace';
+import { type AppError } from '../../src/utils/errors';
 import { parseInput } from '../../src/utils/parse';
 
 function detailsOf(shape: z.ZodType, input: unknown) {

@@ -1,5 +1,5 @@
 import mongoose, { mongo } from 'mongoose';
-import { errorCodes } from '../../src/contract';
+import { errorCodes } from '../../src/contract/errors';
 import { AppError, toAppError } from '../../src/utils/errors';
 
 const withCode = (code: string) => Object.assign(new Error('from the system'), { code });

@@ -1,5 +1,5 @@
 import packageJson from '../../package.json';
-import { formData } from '../../src/contract';
+import { formData } from '../../src/contract/form';
 import { asyncApi, openApi } from '../../src/utils/specs';
 import { messages } from '../../src/websocket/server';
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Workspace } from '../../src/contract';
+import type { Workspace } from '../../src/contract/workspace';
 import { startServer, type TestServer } from '../helpers/server';
 import { startClient, stopClients, type TestClient } from './sync-helpers';
 

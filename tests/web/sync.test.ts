@@ -1,5 +1,8 @@
 import mongoose from 'mongoose';
-import { idleVideo, emptyForm, aiEntriesKept, takesKept, type Workspace } from '../../src/contract';
+import { aiEntriesKept } from '../../src/contract/conversation';
+import { emptyForm } from '../../src/contract/form';
+import { idleVideo, takesKept } from '../../src/contract/video';
+import type { Workspace } from '../../src/contract/workspace';
 import * as defaults from '../../src/web/defaults';
 import { memoryStorage } from '../../src/web/sync-storage';
 import { freshDatabase, startServer, type TestServer } from '../helpers/server';

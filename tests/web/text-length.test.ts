@@ -1,4 +1,4 @@
-import { promptMaxCharacters } from '../../src/contract';
+import { promptMaxCharacters } from '../../src/contract/form';
 import { promptLength } from '../../src/prompts/compose-prompt';
 import { promptMax } from '../../src/web/defaults';
 import { countText, fitText } from '../../src/web/text-length';

@@ -1,5 +1,6 @@
 import mongoose from 'mongoose';
-import { emptyForm, idleVideo, type Video } from '../../src/contract';
+import { emptyForm } from '../../src/contract/form';
+import { idleVideo, type Video } from '../../src/contract/video';
 import { freshDatabase, startServer, type TestServer } from '../helpers/server';
 import { connect, type TestSocket } from '../helpers/socket';
 

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
-import type { AiEntry } from '../../contract';
+import type { AiEntry } from '../../contract/conversation';
 import { errorKey, useText } from '../i18n';
 import { ask } from '../state/assistant';
 import { useStore } from '../state/store';

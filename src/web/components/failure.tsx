@@ -1,4 +1,4 @@
-import type { Workspace } from '../../contract';
+import type { Workspace } from '../../contract/workspace';
 import { errorKey, useText } from '../i18n';
 import { dismissClick, isLost } from '../state/generation';
 import type { RefusedClick } from '../state/store';

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import type { FormData } from '../../contract';
+import type { FormData } from '../../contract/form';
 import { useText } from '../i18n';
 
 export type FieldName = keyof FormData | 'provider';

@@ -1,4 +1,4 @@
-import type { FormData } from '../../contract';
+import type { FormData } from '../../contract/form';
 import { promptMax } from '../defaults';
 import { useText } from '../i18n';
 import { displayName, providerOf } from '../state/generation';

@@ -1,4 +1,4 @@
-import type { Workspace } from '../../contract';
+import type { Workspace } from '../../contract/workspace';
 import { useText } from '../i18n';
 import { displayName, generateAll, planAll, providerOf } from '../state/generation';
 import { numberOf, useStore } from '../state/store';

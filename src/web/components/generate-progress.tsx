@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import type { Video } from '../../contract';
+import type { Video } from '../../contract/video';
 import { useText } from '../i18n';
 import { displayName } from '../state/generation';
 

@@ -1,5 +1,5 @@
 import { memo } from 'react';
-import type { FormData } from '../../contract';
+import type { FormData } from '../../contract/form';
 import { useText } from '../i18n';
 import { editForm } from '../state/shots';
 import { Field, fieldId } from './field';

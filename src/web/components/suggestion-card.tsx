@@ -1,6 +1,7 @@
 import { memo } from 'react';
 import { useShallow } from 'zustand/react/shallow';
-import type { AiEntry, FormData } from '../../contract';
+import type { AiEntry } from '../../contract/conversation';
+import type { FormData } from '../../contract/form';
 import { splitNote } from '../advice-note';
 import { formKeys } from '../defaults';
 import { useText } from '../i18n';

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import type { Video } from '../../contract';
+import type { Video } from '../../contract/video';
 import { useText } from '../i18n';
 import { chooseTake, editForm } from '../state/shots';
 import { setState, useSelected } from '../state/store';

@@ -1,4 +1,4 @@
-import type { Options } from '../../contract';
+import type { Options } from '../../contract/options';
 import { useStore } from '../state/store';
 
 export type Vocabulary = 'camera_movements' | 'shot_sizes' | 'lightings';

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../contract';
+import type { ErrorCode } from '../../contract/errors';
 
 type ErrorTexts = Record<`error.${ErrorCode | 'NETWORK' | 'PICTURE_UNREADABLE'}`, string>;
 

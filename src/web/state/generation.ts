@@ -1,4 +1,5 @@
-import type { ErrorCode, Workspace } from '../../contract';
+import type { ErrorCode } from '../../contract/errors';
+import type { Workspace } from '../../contract/workspace';
 import { ApiError, cancelVideo, generateVideo } from '../api';
 import { formKeys } from '../defaults';
 import { newId } from '../sync';

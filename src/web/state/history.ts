@@ -1,4 +1,4 @@
-import type { Changes, Workspace } from '../../contract';
+import type { Changes, Workspace } from '../../contract/workspace';
 import { sync } from './connection';
 import { say, showToast } from './notices';
 import { getState, setState } from './store';

@@ -1,4 +1,4 @@
-import type { Workspace } from '../../contract';
+import type { Workspace } from '../../contract/workspace';
 import { translate, type TextKey } from '../i18n';
 import { newId } from '../sync';
 import { getState, numberOf, setState, type Toast } from './store';

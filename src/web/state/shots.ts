@@ -1,4 +1,6 @@
-import type { Changes, FormData, Video } from '../../contract';
+import type { FormData } from '../../contract/form';
+import type { Video } from '../../contract/video';
+import type { Changes } from '../../contract/workspace';
 import { formKeys } from '../defaults';
 import { sync } from './connection';
 import { record, undo, valueOf } from './history';

@@ -1,5 +1,7 @@
 import { create } from 'zustand';
-import type { ErrorCode, Options, Workspace } from '../../contract';
+import type { ErrorCode } from '../../contract/errors';
+import type { Options } from '../../contract/options';
+import type { Workspace } from '../../contract/workspace';
 import type { Language } from '../i18n';
 import type { SyncSnapshot } from '../sync';
 

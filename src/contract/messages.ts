@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import { aiEntry } from './conversation';
+import { errorBody } from './errors';
+import { objectId, requestId, time } from './ids';
+import { video } from './video';
+import { changes, workspace } from './workspace';
+
+/** The version of a workspace that the author of a message saw. */
+export const baseVersion = z.int().min(0);
+
+const echo = { request_id: requestId.optional() };
+
+/** The shape of a message from a browser: its type, an optional request_id, and its own fields, nothing else. */
+export const clientMessage = <Type extends string, Fields extends z.ZodRawShape>(type: Type, fields: Fields) =>
+  z.strictObject({ type: z.literal(type), request_id: requestId.optional(), ...fields });
+
+/** Every message from the server to a browser, by `type`. */
+export const serverMessages = {
+  'workspace.created': z.strictObject({ type: z.literal('workspace.created'), ...echo, workspace }),
+  'workspace.sync_confirm': z.strictObject({
+    type: z.literal('workspace.sync_confirm'),
+    ...echo,
+    workspace_id: objectId,
+    version: z.int(),
+    updated_at: time,
+    replaced: changes.optional(),
+    changes: changes.optional(),
+    kept: z.array(z.string()).optional(),
+  }),
+  'workspace.updated': z.strictObject({
+    type: z.literal('workspace.updated'),
+    workspace_id: objectId,
+    version: z.int(),
+    changes,
+  }),
+  'workspace.deleted': z.strictObject({ type: z.literal('workspace.deleted'), ...echo, workspace_id: objectId }),
+  'workspace.reorder_confirm': z.strictObject({
+    type: z.literal('workspace.reorder_confirm'),
+    ...echo,
+    workspace_ids: z.array(objectId),
+  }),
+  'workspace.reordered': z.strictObject({ type: z.literal('workspace.reordered'), workspace_ids: z.array(objectId) }),
+  'video.status_update': z.strictObject({
+    type: z.literal('video.status_update'),
+    workspace_id: objectId,
+    video,
+    version: z.int(),
+    takes: z.array(video).optional(),
+    /** The form of a chosen take, where it became that of the workspace. */
+    changes: changes.optional(),
+  }),
+  'ai.suggestion': z.strictObject({
+    type: z.literal('ai.suggestion'),
+    workspace_id: objectId,
+    entry: aiEntry,
+    version: z.int(),
+  }),
+  error: z.strictObject({
+    type: z.literal('error'),
+    ...echo,
+    workspace_id: objectId.optional(),
+    ...errorBody.shape,
+  }),
+} as const;
+
+export type ServerMessages = { [Type in keyof typeof serverMessages]: z.infer<(typeof serverMessages)[Type]> };
+export type ServerMessage = ServerMessages[keyof ServerMessages];
