@@ -39,7 +39,7 @@ afterEach(() => resetRigs(rigs));
 
 afterAll(() => closeRigs(rigs));
 
-describe('a generation is cancelled', () => {
+describe('a generation that is cancelled', () => {
   let all: Judged<Cell>[];
 
   beforeAll(async () => {
@@ -47,7 +47,7 @@ describe('a generation is cancelled', () => {
   }, 150_000);
 
   test.each(cells)(
-    'nothing is lost, deleted or paid twice: $vendor, $state, what is out $fate, DELETE is answered $told',
+    'a cancellation loses, deletes and pays nothing twice: $vendor, $state, what is out $fate, DELETE is answered $told',
     (cell) => {
       const isThis = ({ faults: _faults, ...other }: Judged<Cell>) => JSON.stringify(other) === JSON.stringify(cell);
       expect(all.find(isThis)!.faults).toEqual([]);
@@ -69,7 +69,7 @@ describe.each(['is lost', 'is out when the server is killed'] as const)(
       return shot;
     }
 
-    test('the next click is warned where the vendor cannot be asked', async () => {
+    test(`the next click is warned where the vendor cannot be asked for a create whose answer ${fate}`, async () => {
       const rig = rigs.runway;
       const shot = await cancelUnanswered(rig);
       for (const again of ['at once', 'and again']) {
@@ -84,7 +84,7 @@ describe.each(['is lost', 'is out when the server is killed'] as const)(
       expect(await createsOf(rig, shot)).toBe(1);
     });
 
-    test('the task is found by its key and cancelled at the vendor', async () => {
+    test(`a task whose answer ${fate} is found by its key and cancelled at the vendor`, async () => {
       const rig = rigs.pika;
       await rig.double.set({ ends: 'never' });
       const shot = await cancelUnanswered(rig);
@@ -94,7 +94,7 @@ describe.each(['is lost', 'is out when the server is killed'] as const)(
       expect(isCancelled((await shot.load()).video)).toBe(true);
     });
 
-    test('the task is looked up, and its clip arrives as a take, where the vendor cannot cancel', async () => {
+    test(`a task whose answer ${fate} is looked up, and its clip arrives as a take, where the vendor cannot cancel`, async () => {
       const rig = rigs.kling;
       const shot = await cancelUnanswered(rig);
       const { video, takes } = await shot.until((workspace) => workspace.takes.length === 1, 'the take');

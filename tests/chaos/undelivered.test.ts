@@ -31,10 +31,13 @@ describe('a clip that is made, paid and not fetched', () => {
     ({ all } = await runUndelivered({ cells: singleCells, rigs, print: () => undefined }));
   }, 120_000);
 
-  test.each(singleCells)('is fetched free by a click with the same form: $vendor, after this: $story', (cell) => {
-    const isThis = ({ vendor, story }: Judged<Cell>) => vendor === cell.vendor && story === cell.story;
-    expect(all.find(isThis)!.faults).toEqual([]);
-  });
+  test.each(singleCells)(
+    'a clip that is made, paid and not fetched is fetched free by a click with the same form: $vendor, after this: $story',
+    (cell) => {
+      const isThis = ({ vendor, story }: Judged<Cell>) => vendor === cell.vendor && story === cell.story;
+      expect(all.find(isThis)!.faults).toEqual([]);
+    },
+  );
 });
 
 /** A click that is to fetch a paid clip hears that the vendor no longer has it, and the next click pays. */

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => mongoose.disconnect());
 
-test('completes a video with its poster, and tells it once', async () => {
+test('an attempt completes a video with its poster, and tells it once', async () => {
   const attempt = await newAttempt({ state: 'downloading' });
   const { attempt_id } = attempt.job;
   await copyFile(path.resolve(__dirname, '../fixtures/clip.mp4'), videoFile(attempt_id));
@@ -30,7 +30,7 @@ test('completes a video with its poster, and tells it once', async () => {
   expect(told).toEqual(['mine completed']);
 });
 
-test('completes a video whose file shows no picture, without a poster', async () => {
+test('an attempt completes a video whose file shows no picture, without a poster', async () => {
   const attempt = await newAttempt({ state: 'downloading' });
   await complete(attempt);
   expect((await storedOf(attempt)).video).toMatchObject({ status: 'completed', poster_url: null });
