@@ -2,21 +2,8 @@ import type { Video } from '../../src/contract/video';
 import { vendors, wire } from '../helpers/generating';
 import { allCells, deleteNames, deleteRules, fates, runCancelling, scenes, settings, states } from './cancelling';
 import type { Cell } from './cancelling';
-import {
-  atEach,
-  closeRigs,
-  createsOf,
-  judge,
-  openRigs,
-  requestsOf,
-  soon,
-  within,
-  type Rig,
-  type Rigs,
-  patienceMs,
-  resetRigs,
-  type Judged,
-} from './rig';
+import { atEach, createsOf, judge, requestsOf, soon, within, type Rig, patienceMs, type Judged } from './rig';
+import { useRigs } from './use-rigs';
 
 jest.setTimeout(60_000);
 
@@ -29,15 +16,7 @@ const cells = allCells.filter(({ vendor, state, fate, told }) => {
 
 const isCancelled = ({ status, error }: Video) => status === 'failed' && error?.code === 'CANCELLED';
 
-let rigs: Rigs;
-
-beforeAll(async () => {
-  rigs = await openRigs(settings);
-});
-
-afterEach(() => resetRigs(rigs));
-
-afterAll(() => closeRigs(rigs));
+const rigs = useRigs(settings);
 
 describe('a generation that is cancelled', () => {
   let all: Judged<Cell>[];

@@ -1,20 +1,9 @@
 import { click as clickAt, vendors, wire, type Vendor } from '../helpers/generating';
 import { setsState, sets, writesTo, type Rule } from './message-proxy';
-import {
-  atEach,
-  closeRigs,
-  createsOf,
-  judge,
-  openRigs,
-  requestsOf,
-  soon,
-  within,
-  patienceMs,
-  resetRigs,
-  type Judged,
-} from './rig';
-import type { Rig, Rigs, Shot } from './rig';
+import { atEach, createsOf, judge, requestsOf, soon, within, patienceMs, type Judged } from './rig';
+import type { Rig, Shot } from './rig';
 import { allCells, fateNames, runSteps, settings, stepNames, type Cell } from './steps';
+import { useRigs } from './use-rigs';
 
 jest.setTimeout(60_000);
 
@@ -33,15 +22,7 @@ const unreadable: Record<Vendor, { status: number; body: unknown }> = {
 
 const retryable = { code: 262, labels: ['RetryableWriteError'] };
 
-let rigs: Rigs;
-
-beforeAll(async () => {
-  rigs = await openRigs(settings);
-});
-
-afterEach(() => resetRigs(rigs));
-
-afterAll(() => closeRigs(rigs));
+const rigs = useRigs(settings);
 
 describe('the write of a step that is lost, refused or late', () => {
   let all: Judged<Cell>[];

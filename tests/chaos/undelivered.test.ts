@@ -1,28 +1,10 @@
-import {
-  atEach,
-  closeRigs,
-  createsOf,
-  judge,
-  openRigs,
-  type Rig,
-  type Rigs,
-  type Shot,
-  resetRigs,
-  type Judged,
-} from './rig';
+import { atEach, createsOf, judge, type Rig, type Shot, type Judged } from './rig';
 import { failDownload, letADayPass, runUndelivered, settings, singleCells, type Cell } from './undelivered';
+import { useRigs } from './use-rigs';
 
 jest.setTimeout(60_000);
 
-let rigs: Rigs;
-
-beforeAll(async () => {
-  rigs = await openRigs(settings);
-});
-
-afterEach(() => resetRigs(rigs));
-
-afterAll(() => closeRigs(rigs));
+const rigs = useRigs(settings);
 
 describe('a clip that is made, paid and not fetched', () => {
   let all: Judged<Cell>[];

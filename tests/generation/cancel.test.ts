@@ -1,4 +1,3 @@
-import mongoose from 'mongoose';
 import { idleVideo } from '../../src/contract/video';
 import { Workspace } from '../../src/db/workspace';
 import { active, coolDown, LeaseLost, type ActiveAttempt } from '../../src/generation/attempt';
@@ -20,11 +19,10 @@ import {
   type FakeProvider,
   type Given,
 } from '../helpers/attempts';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
-beforeAll(() => mongoose.connect(freshDatabase()));
+useDatabase();
 afterEach(() => active.clear());
-afterAll(() => mongoose.disconnect());
 
 const waits: Checked = { state: 'queued' };
 const runs: Checked = { state: 'running' };

@@ -1,4 +1,3 @@
-import mongoose from 'mongoose';
 import { requestIdsKept } from '../../src/contract/ids';
 import { takesKept, type Video } from '../../src/contract/video';
 import { DroppedClip } from '../../src/db/dropped-clips';
@@ -21,12 +20,11 @@ import {
   videoOf,
   type Given,
 } from '../helpers/attempts';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
 const choice = (index: number, key?: string) => ({ index, form: null, key });
 
-beforeAll(() => mongoose.connect(freshDatabase()));
-afterAll(() => mongoose.disconnect());
+useDatabase();
 
 const unaccepted = { acceptSecondCharge: false };
 const accepted = { acceptSecondCharge: true };

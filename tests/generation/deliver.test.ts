@@ -6,7 +6,6 @@ import { copyFile, readFile } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import mongoose from 'mongoose';
 import { takesKept } from '../../src/contract/video';
 import { DroppedClip } from '../../src/db/dropped-clips';
 import { Workspace } from '../../src/db/workspace';
@@ -31,7 +30,7 @@ import {
   type Given,
   type Situation,
 } from '../helpers/attempts';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
 const clip = path.resolve(__dirname, '../fixtures/clip.mp4');
 const notFound: Checked = { state: 'not_found', reason: '404' };
@@ -44,6 +43,7 @@ const link = (status: number): Checked => ({
   url: `http://127.0.0.1:${(host.address() as AddressInfo).port}/${status}`,
 });
 
+useDatabase();
 beforeAll(async () => {
   await makeUploadFolders();
   const bytes = await readFile(clip);
@@ -51,12 +51,10 @@ beforeAll(async () => {
     response.writeHead(Number(url!.slice(1)), { 'Content-Type': 'video/mp4' }).end(bytes);
   });
   await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve));
-  await mongoose.connect(freshDatabase());
 });
 afterAll(async () => {
   host.closeAllConnections();
   host.close();
-  await mongoose.disconnect();
 });
 
 type Says = Checked | Error | (() => Checked | Promise<Checked>);

@@ -1,19 +1,17 @@
 import { copyFile } from 'node:fs/promises';
 import path from 'node:path';
-import mongoose from 'mongoose';
 import { config } from '../../src/config';
 import { complete, endAsFailed, endAsGone, failForNow } from '../../src/generation/ends';
 import { storeStep } from '../../src/generation/store';
 import { makeUploadFolders } from '../../src/media/uploads';
 import { adoptVideo, videoFile } from '../../src/media/videos';
 import { finishedTask, listen, newAttempt, resultOf, storedOf, type Given } from '../helpers/attempts';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
+useDatabase();
 beforeAll(async () => {
   await makeUploadFolders();
-  await mongoose.connect(freshDatabase());
 });
-afterAll(() => mongoose.disconnect());
 
 test('an attempt completes a video with its poster, and tells it once', async () => {
   const attempt = await newAttempt({ state: 'downloading' });

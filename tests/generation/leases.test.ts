@@ -1,14 +1,12 @@
-import mongoose from 'mongoose';
 import type { JobState } from '../../src/db/job';
 import { Workspace } from '../../src/db/workspace';
 import { claimLeases, findForgotten, forgottenAfterMs, leaseMs, releaseLeases } from '../../src/generation/leases';
 import { ago, jobOf, newAttempt, type Attempted, type Given } from '../helpers/attempts';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 import { processId } from '../../src/utils/process-id';
 
-beforeAll(() => mongoose.connect(freshDatabase()));
+useDatabase();
 afterEach(() => Workspace.deleteMany({}));
-afterAll(() => mongoose.disconnect());
 
 const [here] = processId.split(':');
 const owners = {

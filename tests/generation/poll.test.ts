@@ -1,7 +1,6 @@
 // A poster is made by another test.
 process.env.FFMPEG_PATH = 'no-ffmpeg';
 
-import mongoose from 'mongoose';
 import { config } from '../../src/config';
 import type { VideoError } from '../../src/contract/video';
 import { Workspace } from '../../src/db/workspace';
@@ -26,13 +25,12 @@ import {
   type Given,
   type Situation,
 } from '../helpers/attempts';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
+useDatabase();
 beforeAll(async () => {
   await makeUploadFolders();
-  await mongoose.connect(freshDatabase());
 });
-afterAll(() => mongoose.disconnect());
 
 const running: Checked = { state: 'running', progress: 0.4 };
 const completed: Checked = { state: 'completed', url: 'https://example.com/clip.mp4' };

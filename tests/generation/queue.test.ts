@@ -1,17 +1,15 @@
-import mongoose from 'mongoose';
 import { config } from '../../src/config';
 import { Workspace } from '../../src/db/workspace';
 import { active, coolDown, type ActiveAttempt } from '../../src/generation/attempt';
 import { acquireSlot, hasFreeSlot, release, wakeNext } from '../../src/generation/queue';
 import { ago, listen, newAttempt, resultOf, storedOf, type Given } from '../helpers/attempts';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
-beforeAll(() => mongoose.connect(freshDatabase()));
+useDatabase();
 afterEach(async () => {
   active.clear();
   await Workspace.deleteMany({});
 });
-afterAll(() => mongoose.disconnect());
 
 const slots = config.VIDEO_MAX_CONCURRENT;
 const slotCheckMs = 50;

@@ -1,4 +1,3 @@
-import mongoose from 'mongoose';
 import { config } from '../../src/config';
 import { noteAccepted, readAccepted } from '../../src/generation/journal';
 import { reconcile } from '../../src/generation/reconcile';
@@ -16,10 +15,9 @@ import {
   type FakeProvider,
   type Given,
 } from '../helpers/attempts';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
-beforeAll(() => mongoose.connect(freshDatabase()));
-afterAll(() => mongoose.disconnect());
+useDatabase();
 
 const accepted: Submitted = { state: 'accepted', taskId: 'task-new' };
 const noAnswer = new AppError('PROVIDER_TIMEOUT', 'no answer');

@@ -34,18 +34,18 @@ import {
   type Given,
 } from '../helpers/attempts';
 import { eventually } from '../helpers/generating';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
 const accepted: Submitted = { state: 'accepted', taskId: 'task-new' };
 const { form_data: form, image_path: imagePath } = newJob();
 
 let provider: FakeProvider;
 
+useDatabase();
 beforeAll(async () => {
   await makeUploadFolders();
   await mkdir(imageFile('.'), { recursive: true });
   await writeFile(imageFile(imagePath), 'a picture');
-  await mongoose.connect(freshDatabase());
 });
 beforeEach(() => {
   provider = plugIn('runway', fakeProvider({ submit: accepted, check: { state: 'running' } }));
@@ -55,7 +55,6 @@ afterEach(async () => {
   jest.restoreAllMocks();
   await Workspace.deleteMany({});
 });
-afterAll(() => mongoose.disconnect());
 
 const click = (workspaceId: unknown, more: Partial<Click> = {}) =>
   requestVideo({ workspaceId: String(workspaceId), acceptSecondCharge: false, ...more });

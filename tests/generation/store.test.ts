@@ -29,12 +29,11 @@ import {
   type Situation,
 } from '../helpers/attempts';
 import { afterRead, loseAnswers, refuseWrites } from '../helpers/driver-faults';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 import { processId } from '../../src/utils/process-id';
 
-beforeAll(() => mongoose.connect(freshDatabase()));
+useDatabase();
 afterEach(() => jest.restoreAllMocks());
-afterAll(() => mongoose.disconnect());
 
 const runs = { video: { phase: 'running', progress: 0.5 }, job: {} } as const;
 const failed = { status: 'failed', phase: null, error: { code: 'TASK_FAILED', message: '?', charged: 'yes' } } as const;

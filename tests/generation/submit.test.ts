@@ -1,4 +1,3 @@
-import mongoose from 'mongoose';
 import { AppError } from '../../src/utils/errors';
 import { config } from '../../src/config';
 import { Workspace } from '../../src/db/workspace';
@@ -23,17 +22,16 @@ import {
   type Given,
 } from '../helpers/attempts';
 import { afterRead, afterWrite } from '../helpers/driver-faults';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
+useDatabase();
 beforeAll(async () => {
   await makeUploadFolders();
-  await mongoose.connect(freshDatabase());
 });
 afterEach(async () => {
   active.clear();
   await Workspace.deleteMany({});
 });
-afterAll(() => mongoose.disconnect());
 
 type Answer = Submitted | Error;
 

@@ -4,7 +4,6 @@ process.env.PIKA_API_KEY = 'key_pika';
 
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import mongoose from 'mongoose';
 import { config } from '../../src/config';
 import type { JobState } from '../../src/db/job';
 import { Workspace } from '../../src/db/workspace';
@@ -37,7 +36,7 @@ import {
 } from '../helpers/attempts';
 import { afterList, afterWrite } from '../helpers/driver-faults';
 import { eventually } from '../helpers/generating';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
 const accepted: Submitted = { state: 'accepted', taskId: 'task-new' };
 const runs: Checked = { state: 'running' };
@@ -58,9 +57,9 @@ const changed = (attempt: Attempted, isThere: (result: Awaited<ReturnType<typeof
     return isThere(result) && result;
   });
 
+useDatabase();
 beforeAll(async () => {
   await makeUploadFolders();
-  await mongoose.connect(freshDatabase());
 });
 afterEach(async () => {
   for (const attempt of [...active.values()]) release(attempt);
@@ -68,7 +67,6 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await stopEngine();
-  await mongoose.disconnect();
 });
 
 describe('an attempt that is brought to its end', () => {

@@ -1,13 +1,12 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import mongoose from 'mongoose';
 import { config } from '../../src/config';
 import { idleVideo } from '../../src/contract/video';
 import { TimelineState } from '../../src/db/timeline-state';
 import { Workspace } from '../../src/db/workspace';
 import { countSweep, ownerWarnings, ownsUploads } from '../../src/media/owner';
 import { makeUploadFolders } from '../../src/media/uploads';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
 const inUploads = (...names: string[]) => path.join(config.UPLOAD_DIR, ...names);
 const put = (...names: string[]) => writeFile(inUploads(...names), 'x');
@@ -18,8 +17,7 @@ const markOfDatabase = async () => {
 };
 const useImage = () => Workspace.create({ order_index: 0, image_path: 'uploads/images/known.png' });
 
-beforeAll(() => mongoose.connect(freshDatabase()));
-afterAll(() => mongoose.disconnect());
+useDatabase();
 
 beforeEach(async () => {
   await rm(config.UPLOAD_DIR, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import mongoose, { trusted } from 'mongoose';
+import { trusted } from 'mongoose';
 import { config } from '../../src/config';
 import { idleVideo } from '../../src/contract/video';
 import { DroppedClip, recordDropped } from '../../src/db/dropped-clips';
@@ -9,7 +9,7 @@ import { TimelineState } from '../../src/db/timeline-state';
 import { Workspace } from '../../src/db/workspace';
 import { sweep } from '../../src/media/sweep';
 import { makeUploadFolders } from '../../src/media/uploads';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
 const daysAgo = (days: number) => new Date(Date.now() - days * 24 * 3600 * 1000);
 const inUploads = (...names: string[]) => path.join(config.UPLOAD_DIR, ...names);
@@ -27,8 +27,7 @@ const completed = (attempt_id: string) => ({ ...idleVideo, status: 'completed' a
 const jobOf = (attempt_id: string, state: Job['state'], image = 'job') =>
   ({ attempt_id, provider: 'runway', model: 'm', image_path: `uploads/images/${image}.png`, state }) as Job;
 
-beforeAll(() => mongoose.connect(freshDatabase()));
-afterAll(() => mongoose.disconnect());
+useDatabase();
 
 beforeEach(async () => {
   await rm(config.UPLOAD_DIR, { recursive: true, force: true });
