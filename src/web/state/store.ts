@@ -1,6 +1,6 @@
 import { create } from 'zustand';
 import type { ErrorCode, Options, Workspace } from '../../contract';
-import type { Language } from '../i18n';
+import type { Language } from '../locales/texts';
 import type { SyncSnapshot } from '../sync';
 
 export type Theme = 'dark' | 'light';
