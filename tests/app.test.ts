@@ -14,6 +14,7 @@ test('the documents describe every route and every message', async () => {
       '/api/generate/cancel',
       '/api/generate/video',
       '/api/options',
+      '/api/trash',
       '/api/upload/image',
       '/api/workspaces',
       '/health',

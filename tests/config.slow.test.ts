@@ -38,13 +38,16 @@ test.each([
   [{ HTTPS_PROXY: 'http://name:100%@proxy.example.com' }, 'HTTPS_PROXY must be'],
   [{ SERVER_PORT: '45678', WS_PORT: '45678' }, 'WS_PORT must differ from SERVER_PORT'],
   [{ UPLOAD_MAX_BYTES: '-1' }, 'UPLOAD_MAX_BYTES'],
-] as [Record<string, string>, string][])('ends with code 78 and names what is wrong: %j', async (env, expected) => {
-  const { code, output } = await runServer(env);
-  expect(code).toBe(78);
-  expect(output).toContain(expected);
-});
+] as [Record<string, string>, string][])(
+  'the server ends with code 78 and names what is wrong: %j',
+  async (env, expected) => {
+    const { code, output } = await runServer(env);
+    expect(code).toBe(78);
+    expect(output).toContain(expected);
+  },
+);
 
-test('demands no key for a model server whose address is wrong', async () => {
+test('the server demands no key for a model server whose address is wrong', async () => {
   const { output } = await runServer({ LLM_PROVIDER: 'openai', OPENAI_BASE_URL: 'http://models.example.com/v1' });
   expect(output).toContain('OPENAI_BASE_URL must be an https address');
   expect(output).not.toContain('OPENAI_API_KEY');
@@ -61,14 +64,14 @@ test.each([
   'http://[fd12::7]:8000/v1',
   'http://gpu-box.local:1234/v1',
   'http://host.docker.internal:11434/v1',
-])('takes a model server at %s in production too', async (OPENAI_BASE_URL) => {
+])('the server takes a model server at %s in production too', async (OPENAI_BASE_URL) => {
   const { code, output } = await runServer({ NODE_ENV: 'production', OPENAI_BASE_URL, WS_PORT: 'x' });
   expect(code).toBe(78);
   expect(output).toContain('WS_PORT');
   expect(output).not.toContain('OPENAI_BASE_URL');
 });
 
-test('lists every wrong variable at once and shows no value of a key', async () => {
+test('the server lists every wrong variable at once and shows no value of a key', async () => {
   const { code, output } = await runServer({
     SERVER_PORT: 'x',
     WS_PORT: 'y',
@@ -80,7 +83,7 @@ test('lists every wrong variable at once and shows no value of a key', async () 
   expect(output).not.toContain('canary');
 });
 
-test('reads .env from the working directory, and lets the environment win over it', async () => {
+test('the server reads .env from the working directory, and lets the environment win over it', async () => {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'video-maker-env-'));
   await writeFile(path.join(folder, '.env'), 'SERVER_PORT=from-file\nWS_PORT=also-wrong\nHOST=\n');
   const { output } = await runServer({ WS_PORT: '0' }, folder);
@@ -105,7 +108,7 @@ describe('a .env', () => {
     ['UTF-16 LE, as PowerShell writes it', Buffer.from(`\ufeff${text}`, 'utf16le')],
     ['UTF-16 BE', swapped(Buffer.from(`\ufeff${text}`, 'utf16le'))],
     ['UTF-16 LE without a mark', Buffer.from(text, 'utf16le')],
-  ])('in %s is read', async (_encoding, bytes) => {
+  ])('a .env in %s is read', async (_encoding, bytes) => {
     await write(bytes);
     const { code, output } = await runServer({}, folder);
     expect(code).toBe(78);
@@ -115,7 +118,7 @@ describe('a .env', () => {
   test.each([
     ['is no text', Buffer.from('\ufeffA\0=1', 'utf16le')],
     ['is in GBK', Buffer.concat([Buffer.from('UPLOAD_DIR=/tmp/'), Buffer.from([0xc3, 0xbd, 0xcc, 0xe5])])],
-  ])('that %s ends the start with 78 and its name', async (_what, bytes) => {
+  ])('a .env that %s ends the start with 78 and its name', async (_what, bytes) => {
     await write(bytes);
     const { code, output } = await runServer({}, folder);
     expect(code).toBe(78);

@@ -75,7 +75,7 @@ test('CHANGELOG.md has a section for the version of package.json', () => {
 });
 
 describe.each(pages)('%s', (page) => {
-  test('names only files and folders that exist', () => {
+  test(`${page} names only files and folders that exist`, () => {
     const text = read(page);
     const links = matchesOf(text, /\]\(([^)#:]+)\)/g).map((link) => path.join(path.dirname(page), link));
     const named = wordsOf(page, /(?:^|[\s(])((?:src|tests|bench|docs|deploy|scripts)\/[\w./-]*\w\/?)(?=$|[\s:),;"])/gm);
@@ -83,19 +83,19 @@ describe.each(pages)('%s', (page) => {
     expect(missing).toEqual([]);
   });
 
-  test('names only source files that exist where it gives no folder', () => {
+  test(`${page} names only source files that exist where it gives no folder`, () => {
     const sources = ['src', 'tests', 'bench', 'scripts', 'deploy', '.'].flatMap((folder) => namesIn(folder));
     const named = wordsOf(page, /^([\w.-]+\.(?:ts|js|sh|conf|yaml|service))$/g);
     expect(named.filter((name) => !sources.includes(name))).toEqual([]);
   });
 
-  test('names only variables and error codes that exist', () => {
+  test(`${page} names only variables and error codes that exist`, () => {
     const known = new Set([...variables, ...Object.keys(errorCodes)]);
     const named = wordsOf(page, /(?:^|[\s"$])([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b/gm);
     expect(named.filter((name) => !known.has(name) && !proposedVariable.test(name))).toEqual([]);
   });
 
-  test('names only endpoints and messages that exist', () => {
+  test(`${page} names only endpoints and messages that exist`, () => {
     const paths = new Set(endpoints.map(({ method, path: address }) => `${method.toUpperCase()} ${address}`));
     const called = wordsOf(page, /\b((?:GET|POST|PUT|DELETE) \/[\w/]+)/g);
     expect(called.filter((call) => !paths.has(call))).toEqual([]);
@@ -106,7 +106,7 @@ describe.each(pages)('%s', (page) => {
     expect(said.filter((type) => !types.has(type) && !fields.has(type))).toEqual([]);
   });
 
-  test('names only npm scripts that exist', () => {
+  test(`${page} names only npm scripts that exist`, () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
     const named = wordsOf(page, /npm (?:run )?((?:start|test)\b|(?<=run )[\w:]+)/g);
     expect(named.filter((name) => !(name in scripts))).toEqual([]);

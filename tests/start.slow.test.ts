@@ -95,22 +95,27 @@ async function takenPort(): Promise<string> {
   return String((server.address() as net.AddressInfo).port);
 }
 
-describe('a start that cannot succeed says one sentence', () => {
-  test.each(['SERVER_PORT', 'WS_PORT'])('and ends with 1 when the port of %s is taken', async (variable) => {
-    const port = await takenPort();
-    const line = await failedStart(1, settings({ [variable]: port }));
-    expect(line).toBe(`Port ${port} is taken by another program; stop it or set ${variable}.`);
-    expect(await readFile(inside('logs/error.log'), 'utf8')).toMatch(/EADDRINUSE.*\\n {4}at .*server could not start/);
-  });
+describe('a start that cannot succeed', () => {
+  test.each(['SERVER_PORT', 'WS_PORT'])(
+    'a start that cannot succeed says one sentence and ends with 1 when the port of %s is taken',
+    async (variable) => {
+      const port = await takenPort();
+      const line = await failedStart(1, settings({ [variable]: port }));
+      expect(line).toBe(`Port ${port} is taken by another program; stop it or set ${variable}.`);
+      expect(await readFile(inside('logs/error.log'), 'utf8')).toMatch(
+        /EADDRINUSE.*\\n {4}at .*server could not start/,
+      );
+    },
+  );
 
-  test('and ends with 1 when there is no mongod, neither here nor to be downloaded', async () => {
+  test('a start that cannot succeed says one sentence and ends with 1 when there is no mongod, neither here nor to be downloaded', async () => {
     const nowhere = { PATH: inside('empty'), XDG_CACHE_HOME: inside('cache'), MONGODB_URI: '' };
     const mirror = { MONGOMS_USE_HTTP: 'true', MONGOMS_DOWNLOAD_MIRROR: 'http://127.0.0.1:9' };
     const line = await failedStart(1, settings({ ...nowhere, ...mirror }));
     expect(line).toMatch(/^No MongoDB was found .* install MongoDB 5\.0 or newer .* MONGODB_URI /);
   });
 
-  test('and ends with 78 when the mongod that was chosen is too old', async () => {
+  test('a start that cannot succeed says one sentence and ends with 78 when the mongod that was chosen is too old', async () => {
     const file = inside('mongod');
     await writeFile(file, '#!/bin/sh\necho "db version v4.4.29"\n');
     await chmod(file, 0o755);
@@ -122,13 +127,16 @@ describe('a start that cannot succeed says one sentence', () => {
   test.each([
     ['4.4', 9],
     ['4.2', 8],
-  ])('and ends with 78 when the database is MongoDB %s', async (_version, maxWireVersion) => {
-    const { uri } = await proxied({ maxWireVersion });
-    const line = await failedStart(settingsCode, settings({ MONGODB_URI: uri }));
-    expect(line).toMatch(
-      /^The MongoDB at MONGODB_URI is older than 5\.0, .* update it, or set MONGODB_URI to another one\.$/,
-    );
-  });
+  ])(
+    'a start that cannot succeed says one sentence and ends with 78 when the database is MongoDB %s',
+    async (_version, maxWireVersion) => {
+      const { uri } = await proxied({ maxWireVersion });
+      const line = await failedStart(settingsCode, settings({ MONGODB_URI: uri }));
+      expect(line).toMatch(
+        /^The MongoDB at MONGODB_URI is older than 5\.0, .* update it, or set MONGODB_URI to another one\.$/,
+      );
+    },
+  );
 
   test.each([
     ['has a part that the driver does not know', '127.0.0.1/film?colour=red', 'option colour is not supported'],
@@ -145,16 +153,19 @@ describe('a start that cannot succeed says one sentence', () => {
       'mongodb+srv',
     ],
     ['names a file that is not there', '127.0.0.1/film?tls=true&tlsCAFile=/nowhere.pem', '/nowhere.pem cannot be read'],
-  ])('and ends with 78 when MONGODB_URI %s', async (_what, address, fault, scheme = 'mongodb') => {
-    const line = await failedStart(settingsCode, settings({ MONGODB_URI: `${scheme}://${address}` }));
-    expect(line).toMatch(
-      /^MONGODB_URI is not a valid MongoDB address \(.*\); correct it in \.env or the environment\.$/,
-    );
-    expect(line).toContain(fault);
-    expect(line + (await readFile(inside('logs/combined.log'), 'utf8'))).not.toContain('canary');
-  });
+  ])(
+    'a start that cannot succeed says one sentence and ends with 78 when MONGODB_URI %s',
+    async (_what, address, fault, scheme = 'mongodb') => {
+      const line = await failedStart(settingsCode, settings({ MONGODB_URI: `${scheme}://${address}` }));
+      expect(line).toMatch(
+        /^MONGODB_URI is not a valid MongoDB address \(.*\); correct it in \.env or the environment\.$/,
+      );
+      expect(line).toContain(fault);
+      expect(line + (await readFile(inside('logs/combined.log'), 'utf8'))).not.toContain('canary');
+    },
+  );
 
-  test('and ends with 78 when Node is too old, before anything is loaded that it cannot read', async () => {
+  test('a start that cannot succeed says one sentence and ends with 78 when Node is too old, before anything is loaded that it cannot read', async () => {
     const old = inside('old-node.cjs');
     await writeFile(
       old,
@@ -171,22 +182,30 @@ describe('a start that cannot succeed says one sentence', () => {
     );
   });
 
-  test.each(['UPLOAD_DIR', 'DATA_DIR', 'LOG_DIR'])('and ends with 78 when %s is a file', async (variable) => {
-    const file = inside('a-file');
-    await writeFile(file, 'x');
-    const line = await failedStart(settingsCode, settings({ [variable]: file }));
-    expect(line).toMatch(new RegExp(`^The folder ${file} cannot be used: it is not a folder; .* set ${variable} to `));
-  });
+  test.each(['UPLOAD_DIR', 'DATA_DIR', 'LOG_DIR'])(
+    'a start that cannot succeed says one sentence and ends with 78 when %s is a file',
+    async (variable) => {
+      const file = inside('a-file');
+      await writeFile(file, 'x');
+      const line = await failedStart(settingsCode, settings({ [variable]: file }));
+      expect(line).toMatch(
+        new RegExp(`^The folder ${file} cannot be used: it is not a folder; .* set ${variable} to `),
+      );
+    },
+  );
 
-  test.each(['UPLOAD_DIR', 'DATA_DIR', 'LOG_DIR'])('and ends with 78 when %s cannot be made', async (variable) => {
-    // Not even root makes a folder there.
-    const line = await failedStart(settingsCode, settings({ [variable]: '/sys/video-maker' }));
-    expect(line).toMatch(
-      new RegExp(`^The folder /sys/video-maker.* cannot be used: .* set ${variable} to another\\.$`),
-    );
-  });
+  test.each(['UPLOAD_DIR', 'DATA_DIR', 'LOG_DIR'])(
+    'a start that cannot succeed says one sentence and ends with 78 when %s cannot be made',
+    async (variable) => {
+      // Not even root makes a folder there.
+      const line = await failedStart(settingsCode, settings({ [variable]: '/sys/video-maker' }));
+      expect(line).toMatch(
+        new RegExp(`^The folder /sys/video-maker.* cannot be used: .* set ${variable} to another\\.$`),
+      );
+    },
+  );
 
-  test('and ends with 78 when a part of UPLOAD_DIR is a file', async () => {
+  test('a start that cannot succeed says one sentence and ends with 78 when a part of UPLOAD_DIR is a file', async () => {
     await mkdir(inside('uploads'));
     await writeFile(inside('uploads/videos'), 'x');
     expect(await failedStart(settingsCode, settings())).toContain(inside('uploads/videos'));
@@ -218,13 +237,13 @@ describe('a second start on the data of a running server', () => {
     expect((await server.get('/health')).body).toMatchObject({ status: 'ok', mongodb: 'connected' });
   }
 
-  test('ends with 1 and one sentence on the same ports, and harms nothing', async () => {
+  test('a second start on the data of a running server ends with 1 and one sentence on the same ports, and harms nothing', async () => {
     const line = await failedStart(1, server.env);
     expect(line).toBe(`Port ${server.env.SERVER_PORT} is taken by another program; stop it or set SERVER_PORT.`);
     await isUnharmed();
   });
 
-  test('ends with 1 and one sentence on other ports, and harms nothing', async () => {
+  test('a second start on the data of a running server ends with 1 and one sentence on other ports, and harms nothing', async () => {
     const line = await failedStart(1, { ...server.env, SERVER_PORT: '0', WS_PORT: '0' });
     expect(line).toMatch(
       /^Another server uses the data in .*; stop it, or give this one its own DATA_DIR or a MONGODB_URI\.$/,
@@ -249,7 +268,7 @@ test('a start removes from uploads/tmp what is older than an hour, and nothing t
 });
 
 describe('a database that is away', () => {
-  test('is waited for with one line on the console, and another when it is there', async () => {
+  test('a database that is away is waited for with one line on the console, and another when it is there', async () => {
     const proxy = await proxied({ isClosed: true });
     const { child, output } = launch(settings({ MONGODB_URI: proxy.uri }));
     await eventually(async () => output().includes('server listening'));
@@ -270,7 +289,7 @@ describe('a database that is away', () => {
     expect(await readFile(inside('logs/error.log'), 'utf8')).toMatch(/\\n {4}at .*database not reachable/);
   });
 
-  test('and that answers nothing leaves the ports open: what arrives is answered DATABASE_UNAVAILABLE', async () => {
+  test('a database that is away and that answers nothing leaves the ports open: what arrives is answered DATABASE_UNAVAILABLE', async () => {
     const proxy = await proxied({ isSilent: true });
     const [port, socketPort] = await Promise.all([freePort(), freePort()]);
     const { output } = launch(settings({ MONGODB_URI: proxy.uri, SERVER_PORT: port, WS_PORT: socketPort }));
@@ -285,7 +304,7 @@ describe('a database that is away', () => {
     expect(told).toMatchObject({ type: 'error', code: 'DATABASE_UNAVAILABLE' });
   });
 
-  test('from the moment on that the engine asks it is waited for, and the engine is started then', async () => {
+  test('a database that is away from the moment on that the engine asks it is waited for, and the engine is started then', async () => {
     const before = await running(settings());
     const socket = await connect(before.wsUrl);
     const id = await newWorkspace(socket, await uploadPicture(before), { duration_s: 4 });

@@ -53,7 +53,7 @@ async function expectStop(): Promise<void> {
 test.each([
   ['an h2c request', h2c],
   ['a plain request', ['Connection: close']],
-])('stops though the peer of %s keeps its half of the connection open', async (_what, headers) => {
+])('the server stops though the peer of %s keeps its half of the connection open', async (_what, headers) => {
   const stream = await openConnection();
   const ended = once(stream.resume(), 'end');
   stream.write(get('/health', headers));
@@ -64,7 +64,7 @@ test.each([
 test.each([
   ['on SERVER_PORT', () => portOf(server.url)],
   ['on WS_PORT', () => portOf(server.wsUrl)],
-])('stops though a request %s never comes to its end', async (_where, port) => {
+])('the server stops though a request %s never comes to its end', async (_where, port) => {
   const stream = await openConnection(port());
   stream.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n');
   await expectStop();
@@ -73,19 +73,19 @@ test.each([
 test.each([
   ['an h2c request', h2c],
   ['a plain request', []],
-])('stops though the peer of %s reads nothing of a large answer', async (_what, headers) => {
+])('the server stops though the peer of %s reads nothing of a large answer', async (_what, headers) => {
   await readNothing(headers);
   await expectStop();
 });
 
-test('stops though a socket neither reads nor closes', async () => {
+test('the server stops though a socket neither reads nor closes', async () => {
   const stream = await openRaw(portOf(server.wsUrl));
   streams.push(stream);
   stream.pause();
   await expectStop();
 });
 
-test('stops at once when nobody is connected but one idle connection', async () => {
+test('the server stops at once when nobody is connected but one idle connection', async () => {
   const stream = await openConnection();
   stream.write(get('/health', []));
   await once(stream, 'data');
@@ -94,14 +94,14 @@ test('stops at once when nobody is connected but one idle connection', async () 
   expect(performance.now() - startedAt).toBeLessThan(3000);
 });
 
-test('takes a signal that comes twice at one moment for one', async () => {
+test('the server takes a signal that comes twice at one moment for one', async () => {
   const exited = once(server.child, 'exit');
   server.child.kill('SIGINT');
   server.child.kill('SIGTERM');
   expect(await exited).toEqual([0, null]);
 });
 
-test('ends at once with 1 at a later signal', async () => {
+test('the server ends at once with 1 at a later signal', async () => {
   await readNothing([]);
   const exited = once(server.child, 'exit');
   const startedAt = performance.now();

@@ -1,14 +1,11 @@
 import { useCallback } from 'react';
 import type { ErrorCode } from '../contract/errors';
-import { en, type TextKey } from './locales/en';
-import { zh } from './locales/zh';
+import type { TextKey } from './locales/en';
+import { texts, type Language } from './locales/texts';
 import { useStore } from './state/store';
 
-export type Language = 'en' | 'zh';
 export type Translate = (key: TextKey, values?: Record<string, string | number>) => string;
 export type { TextKey };
-
-const texts = { en, zh };
 
 /** The text of a key, with `{name}` filled in. */
 export function translate(language: Language, key: TextKey, values: Record<string, string | number> = {}): string {

@@ -67,7 +67,7 @@ test('a workspace with 50 suggestions drops the oldest for a new one', async () 
   expect([messages.length, messages[0], messages[49]]).toEqual([50, 'question 1', 'the newest']);
 });
 
-describe('with a provider of its own account', () => {
+describe('a question to a provider', () => {
   let double: StartedDouble;
   let asking: TestServer;
 

@@ -23,14 +23,17 @@ describe('four pictures of 40 megapixels at once', () => {
     ['PNG', () => blank(8000, 5000).png().toBuffer(), 'image/png', 600],
     ['AVIF', () => blank(8000, 5000).avif({ effort: 0 }).toBuffer(), 'image/jpeg', 1000],
     ['HEIC', () => Promise.resolve(heic), 'image/jpeg', 800],
-  ])('of %s are taken one after the other, in bounded memory', async (_what, make, mime, limit) => {
-    const bytes = await make();
-    const answers = await Promise.all([1, 2, 3, 4].map(() => server.upload(bytes)));
-    expect(answers.map(({ status, body }) => [status, (body as { mime: string }).mime])).toEqual(
-      Array(4).fill([201, mime]),
-    );
-    expect(peak()).toBeLessThan(limit);
-  });
+  ])(
+    'four %s pictures of 40 megapixels at once are taken one after the other, in bounded memory',
+    async (_what, make, mime, limit) => {
+      const bytes = await make();
+      const answers = await Promise.all([1, 2, 3, 4].map(() => server.upload(bytes)));
+      expect(answers.map(({ status, body }) => [status, (body as { mime: string }).mime])).toEqual(
+        Array(4).fill([201, mime]),
+      );
+      expect(peak()).toBeLessThan(limit);
+    },
+  );
 });
 
 test('a picture is answered for while a HEIC of 40 megapixels is decoded', async () => {

@@ -46,7 +46,7 @@ const noise = (side: number) =>
   await rm(folder, { recursive: true, force: true });
 });
 
-(canMount ? describe : describe.skip)('with a full disk', () => {
+(canMount ? describe : describe.skip)('a full disk', () => {
   let folder: string;
   let server: TestServer;
   const inside = (...names: string[]) => path.join(folder, ...names);

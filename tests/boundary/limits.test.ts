@@ -82,7 +82,7 @@ describe('a frame', () => {
     return text + ' '.repeat(bytes - text.length);
   };
 
-  test('of exactly 256 KiB is answered', async () => {
+  test('a frame of exactly 256 KiB is answered', async () => {
     const socket = await connect(server.wsUrl);
     socket.send(reorder(maxFrameBytes));
     expect(await socket.next(({ request_id }) => request_id === 'large')).toMatchObject({
@@ -91,13 +91,13 @@ describe('a frame', () => {
     socket.close();
   });
 
-  test('of one byte more ends the connection with 1009', async () => {
+  test('a frame of one byte more ends the connection with 1009', async () => {
     const socket = await connect(server.wsUrl);
     socket.send(reorder(maxFrameBytes + 1));
     expect(await socket.closed).toBe(1009);
   });
 
-  test('of binary data ends the connection with 1003', async () => {
+  test('a frame of binary data ends the connection with 1003', async () => {
     const socket = await connect(server.wsUrl);
     socket.socket.send(Buffer.from('{"type":"workspace.reorder","workspace_ids":[]}'), { binary: true });
     expect(await socket.closed).toBe(1003);
@@ -139,7 +139,7 @@ describe('a frame', () => {
       1009,
       [toFrame(firstPart, Buffer.alloc(maxFrameBytes, 0x20)), toFrame(lastPart, Buffer.from(' '))],
     ],
-  ])('%s ends its connection with %d and nothing else', async (_name, code, frames) => {
+  ])('a frame %s ends its connection with %d and nothing else', async (_name, code, frames) => {
     const stream = await openRaw(portOf(server.wsUrl));
     const ended = closeCode(stream);
     stream.write(Buffer.concat([frames].flat()));
@@ -147,7 +147,7 @@ describe('a frame', () => {
     await isWorking();
   });
 
-  test('in 300 000 parts of one byte ends its connection and takes no memory', async () => {
+  test('a frame in 300 000 parts of one byte ends its connection and takes no memory', async () => {
     const before = await residentBytes(server.child.pid!);
     const stream = await openRaw(portOf(server.wsUrl));
     const ended = closeCode(stream);
@@ -159,7 +159,7 @@ describe('a frame', () => {
     await isWorking();
   });
 
-  test('is never compressed, also for a client that asks for it', async () => {
+  test('a frame is never compressed, also for a client that asks for it', async () => {
     const port = portOf(server.wsUrl);
     const asked = [...handshake, 'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits'];
     const answer = await sendRaw(port, toRequest('GET', '/', [`Host: 127.0.0.1:${port}`, ...asked]));
@@ -179,7 +179,7 @@ describe('a handshake', () => {
     ['with a key that is none', 'GET', wrong('Sec-WebSocket-Key', 'Sec-WebSocket-Key: short')],
     ['by POST', 'POST', handshake],
     ['for another protocol', 'GET', wrong('Upgrade', 'Upgrade: h2c')],
-  ])('%s is refused in JSON on both doors', async (_name, method, headers) => {
+  ])('a handshake %s is refused in JSON on both doors', async (_name, method, headers) => {
     for (const [port, address] of [
       [portOf(server.wsUrl), '/'],
       [portOf(server.url), '/ws'],
@@ -192,7 +192,7 @@ describe('a handshake', () => {
     }
   });
 
-  test('at another path of the HTTP port is 404', async () => {
+  test('a handshake at another path of the HTTP port is 404', async () => {
     for (const address of ['/', '/wss', '/ws/', '/api/workspaces']) {
       expect(await http('GET', address, handshake)).toMatchObject({ status: 404, code: 'NOT_FOUND' });
     }
@@ -216,13 +216,13 @@ describe('a body', () => {
       ]),
     );
 
-  test('of exactly 256 KiB is read', async () => {
+  test('a body of exactly 256 KiB is read', async () => {
     const body = ofBytes(maxBodyBytes);
     expect(await http('POST', '/api/generate/cancel', json, body)).toMatchObject({ code: 'WORKSPACE_NOT_FOUND' });
     expect(await chunked(body)).toMatchObject({ status: 404, code: 'WORKSPACE_NOT_FOUND' });
   });
 
-  test('of one byte more is 413', async () => {
+  test('a body of one byte more is 413', async () => {
     const body = ofBytes(maxBodyBytes + 1);
     const tooLarge = { status: 413, code: 'BODY_TOO_LARGE' };
     expect(await http('POST', '/api/generate/cancel', json, body)).toMatchObject(tooLarge);
@@ -230,7 +230,7 @@ describe('a body', () => {
   });
 
   const routes = ['/api/generate/video', '/api/generate/cancel', '/api/ai/suggest'];
-  test.each(routes.map((route) => [route]))('of %s must be application/json', async (route) => {
+  test.each(routes.map((route) => [route]))('a body of %s must be application/json', async (route) => {
     const refused = { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE' };
     for (const type of [
       'text/plain',
@@ -254,7 +254,7 @@ describe('a body', () => {
     }
   });
 
-  test('of an upload must be multipart/form-data', async () => {
+  test('a body of an upload must be multipart/form-data', async () => {
     for (const type of ['application/json', 'image/png', 'application/octet-stream', 'multipart/mixed; boundary=x']) {
       expect(await http('POST', '/api/upload/image', [`Content-Type: ${type}`], '{}')).toMatchObject({
         status: 415,
@@ -263,13 +263,13 @@ describe('a body', () => {
     }
   });
 
-  test.each(['{', '', 'nonsense', '{"workspace_id":}', "{'a':1}", '{} {}'])('of %j is no JSON', async (body) => {
+  test.each(['{', '', 'nonsense', '{"workspace_id":}', "{'a':1}", '{} {}'])('a body of %j is no JSON', async (body) => {
     const answer = await http('POST', '/api/generate/cancel', [...json, ...(body ? [] : ['Content-Length: 0'])], body);
     expect(answer.status).toBe(400);
     expect(answer.code).toMatch(/^INVALID_(JSON|INPUT)$/);
   });
 
-  test.each(['null', '[]', '1', '"text"', 'true', '[{}]'])('of %j is no object', async (body) => {
+  test.each(['null', '[]', '1', '"text"', 'true', '[{}]'])('a body of %j is no object', async (body) => {
     expect(await http('POST', '/api/generate/cancel', json, body)).toMatchObject({
       status: 400,
       code: 'INVALID_INPUT',
@@ -281,7 +281,7 @@ describe('a preflight', () => {
   const preflight = (address: string, headers: string[]) =>
     http('OPTIONS', address, ['Access-Control-Request-Method: POST', ...headers]);
 
-  test('of a listed origin is answered for it alone, without credentials', async () => {
+  test('a preflight of a listed origin is answered for it alone, without credentials', async () => {
     const origin = 'http://localhost:5173';
     const headers = [`Origin: ${origin}`, 'Access-Control-Request-Headers: content-type,idempotency-key'];
     for (const address of ['/api/generate/video', '/api/upload/image', '/api/workspaces', '/uploads/images/none.png']) {
@@ -296,7 +296,7 @@ describe('a preflight', () => {
   });
 
   test.each(['https://evil.example', 'null', 'http://localhost.evil.example', ''])(
-    'of the origin %j is refused and allows nothing',
+    'a preflight of the origin %j is refused and allows nothing',
     async (origin) => {
       const answer = await preflight('/api/generate/video', [`Origin: ${origin}`]);
       expect(answer).toMatchObject({ status: 403, code: 'ORIGIN_NOT_ALLOWED' });
@@ -305,13 +305,13 @@ describe('a preflight', () => {
     },
   );
 
-  test('without an origin allows nobody', async () => {
+  test('a preflight without an origin allows nobody', async () => {
     const answer = await preflight('/api/generate/video', []);
     expect(answer.status).toBeLessThan(500);
     expect(answer.headers['access-control-allow-origin']).toBeUndefined();
   });
 
-  test('the answers themselves name a listed origin and never a star', async () => {
+  test('answers name a listed origin and never a star', async () => {
     const listed = await http('GET', '/api/workspaces', ['Origin: http://127.0.0.1:5173']);
     expect(listed.headers['access-control-allow-origin']).toBe('http://127.0.0.1:5173');
     expect(listed.headers['access-control-allow-credentials']).toBeUndefined();
@@ -351,7 +351,7 @@ describe('the headers', () => {
     ['a foreign page at the socket port', 403, () => socketPort([evil])],
     ['a refused socket', 403, () => socketPort([...handshake, evil])],
     ['a refused socket at /ws', 403, () => http('GET', '/ws', [...handshake, evil])],
-  ])('of %s (%d) keep other sites out', async (_name, status, ask) => {
+  ])('the headers of %s (%d) keep other sites out', async (_name, status, ask) => {
     const { headers, ...answer } = await ask();
     expect(answer.status).toBe(status);
     expect(headers).toMatchObject({
@@ -368,7 +368,7 @@ describe('the headers', () => {
     }
   });
 
-  test('of the documentation page let its own scripts run and ask nobody else', async () => {
+  test('the headers of the documentation page let its own scripts run and ask nobody else', async () => {
     const page = await http('GET', '/docs/');
     const scripts = [...page.text.matchAll(/<script([^>]*)>([\s\S]*?)<\/script>/g)];
     expect(scripts.length).toBeGreaterThan(0);
@@ -381,7 +381,7 @@ describe('the headers', () => {
 });
 
 describe('a crowd', () => {
-  test('of 256 sockets fits over both doors, one more is refused, and a place that is left can be taken', async () => {
+  test('a crowd of 256 sockets fits over both doors, one more is refused, and a place that is left can be taken', async () => {
     const doors = [server.wsUrl, `${server.url.replace('http', 'ws')}/ws`];
     const crowd = await Promise.all(Array.from({ length: maxSockets - 1 }, (_, index) => connect(doors[index % 2]!)));
     await isWorking();
@@ -399,7 +399,7 @@ describe('a crowd', () => {
   });
 
   test(
-    'that sends 5,000 edits of one shot at once has every one acknowledged, in order',
+    'a crowd that sends 5,000 edits of one shot at once has every one acknowledged, in order',
     async () => {
       const id = (await tab.ask({ type: 'workspace.create' })).workspace._id as string;
       const socket = await connect(server.wsUrl);
@@ -417,7 +417,7 @@ describe('a crowd', () => {
   );
 
   test(
-    'that does not read, and one that floods, leave the edits of a bystander acknowledged within 1 s',
+    'a crowd that does not read, and one that floods, leave the edits of a bystander acknowledged within 1 s',
     async () => {
       const create = async () => (await tab.ask({ type: 'workspace.create' })).workspace._id as string;
       const [heavy, theirs, mine] = [await create(), await create(), await create()];
@@ -445,7 +445,7 @@ describe('a crowd', () => {
     floodWithinMs,
   );
 
-  test('that floods the order of the timeline leaves a bystander answered within 1 s', async () => {
+  test('a crowd that floods the order of the timeline leaves a bystander answered within 1 s', async () => {
     const bystander = (await tab.ask({ type: 'workspace.create' })).workspace._id as string;
     const crowd = await Promise.all(Array.from({ length: 3 }, () => connect(server.wsUrl)));
     let left = 3 * 120;
@@ -464,7 +464,7 @@ describe('a crowd', () => {
     expect(worstMs).toBeLessThan(1000);
   });
 
-  test('that edits without a pause leaves a reorder answered within 1 s', async () => {
+  test('a crowd that edits without a pause leaves a reorder answered within 1 s', async () => {
     const crowd = await Promise.all(Array.from({ length: 8 }, () => connect(server.wsUrl)));
     const ids: string[] = await Promise.all(
       crowd.map(async (one) => (await one.ask({ type: 'workspace.create' })).workspace._id),
@@ -488,7 +488,7 @@ describe('a crowd', () => {
 });
 
 describe('a connection', () => {
-  test('that answers no ping is ended, one that does is kept', async () => {
+  test('a connection that answers no ping is ended, one that does is kept', async () => {
     const deaf = await connect(impatient.wsUrl, { autoPong: false });
     const alive = await connect(impatient.wsUrl);
     const startMs = performance.now();
@@ -499,7 +499,7 @@ describe('a connection', () => {
     alive.close();
   });
 
-  test('that does not send its headers within 10 s is ended, on both ports', async () => {
+  test('a connection that does not send its headers within 10 s is ended, on both ports', async () => {
     for (const heldMs of await Promise.all(lateHeads)) {
       expect(heldMs).toBeGreaterThan(headersWithinMs - 500);
       expect(heldMs).toBeLessThan(headersWithinMs + toleranceMs);
@@ -507,7 +507,7 @@ describe('a connection', () => {
     expect((await server.get('/health')).status).toBe(200);
   });
 
-  test('that stops half way through an upload holds up no other one, and is ended with a sentence', async () => {
+  test('a connection that stops half way through an upload holds up no other one, and is ended with a sentence', async () => {
     for (const { status, text } of await Promise.all(stalledUploads)) {
       expect(status).toBe(400);
       expect(JSON.parse(text).error.message).toMatch(/stalled for 10 seconds/);
@@ -515,7 +515,7 @@ describe('a connection', () => {
     await eventually(async () => (await readdir(`${server.env.UPLOAD_DIR}/tmp`)).length === 0);
   });
 
-  test('is closed with 1012 when the server stops, and the messages it had sent are answered', async () => {
+  test('a connection is closed with 1012 when the server stops, and the messages it had sent are answered', async () => {
     const { _id } = (await tab.ask({ type: 'workspace.create' })).workspace;
     const answers = Array.from({ length: 50 }, (_, index) =>
       tab.ask({ type: 'workspace.update', workspace_id: _id, updates: { 'form_data.prompt': `last ${index}` } }),

@@ -189,13 +189,13 @@ const statusOf = (answers: Record<string, RawAnswer>) =>
   Object.fromEntries(Object.entries(answers).map(([channel, { status }]) => [channel, status]));
 
 describe('the matrix of Host and Origin', () => {
-  test('has at least 40 rows, and as many that are served as can be told apart', () => {
+  test('the matrix of Host and Origin has at least 40 different rows, of which 20 are served', () => {
     expect(new Set(rows.map(titleOf)).size).toBe(rows.length);
     expect(rows.length).toBeGreaterThanOrEqual(40);
     expect(rows.filter(({ verdict }) => verdict === 'ok').length).toBeGreaterThanOrEqual(20);
   });
 
-  test.each(rows.map((row) => [titleOf(row), row] as const))('%s', async (_title, row) => {
+  test.each(rows.map((row) => [titleOf(row), row] as const))('the answer is %s', async (_title, row) => {
     const before = await filesOf(server.folder);
     const answers = await ask(row, direct);
     if (row.verdict === 'ok') {
@@ -212,7 +212,7 @@ describe('the matrix of Host and Origin', () => {
   });
 });
 
-describe('in production', () => {
+describe('the server in production', () => {
   const productionRows: Row[] = [
     { verdict: 'ok' },
     origin('ok', 'http://localhost:{port}'),
@@ -257,11 +257,14 @@ describe('in production', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  test.each(productionRows.map((row) => [titleOf(row), row] as const))('%s', async (_title, row) => {
-    const answers = await ask(row, door);
-    if (row.verdict === 'ok') expect(statusOf(answers)).toEqual(served);
-    else expect(new Set(Object.values(answers).map(({ code }) => code))).toEqual(new Set([row.verdict]));
-  });
+  test.each(productionRows.map((row) => [titleOf(row), row] as const))(
+    'the answer in production is %s',
+    async (_title, row) => {
+      const answers = await ask(row, door);
+      if (row.verdict === 'ok') expect(statusOf(answers)).toEqual(served);
+      else expect(new Set(Object.values(answers).map(({ code }) => code))).toEqual(new Set([row.verdict]));
+    },
+  );
 });
 
 describe('pages', () => {
@@ -299,7 +302,7 @@ const hasNginx = (() => {
   }
 })();
 
-(hasNginx ? describe : describe.skip)('through Nginx', () => {
+(hasNginx ? describe : describe.skip)('the server behind Nginx', () => {
   let folder: string;
   let nginx: ChildProcess;
   let door: Door;
@@ -320,7 +323,7 @@ const hasNginx = (() => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  test.each(rows.map((row) => [titleOf(row), row] as const))('%s', async (_title, row) => {
+  test.each(rows.map((row) => [titleOf(row), row] as const))('the answer through Nginx is %s', async (_title, row) => {
     const before = await filesOf(server.folder);
     const answers = await ask(row, door);
     if (row.verdict === 'ok') {

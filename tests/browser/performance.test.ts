@@ -32,14 +32,14 @@ afterAll(async () => {
   await server.stop();
 });
 
-it('loads less than 200 KB of script', () => {
+test('the timeline loads less than 200 KB of script', () => {
   const scripts = readdirSync(assets).filter((name) => name.endsWith('.js'));
   const bytes = scripts.reduce((sum, name) => sum + gzipSync(readFileSync(path.join(assets, name))).length, 0);
   expect(bytes).toBeGreaterThan(0);
   expect(bytes).toBeLessThan(scriptBudgetBytes);
 });
 
-it('paints within a second from a warm server', async () => {
+test('the timeline paints within a second from a warm server', async () => {
   await (await openWindow(browser, server.url)).context().close();
   const page = await openWindow(browser, server.url);
   await page.locator('[data-workspace-id]').first().waitFor();
@@ -49,7 +49,7 @@ it('paints within a second from a warm server', async () => {
   await page.context().close();
 });
 
-it('keeps only the cards in sight in the page', async () => {
+test('the timeline keeps only the cards in sight in the page', async () => {
   const page = await openWindow(browser, server.url);
   await page.locator('[data-workspace-id]').first().waitFor();
   expect(await page.locator('[data-workspace-id]').count()).toBeLessThan(30);
@@ -58,7 +58,7 @@ it('keeps only the cards in sight in the page', async () => {
   await page.context().close();
 });
 
-it('answers a key within 16 ms with 500 cards', async () => {
+test('the timeline answers a key within 16 ms with 500 cards', async () => {
   const page = await openWindow(browser, server.url);
   await page.locator('[data-workspace-id]').first().waitFor();
   const prompt = page.getByLabel('Prompt', { exact: true });

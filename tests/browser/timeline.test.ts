@@ -73,7 +73,7 @@ async function restart(): Promise<void> {
 /** Waits until the page says yes. */
 const until = (page: Page, look: () => boolean | Promise<boolean>) => page.waitForFunction(look);
 
-it('makes a clip of the sample picture, plays it, and has all of it after a reload', async () => {
+test('the timeline makes a clip of the sample picture, plays it, and has all of it after a reload', async () => {
   const page = await visit();
   await button(page, 'Try it with a sample picture').click();
   await cards(page).first().waitFor();
@@ -91,7 +91,7 @@ it('makes a clip of the sample picture, plays it, and has all of it after a relo
   expect(page.troubles).toEqual([]);
 });
 
-it('asks for one clip though every answer to the click is lost, and says nothing else once it is there', async () => {
+test('the timeline asks for one clip though every answer to the click is lost, and says nothing else once it is there', async () => {
   const page = await visit();
   await addPictures(page, 1);
   await page.getByLabel('Duration').selectOption('2');
@@ -120,7 +120,7 @@ it('asks for one clip though every answer to the click is lost, and says nothing
   expect((await list())[0]!.takes).toHaveLength(1);
 });
 
-it('says that a click without an answer may have been charged, and asks for the same one again', async () => {
+test('the timeline says that a click without an answer may have been charged, and asks for the same one again', async () => {
   const page = await visit();
   await addPictures(page, 1);
   const ids: unknown[] = [];
@@ -136,7 +136,7 @@ it('says that a click without an answer may have been charged, and asks for the 
   expect(new Set(ids).size).toBe(1);
 });
 
-it('reorders by dragging and by keyboard, and undoes both', async () => {
+test('the timeline reorders by dragging and by keyboard, and undoes both', async () => {
   const page = await visit();
   await addPictures(page, 4);
   const [a, b, c, d] = await cardIds(page);
@@ -164,7 +164,7 @@ it('reorders by dragging and by keyboard, and undoes both', async () => {
   expect(page.troubles).toEqual([]);
 });
 
-it('puts dropped pictures at the place of the drop', async () => {
+test('the timeline puts dropped pictures at the place of the drop', async () => {
   const page = await visit();
   await addPictures(page, 2);
   const [a, b] = await cardIds(page);
@@ -186,7 +186,7 @@ it('puts dropped pictures at the place of the drop', async () => {
   expect((await list()).map(({ _id: id }) => id)).toEqual(ids);
 });
 
-it('deletes with undo, and says so when an undo would overwrite another window', async () => {
+test('the timeline deletes with undo, and says so when an undo would overwrite another window', async () => {
   const page = await visit();
   await addPictures(page, 2);
   const ids = await cardIds(page);
@@ -208,7 +208,7 @@ it('deletes with undo, and says so when an undo would overwrite another window',
   expect(await prompt(page).inputValue()).toBe('theirs');
 });
 
-it('shows an edit in the other window within a second, and leaves the cursor there where it is', async () => {
+test('the timeline shows an edit in the other window within a second, and leaves the cursor there where it is', async () => {
   const page = await visit();
   await addPictures(page, 1);
   await prompt(page).fill('rain on the roof');
@@ -229,7 +229,7 @@ it('shows an edit in the other window within a second, and leaves the cursor the
   expect(page.troubles).toEqual([]);
 });
 
-it('goes on while the server is killed, says how many changes wait, and loses nothing', async () => {
+test('the timeline goes on while the server is killed, says how many changes wait, and loses nothing', async () => {
   const page = await visit();
   await addPictures(page, 1);
   await prompt(page).pressSequentially('before ', { delay: 20 });
@@ -244,7 +244,7 @@ it('goes on while the server is killed, says how many changes wait, and loses no
   expect((await list())[0]?.form_data).toMatchObject({ prompt: 'before and after', seed: 42 });
 });
 
-it('keeps what waits over a reload', async () => {
+test('the timeline keeps what waits over a reload', async () => {
   const page = await visit();
   await addPictures(page, 1);
   await server.kill();
@@ -264,7 +264,7 @@ it('keeps what waits over a reload', async () => {
   expect((await list())[0]?.form_data.prompt).toBe('typed while the server was away');
 });
 
-it('stores what the screen shows after 200 edits over a line that is cut every second', async () => {
+test('the timeline stores what the screen shows after 200 edits over a line that is cut every second', async () => {
   const proxy = await startCuttingProxy(server.url);
   const page = await visit({}, proxy.url);
   await addPictures(page, 1);
@@ -278,7 +278,7 @@ it('stores what the screen shows after 200 edits over a line that is cut every s
   proxy.close();
 });
 
-it('keeps every take, compares, brings one back, and undoes it', async () => {
+test('the timeline keeps every take, compares, brings one back, and undoes it', async () => {
   const page = await visit();
   await addPictures(page, 1);
   await page.getByLabel('Duration').selectOption('2');
@@ -309,7 +309,7 @@ it('keeps every take, compares, brings one back, and undoes it', async () => {
   expect(page.troubles).toEqual([]);
 });
 
-it('asks the assistant, applies its advice and takes it back', async () => {
+test('the timeline asks the assistant, applies its advice and takes it back', async () => {
   const page = await visit();
   await addPictures(page, 1);
   await page.getByLabel('Message to the assistant').fill('slow push in at sunset');
@@ -322,7 +322,7 @@ it('asks the assistant, applies its advice and takes it back', async () => {
   expect(await page.getByLabel('Camera movement').inputValue()).toBe('');
 });
 
-it('plays the film from clip to picture, and obeys the keys', async () => {
+test('the timeline plays the film from clip to picture, and obeys the keys', async () => {
   const page = await visit();
   await addPictures(page, 2);
   // The picture that landed first is chosen, which may be either.
@@ -344,7 +344,7 @@ it('plays the film from clip to picture, and obeys the keys', async () => {
   expect(await page.locator('dialog').count()).toBe(0);
 });
 
-it('tells why a picture was not taken, and tries again', async () => {
+test('the timeline tells why a picture was not taken, and tries again', async () => {
   const page = await visit();
   await addPictures(page, 1);
   const chooser = page.waitForEvent('filechooser');
@@ -357,7 +357,7 @@ it('tells why a picture was not taken, and tries again', async () => {
   expect(await cards(page).count()).toBe(1);
 });
 
-it('takes the HEIC of a phone, which it cannot show itself', async () => {
+test('the timeline takes the HEIC of a phone, which it cannot show itself', async () => {
   const page = await visit();
   const chooser = page.waitForEvent('filechooser');
   await button(page, 'Add pictures').click();
@@ -367,7 +367,7 @@ it('takes the HEIC of a phone, which it cannot show itself', async () => {
   await until(page, () => document.querySelector<HTMLImageElement>('[data-workspace-id] img')?.naturalWidth === 192);
 });
 
-it('shrinks a picture that is too large before it is sent', async () => {
+test('the timeline shrinks a picture that is too large before it is sent', async () => {
   const page = await visit();
   const big = await page.evaluate(async () => {
     const canvas = new OffscreenCanvas(5000, 2500);
@@ -381,7 +381,7 @@ it('shrinks a picture that is too large before it is sent', async () => {
   expect(await (await uploaded).json()).toMatchObject({ width: 4096, height: 2048 });
 });
 
-it('takes as many characters as the form stores, whatever they are, and keeps what stands behind the caret', async () => {
+test('the timeline takes as many characters as the form stores, whatever they are, and keeps what stands behind the caret', async () => {
   const page = await visit();
   await addPictures(page, 1);
   await prompt(page).fill('😀'.repeat(1999) + 'z');
@@ -393,7 +393,7 @@ it('takes as many characters as the form stores, whatever they are, and keeps wh
   expect((await list())[0]!.form_data.prompt).toBe('😀'.repeat(1999) + 'z');
 });
 
-it('speaks Chinese and English, and remembers which', async () => {
+test('the timeline speaks Chinese and English, and remembers which', async () => {
   const page = await visit({ locale: 'zh-CN' });
   await page.getByRole('button', { name: '用示例图片试一试' }).waitFor();
   await page.getByRole('button', { name: 'Switch to English' }).click();
@@ -403,55 +403,58 @@ it('speaks Chinese and English, and remembers which', async () => {
   expect(await page.locator('html').getAttribute('lang')).toBe('en');
 });
 
-it.each(['dark', 'light'] as const)('has no barrier that axe finds on any view, %s', async (colorScheme) => {
-  const page = await visit({ colorScheme });
-  const check = async (view: string) => expect([view, await axeViolations(page)]).toEqual([view, []]);
-  await button(page, 'Try it with a sample picture').waitFor();
-  await check('first visit');
-  await addPictures(page, 2);
-  await page.getByLabel('Duration').selectOption('2');
-  await check('shot');
-  await page.getByLabel('Camera movement').click();
-  await check('chooser');
-  await page.keyboard.press('Escape');
-  await page.getByLabel('Message to the assistant').fill('push in at sunset');
-  await button(page, 'Ask').click();
-  await button(page, 'Apply').waitFor();
-  await check('suggestion');
-  await button(page, 'Generate').click();
-  await button(page, 'Cancel').waitFor();
-  await check('generating');
-  await button(page, 'Cancel').click();
-  await button(page, 'Generate').waitFor();
-  await check('cancelled');
-  await generate(page);
-  await button(page, 'Apply').click();
-  await button(page, 'Generate').click();
-  await button(page, 'Use this take').waitFor({ timeout: generateWithinMs });
-  await button(page, 'Generate').waitFor({ timeout: generateWithinMs });
-  await check('takes');
-  for (const [view, name] of [
-    ['film', 'Play film'],
-    ['generate all', 'Generate all'],
-    ['keys', 'Keyboard shortcuts'],
-    ['compare', 'Compare with the film’s take'],
-  ] as const) {
-    await button(page, name).click();
-    await page.locator('dialog[open]').waitFor();
-    await check(view);
+test.each(['dark', 'light'] as const)(
+  'the timeline has no barrier that axe finds on any view, %s',
+  async (colorScheme) => {
+    const page = await visit({ colorScheme });
+    const check = async (view: string) => expect([view, await axeViolations(page)]).toEqual([view, []]);
+    await button(page, 'Try it with a sample picture').waitFor();
+    await check('first visit');
+    await addPictures(page, 2);
+    await page.getByLabel('Duration').selectOption('2');
+    await check('shot');
+    await page.getByLabel('Camera movement').click();
+    await check('chooser');
     await page.keyboard.press('Escape');
-  }
-  await button(page, 'Delete').click();
-  await page.getByText('Shot deleted').waitFor();
-  await check('deleted');
-  await page.setViewportSize({ width: 360, height: 740 });
-  await check('narrow');
-  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
-  expect(page.troubles).toEqual([]);
-  await server.kill();
-  await status(page).filter({ hasText: 'Offline' }).waitFor();
-  await check('offline');
-});
+    await page.getByLabel('Message to the assistant').fill('push in at sunset');
+    await button(page, 'Ask').click();
+    await button(page, 'Apply').waitFor();
+    await check('suggestion');
+    await button(page, 'Generate').click();
+    await button(page, 'Cancel').waitFor();
+    await check('generating');
+    await button(page, 'Cancel').click();
+    await button(page, 'Generate').waitFor();
+    await check('cancelled');
+    await generate(page);
+    await button(page, 'Apply').click();
+    await button(page, 'Generate').click();
+    await button(page, 'Use this take').waitFor({ timeout: generateWithinMs });
+    await button(page, 'Generate').waitFor({ timeout: generateWithinMs });
+    await check('takes');
+    for (const [view, name] of [
+      ['film', 'Play film'],
+      ['generate all', 'Generate all'],
+      ['keys', 'Keyboard shortcuts'],
+      ['compare', 'Compare with the film’s take'],
+    ] as const) {
+      await button(page, name).click();
+      await page.locator('dialog[open]').waitFor();
+      await check(view);
+      await page.keyboard.press('Escape');
+    }
+    await button(page, 'Delete').click();
+    await page.getByText('Shot deleted').waitFor();
+    await check('deleted');
+    await page.setViewportSize({ width: 360, height: 740 });
+    await check('narrow');
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
+    expect(page.troubles).toEqual([]);
+    await server.kill();
+    await status(page).filter({ hasText: 'Offline' }).waitFor();
+    await check('offline');
+  },
+);
 
 function isPlaying(): boolean {
   const video = document.querySelector<HTMLVideoElement>('video.stage-media');

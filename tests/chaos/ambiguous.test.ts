@@ -11,8 +11,8 @@ beforeAll(async () => {
   result = ran.result;
 }, 120_000);
 
-describe.each(vendors)('%s answers a paid create in a way that says nothing', (vendor) => {
-  test.each(kinds.map(({ name }) => name))('%s', (name) => {
+describe.each(vendors)('an answer of %s that says nothing of a paid create', (vendor) => {
+  test.each(kinds.map(({ name }) => name))(`a create at ${vendor} is paid once at most when this comes: %s`, (name) => {
     const { kind, video, creates } = trials.find((trial) => trial.vendor === vendor && trial.kind.name === name)!;
     if (vendor === 'runway') {
       expect(video).toMatchObject({ status: 'failed', error: { code: 'SUBMIT_UNKNOWN', charged: 'maybe' } });

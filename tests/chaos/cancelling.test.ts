@@ -2,21 +2,8 @@ import type { Video } from '../../src/contract/video';
 import { vendors, wire } from '../helpers/generating';
 import { allCells, deleteNames, deleteRules, fates, runCancelling, scenes, settings, states } from './cancelling';
 import type { Cell } from './cancelling';
-import {
-  atEach,
-  closeRigs,
-  createsOf,
-  judge,
-  openRigs,
-  requestsOf,
-  soon,
-  within,
-  type Rig,
-  type Rigs,
-  patienceMs,
-  resetRigs,
-  type Judged,
-} from './rig';
+import { atEach, createsOf, judge, requestsOf, soon, within, type Rig, patienceMs, type Judged } from './rig';
+import { useRigs } from './use-rigs';
 
 jest.setTimeout(60_000);
 
@@ -29,17 +16,9 @@ const cells = allCells.filter(({ vendor, state, fate, told }) => {
 
 const isCancelled = ({ status, error }: Video) => status === 'failed' && error?.code === 'CANCELLED';
 
-let rigs: Rigs;
+const rigs = useRigs(settings);
 
-beforeAll(async () => {
-  rigs = await openRigs(settings);
-});
-
-afterEach(() => resetRigs(rigs));
-
-afterAll(() => closeRigs(rigs));
-
-describe('a generation is cancelled', () => {
+describe('a generation that is cancelled', () => {
   let all: Judged<Cell>[];
 
   beforeAll(async () => {
@@ -47,7 +26,7 @@ describe('a generation is cancelled', () => {
   }, 150_000);
 
   test.each(cells)(
-    'nothing is lost, deleted or paid twice: $vendor, $state, what is out $fate, DELETE is answered $told',
+    'a cancellation loses, deletes and pays nothing twice: $vendor, $state, what is out $fate, DELETE is answered $told',
     (cell) => {
       const isThis = ({ faults: _faults, ...other }: Judged<Cell>) => JSON.stringify(other) === JSON.stringify(cell);
       expect(all.find(isThis)!.faults).toEqual([]);
@@ -69,7 +48,7 @@ describe.each(['is lost', 'is out when the server is killed'] as const)(
       return shot;
     }
 
-    test('the next click is warned where the vendor cannot be asked', async () => {
+    test(`the next click is warned where the vendor cannot be asked for a create whose answer ${fate}`, async () => {
       const rig = rigs.runway;
       const shot = await cancelUnanswered(rig);
       for (const again of ['at once', 'and again']) {
@@ -84,7 +63,7 @@ describe.each(['is lost', 'is out when the server is killed'] as const)(
       expect(await createsOf(rig, shot)).toBe(1);
     });
 
-    test('the task is found by its key and cancelled at the vendor', async () => {
+    test(`a task whose answer ${fate} is found by its key and cancelled at the vendor`, async () => {
       const rig = rigs.pika;
       await rig.double.set({ ends: 'never' });
       const shot = await cancelUnanswered(rig);
@@ -94,7 +73,7 @@ describe.each(['is lost', 'is out when the server is killed'] as const)(
       expect(isCancelled((await shot.load()).video)).toBe(true);
     });
 
-    test('the task is looked up, and its clip arrives as a take, where the vendor cannot cancel', async () => {
+    test(`a task whose answer ${fate} is looked up, and its clip arrives as a take, where the vendor cannot cancel`, async () => {
       const rig = rigs.kling;
       const shot = await cancelUnanswered(rig);
       const { video, takes } = await shot.until((workspace) => workspace.takes.length === 1, 'the take');

@@ -22,7 +22,7 @@ const hoursMs = 2 * 3600 * 1000;
 describe.each([
   ['forward', hoursMs],
   ['back', -hoursMs],
-])('when the clock of the machine is put %s by two hours', (_way, jumpMs) => {
+])('a clock that is put %s by two hours', (way, jumpMs) => {
   let server: TestServer;
   let socket: TestSocket;
   let double: StartedDouble;
@@ -58,7 +58,7 @@ describe.each([
     await eventually(async () => (await asked(request)) >= before + 3);
   }
 
-  test('a running generation goes on and its clip arrives', async () => {
+  test(`a running generation goes on and its clip arrives when the clock is put ${way}`, async () => {
     const id = await begin('runway');
     await click(server, id);
     await nextVideo(socket, id, ({ phase }) => phase === 'running');
@@ -68,7 +68,7 @@ describe.each([
     expect(toldOf(socket, id).map(({ status }) => status)).not.toContain('failed');
   });
 
-  test('a create whose answer was lost is repeated under its key, and its clip arrives', async () => {
+  test(`a create whose answer was lost is repeated under its key, and its clip arrives, when the clock is put ${way}`, async () => {
     const id = await begin('pika');
     await double.set({ ends: 'completed' });
     await double.script([

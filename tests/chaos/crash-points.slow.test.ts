@@ -75,7 +75,7 @@ describe('a crash at every write boundary of a paid generation', () => {
   beforeAll(() => Promise.all(vendors.map(crashEverywhere)), 400_000);
 
   describe.each(vendors)('%s', (vendor) => {
-    test.each(points)('%s: the bill is paid once, and the video has its end', (point) => {
+    test.each(points)(`a crash at %s leaves the bill of ${vendor} paid once, and the video has its end`, (point) => {
       const { fired, video, creates, isPlayable } = outcomes.get(`${vendor} ${point}`)!;
       expect(fired).toBe(point);
       if (vendor === 'runway' && unknowable.includes(point)) {
@@ -93,7 +93,7 @@ describe('a crash at every write boundary of a paid generation', () => {
 describe('a crash in the middle of an edit', () => {
   jest.setTimeout(60_000);
 
-  test('keeps the old order whole when it dies between two places', async () => {
+  test('a server that dies between two places of a reorder keeps the old order whole', async () => {
     const { ids, restarted } = await crashWith('mid-reorder', ([a, b, c]) => ({
       type: 'workspace.reorder',
       workspace_ids: [c, a, b],
@@ -103,7 +103,7 @@ describe('a crash in the middle of an edit', () => {
     await restarted.stop();
   });
 
-  test('applies an edit once when it dies before the answer and the message is sent again', async () => {
+  test('a server that dies before the answer to an edit applies it once when it is sent again', async () => {
     const message = (ids: string[]) => ({
       type: 'workspace.update',
       workspace_id: ids[0],

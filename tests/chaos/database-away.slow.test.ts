@@ -3,7 +3,7 @@ import { runAway } from './away';
 import { createTally, openClient } from './client';
 import { startFaultyMongod, type FaultyMongod } from './faults';
 
-test('answers every message in time while the database is away, and goes on when it is back', async () => {
+test('the server answers every message in time while the database is away, and goes on when it is back', async () => {
   const result = await runAway({ awayMs: 8000, print: () => undefined });
   expect(result.sent).toBeGreaterThan(5);
   expect(result.answers).toEqual({ DATABASE_UNAVAILABLE: result.sent });
@@ -24,7 +24,7 @@ describe('an edit whose fate is open', () => {
     await mongod.stop();
   });
 
-  test('is stored when it is sent again, but for the fields that were edited since', async () => {
+  test('an edit whose fate is open is stored when it is sent again, but for the fields that were edited since', async () => {
     const tally = createTally();
     const one = openClient(() => server.wsUrl, tally);
     const other = openClient(() => server.wsUrl, tally);

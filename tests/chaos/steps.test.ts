@@ -1,20 +1,9 @@
 import { click as clickAt, vendors, wire, type Vendor } from '../helpers/generating';
 import { setsState, sets, writesTo, type Rule } from './message-proxy';
-import {
-  atEach,
-  closeRigs,
-  createsOf,
-  judge,
-  openRigs,
-  requestsOf,
-  soon,
-  within,
-  patienceMs,
-  resetRigs,
-  type Judged,
-} from './rig';
-import type { Rig, Rigs, Shot } from './rig';
+import { atEach, createsOf, judge, requestsOf, soon, within, patienceMs, type Judged } from './rig';
+import type { Rig, Shot } from './rig';
 import { allCells, fateNames, runSteps, settings, stepNames, type Cell } from './steps';
+import { useRigs } from './use-rigs';
 
 jest.setTimeout(60_000);
 
@@ -33,24 +22,16 @@ const unreadable: Record<Vendor, { status: number; body: unknown }> = {
 
 const retryable = { code: 262, labels: ['RetryableWriteError'] };
 
-let rigs: Rigs;
+const rigs = useRigs(settings);
 
-beforeAll(async () => {
-  rigs = await openRigs(settings);
-});
-
-afterEach(() => resetRigs(rigs));
-
-afterAll(() => closeRigs(rigs));
-
-describe('the write of a step is lost, refused or late', () => {
+describe('the write of a step that is lost, refused or late', () => {
   let all: Judged<Cell>[];
 
   beforeAll(async () => {
     ({ all } = await runSteps({ cells, rigs, print: () => undefined }));
   }, 150_000);
 
-  test.each(cells)('nothing is lost and nothing is paid twice: $vendor, $step, $fate', (cell) => {
+  test.each(cells)('a step whose write fails loses nothing and pays nothing twice: $vendor, $step, $fate', (cell) => {
     const { faults } = all.find(
       ({ vendor, step, fate }) => `${vendor}${step}${fate}` === Object.values(cell).join(''),
     )!;
@@ -156,7 +137,7 @@ test('a click that was answered while the database was away is answered again wi
     expect(await requestsOf(rig, shot, create)).toHaveLength(1);
   }));
 
-describe('both replies to choose_take are lost, and it is sent again', () => {
+describe('a choice of a take whose replies are lost, sent again', () => {
   /** A paid video that could not be fetched gives way to a take; the choice is acknowledged at the second try. */
   async function chooseThroughLoss(rig: Rig): Promise<{ shot: Shot; take: string; since: number }> {
     const shot = await rig.newShot({ hasClip: true });
@@ -171,7 +152,7 @@ describe('both replies to choose_take are lost, and it is sent again', () => {
     return { shot, take, since };
   }
 
-  test('the paid video behind it is followed without a restart, and arrives as a take', () =>
+  test('the paid video behind a choice whose replies were lost is followed without a restart, and arrives as a take', () =>
     atEach(rigs, async (rig) => {
       const { shot, take } = await chooseThroughLoss(rig);
       await rig.double.script([]);
@@ -182,7 +163,7 @@ describe('both replies to choose_take are lost, and it is sent again', () => {
       expect(await createsOf(rig, shot)).toBe(2);
     }));
 
-  test('its sender hears of the video too', () =>
+  test('the sender of a choice whose replies were lost hears of the video too', () =>
     atEach(rigs, async (rig) => {
       const { shot, take, since } = await chooseThroughLoss(rig);
       const told = rig

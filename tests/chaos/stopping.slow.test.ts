@@ -46,7 +46,7 @@ async function expectOneCreate(rig: Rig, shot: Shot, isRight = isCompleted): Pro
   expect(await createsOf(rig, shot)).toBe(1);
 }
 
-test('ends while a vendor does not answer a paid create, and goes on with what became of it', () =>
+test('the server ends while a vendor does not answer a paid create, and goes on with what became of it', () =>
   atEach(rigs, async (rig) => {
     const { create } = wire[rig.vendor];
     const shot = await rig.newShot();
@@ -59,7 +59,7 @@ test('ends while a vendor does not answer a paid create, and goes on with what b
     await clicked;
   }));
 
-test('ends while the free upload of an image is not answered, and uploads it again', async () => {
+test('the server ends while the free upload of an image is not answered, and uploads it again', async () => {
   const rig = rigs.pika;
   const shot = await rig.newShot();
   await rig.double.script([{ match: 'PUT /storage', hold: true }]);
@@ -70,7 +70,7 @@ test('ends while the free upload of an image is not answered, and uploads it aga
   await clicked;
 });
 
-test('ends while a question for a task is not answered, and asks again', () =>
+test('the server ends while a question for a task is not answered, and asks again', () =>
   atEach(rigs, async (rig) => {
     const { task } = wire[rig.vendor];
     const shot = await rig.newShot();
@@ -81,7 +81,7 @@ test('ends while a question for a task is not answered, and asks again', () =>
     await expectOneCreate(rig, shot);
   }));
 
-test('ends while a clip comes drop by drop, and downloads it anew', () =>
+test('the server ends while a clip comes drop by drop, and downloads it anew', () =>
   atEach(rigs, async (rig) => {
     const shot = await rig.newShot();
     await rig.double.script([{ match: 'GET /files', drip: { bytes: 16, every_ms: 200 } }]);
@@ -92,7 +92,7 @@ test('ends while a clip comes drop by drop, and downloads it anew', () =>
     expect(await judge(rig, shot)).toEqual([]);
   }));
 
-test('ends while a vendor does not answer a cancellation, and cancels again', () =>
+test('the server ends while a vendor does not answer a cancellation, and cancels again', () =>
   atEach(rigs, async (rig) => {
     const shot = await rig.newShot();
     await rig.double.set({ ends: 'never' });
@@ -109,7 +109,7 @@ test('ends while a vendor does not answer a cancellation, and cancels again', ()
     expect((await shot.load()).video.error?.code).toBe('CANCELLED');
   }));
 
-test('ends while a client keeps its half of a connection open', async () => {
+test('the server ends while a client keeps its half of a connection open', async () => {
   const rig = rigs.kling;
   const port = portOf(rig.server().url);
   const half = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
@@ -125,7 +125,7 @@ test('ends while a client keeps its half of a connection open', async () => {
   half.destroy();
 });
 
-test('ends while the database is frozen, and goes on with the running task when it is back', async () => {
+test('the server ends while the database is frozen, and goes on with the running task when it is back', async () => {
   const mongod = await startFaultyMongod();
   const rig = await openRig('runway', {}, mongod.uri);
   try {

@@ -1,28 +1,10 @@
-import {
-  atEach,
-  closeRigs,
-  createsOf,
-  judge,
-  openRigs,
-  type Rig,
-  type Rigs,
-  type Shot,
-  resetRigs,
-  type Judged,
-} from './rig';
+import { atEach, createsOf, judge, type Rig, type Shot, type Judged } from './rig';
 import { failDownload, letADayPass, runUndelivered, settings, singleCells, type Cell } from './undelivered';
+import { useRigs } from './use-rigs';
 
 jest.setTimeout(60_000);
 
-let rigs: Rigs;
-
-beforeAll(async () => {
-  rigs = await openRigs(settings);
-});
-
-afterEach(() => resetRigs(rigs));
-
-afterAll(() => closeRigs(rigs));
+const rigs = useRigs(settings);
 
 describe('a clip that is made, paid and not fetched', () => {
   let all: Judged<Cell>[];
@@ -31,10 +13,13 @@ describe('a clip that is made, paid and not fetched', () => {
     ({ all } = await runUndelivered({ cells: singleCells, rigs, print: () => undefined }));
   }, 120_000);
 
-  test.each(singleCells)('is fetched free by a click with the same form: $vendor, after this: $story', (cell) => {
-    const isThis = ({ vendor, story }: Judged<Cell>) => vendor === cell.vendor && story === cell.story;
-    expect(all.find(isThis)!.faults).toEqual([]);
-  });
+  test.each(singleCells)(
+    'a clip that is made, paid and not fetched is fetched free by a click with the same form: $vendor, after this: $story',
+    (cell) => {
+      const isThis = ({ vendor, story }: Judged<Cell>) => vendor === cell.vendor && story === cell.story;
+      expect(all.find(isThis)!.faults).toEqual([]);
+    },
+  );
 });
 
 /** A click that is to fetch a paid clip hears that the vendor no longer has it, and the next click pays. */

@@ -8,11 +8,10 @@ import { Workspace, type StoredWorkspace } from '../../src/db/workspace';
 import { TimelineState } from '../../src/db/timeline-state';
 import { storeStep } from '../../src/generation/store';
 import { takeUp } from '../helpers/attempts';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
-beforeAll(() => mongoose.connect(freshDatabase()));
+useDatabase();
 afterEach(() => Promise.all([Workspace.deleteMany({}), TimelineState.deleteMany({})]));
-afterAll(() => mongoose.disconnect());
 
 const at = new Date('2026-08-01T12:00:00Z');
 

@@ -43,7 +43,7 @@ describe('a message that was lost with the server and comes again', () => {
     expect(await server.stop()).toBe(0);
   });
 
-  test('overwrites no field that was acknowledged after it, and stores the others', async () => {
+  test('a message that was lost with the server and comes again overwrites no field that was acknowledged after it, and stores the others', async () => {
     const edit = { type: 'workspace.update', workspace_id: ids[0], base_version: version };
     await tabs.other.ask({ ...edit, updates: prompt('newer') });
     const answer = await tabs.one.ask({ ...edit, updates: { ...prompt('older'), 'form_data.lighting': 'soft' } });
@@ -52,7 +52,7 @@ describe('a message that was lost with the server and comes again', () => {
     expect(await form(ids[0]!)).toMatchObject({ prompt: 'newer', lighting: 'soft' });
   });
 
-  test('goes before nothing of its own, so that edits sent one behind the other all count', async () => {
+  test('a message that was lost with the server and comes again goes before nothing of its own, so that edits sent one behind the other all count', async () => {
     const edit = { type: 'workspace.update', workspace_id: ids[1], base_version: 1 };
     const answers = await Promise.all(['a', 'b', 'c'].map((text) => tabs.one.ask({ ...edit, updates: prompt(text) })));
     expect(answers.map((answer) => answer.version)).toEqual([2, 3, 4]);
@@ -60,7 +60,7 @@ describe('a message that was lost with the server and comes again', () => {
     expect(await form(ids[1]!)).toMatchObject({ prompt: 'c' });
   });
 
-  test('overwrites no order that was acknowledged after it', async () => {
+  test('a message that was lost with the server and comes again overwrites no order that was acknowledged after it', async () => {
     const [a, b, c] = ids as [string, string, string];
     const reorder = { type: 'workspace.reorder', base_order: ids };
     await tabs.other.ask({ ...reorder, workspace_ids: [c, b, a] });
@@ -69,7 +69,7 @@ describe('a message that was lost with the server and comes again', () => {
     expect(await order()).toEqual([c, b, a]);
   });
 
-  test('is stored where its author saw what is stored', async () => {
+  test('a message that was lost with the server and comes again is stored where its author saw what is stored', async () => {
     const seen = await order();
     const wanted = seen.toReversed();
     await tabs.one.ask({ type: 'workspace.reorder', workspace_ids: wanted, base_order: seen });
@@ -91,7 +91,7 @@ describe('an edit of what another has changed since its author looked', () => {
     expect(await server.stop()).toBe(0);
   });
 
-  test('is the newest, and its author is told what it has replaced', async () => {
+  test('an edit of what another has changed since its author looked is the newest, and its author is told what it has replaced', async () => {
     const { workspace } = await tabs.one.ask({ type: 'workspace.create' });
     const edit = { type: 'workspace.update', workspace_id: workspace._id, base_version: 1 };
     await tabs.other.ask({ ...edit, updates: { ...prompt('of the other'), 'form_data.lighting': 'soft' } });
@@ -101,7 +101,7 @@ describe('an edit of what another has changed since its author looked', () => {
     expect(seen).not.toHaveProperty('replaced');
   });
 
-  test('is a new order too', async () => {
+  test('a new order of what another has ordered since is the newest too', async () => {
     const ids: string[] = [];
     for (let index = 0; index < 2; index++)
       ids.push((await tabs.one.ask({ type: 'workspace.create' })).workspace._id as string);
@@ -112,7 +112,7 @@ describe('an edit of what another has changed since its author looked', () => {
   });
 });
 
-describe('while the database stands still', () => {
+describe('a database that stands still', () => {
   let mongod: FaultyMongod;
   let server: TestServer;
   let tabs: Awaited<ReturnType<typeof openTabs>>;
@@ -129,7 +129,7 @@ describe('while the database stands still', () => {
     await mongod.stop();
   });
 
-  test('messages that change the order are answered in time, however many, and keep no edit waiting', async () => {
+  test('messages that change the order are answered in time while the database stands still, however many, and keep no edit waiting', async () => {
     const { workspace } = await tabs.one.ask({ type: 'workspace.create' });
     const second = (await tabs.one.ask({ type: 'workspace.create' })).workspace._id as string;
     const ids = [second, workspace._id as string];

@@ -93,7 +93,7 @@ async function stateOf(server: TestServer): Promise<unknown> {
   return { workspaces, files: await Promise.all(files) };
 }
 
-test('brings everything back after the database and the uploads are gone, while the server runs', async () => {
+test('a restore brings everything back after the database and the uploads are gone, while the server runs', async () => {
   const server = await start();
   await fill(server);
   const before = await stateOf(server);
@@ -117,7 +117,7 @@ test('brings everything back after the database and the uploads are gone, while 
   expect(await readdir(path.join(entry, 'database'))).not.toContain('servers.ejson');
 });
 
-test('takes later edits back, and keeps files that came later', async () => {
+test('a restore takes later edits back, and keeps files that came later', async () => {
   const server = await start();
   const socket = await open(server);
   const { workspace } = await socket.ask({ type: 'workspace.create', data: { form_data: { prompt: 'first' } } });
@@ -133,7 +133,7 @@ test('takes later edits back, and keeps files that came later', async () => {
   expect((await fetch(server.url + later.image_url)).status).toBe(200);
 });
 
-test('keeps the clips that were made after the backup, however old they are, until the operator hands the folder over', async () => {
+test('a restore keeps the clips that were made after the backup, however old they are, until the operator hands the folder over', async () => {
   const server = await start();
   await fill(server);
   const entry = await backUp(server.env);
@@ -182,7 +182,7 @@ async function age(uploads: string): Promise<void> {
   }
 }
 
-test('works with the embedded database, of a running server and of one that is stopped', async () => {
+test('a backup works with the embedded database, of a running server and of one that is stopped', async () => {
   const server = await start({ MONGODB_URI: '' });
   await fill(server);
   const before = await stateOf(server);
@@ -235,7 +235,7 @@ describe('a half entry', () => {
     ['that names a file elsewhere', (entry) => nameElsewhere(entry), /its manifest names "uploads\/images\/\.\.\//],
   ];
 
-  test.each(spoilt)('%s is refused and touches nothing', async (_name, spoil, reason) => {
+  test.each(spoilt)('a half entry with %s is refused and touches nothing', async (_name, spoil, reason) => {
     const spoilt = path.join(backups, 'spoilt');
     await cp(whole, spoilt, { recursive: true });
     await spoil(spoilt);
@@ -262,7 +262,7 @@ describe('a half entry', () => {
   }
 });
 
-test('keeps the newest entries and leaves everything else in the folder alone', async () => {
+test('a backup keeps the newest entries and leaves everything else in the folder alone', async () => {
   const env = { MONGODB_URI: freshDatabase(), UPLOAD_DIR: path.join(backups, 'no-uploads') };
   await mkdir(path.join(backups, 'holiday-pictures'));
   const entries = [];
@@ -271,7 +271,7 @@ test('keeps the newest entries and leaves everything else in the folder alone', 
   expect(await run('backup.sh', [backups], { ...env, KEEP: 'two' })).toMatchObject({ code: 64, stdout: '' });
 });
 
-test('reads .env as the server does, and says what is wrong with it', async () => {
+test('a backup reads .env as the server does, and says what is wrong with it', async () => {
   const folder = path.join(backups, 'elsewhere');
   await mkdir(folder);
   await writeFile(path.join(folder, '.env'), 'MONGODB_URI=localhost:27017\nUPLOAD_DIR=\n');
@@ -285,7 +285,7 @@ test('reads .env as the server does, and says what is wrong with it', async () =
   });
 });
 
-test('never sends a paid request that was waiting when the backup was made', async () => {
+test('a restore never sends a paid request that was waiting when the backup was made', async () => {
   const double = await startDouble('runway');
   ends.push(() => double.stop());
   const env = {

@@ -22,7 +22,7 @@ const site = 'film.example.com';
 const password = `Basic ${Buffer.from('director:secret').toString('base64')}`;
 const heartbeatMs = 400;
 
-(isHere ? describe : describe.skip)('behind the shipped nginx.conf', () => {
+(isHere ? describe : describe.skip)('the shipped nginx.conf', () => {
   let server: TestServer;
   let folder: string;
   let nginx: ChildProcess;
@@ -123,7 +123,7 @@ const heartbeatMs = 400;
   const json = ({ bytes }: Reply) => JSON.parse(String(bytes));
 
   test.each(['/api/workspaces', '/api/options', '/health', '/openapi.json', '/asyncapi.json'])(
-    'answers %s in the words of the server',
+    '%s is answered in the words of the server behind the shipped nginx.conf',
     async (address) => {
       const direct = await server.get(address);
       const reply = await request(address);
@@ -133,20 +133,20 @@ const heartbeatMs = 400;
     },
   );
 
-  test('shows the API page, and answers an unchanged list with 304', async () => {
+  test('the shipped nginx.conf shows the API page, and answers an unchanged list with 304', async () => {
     expect(await request('/docs/')).toMatchObject({ status: 200, headers: { 'content-type': /html/ } });
     const { headers } = await request('/api/workspaces', { 'Accept-Encoding': 'gzip' });
     expect((await request('/api/workspaces', { 'If-None-Match': headers.etag! })).status).toBe(304);
   });
 
-  test('asks for a password before anything', async () => {
+  test('the shipped nginx.conf asks for a password before anything', async () => {
     for (const address of ['/', '/api/workspaces', '/ws', '/uploads/images/a.png', '/docs/']) {
       const reply = await request(address, { Authorization: '' });
       expect(reply).toMatchObject({ status: 401, headers: { 'www-authenticate': 'Basic realm="Video Maker"' } });
     }
   });
 
-  test('keeps pages of another origin away', async () => {
+  test('the shipped nginx.conf keeps pages of another origin away', async () => {
     const { image_url } = json(await upload(await noise(200)));
     for (const address of ['/api/workspaces', image_url]) {
       const reply = await request(address, { Origin: 'https://evil.example' });
@@ -157,7 +157,7 @@ const heartbeatMs = 400;
     expect((await request(image_url, { Origin: `https://${site}` })).status).toBe(200);
   });
 
-  test('lets an upload just under the limit through', async () => {
+  test('the shipped nginx.conf lets an upload just under the limit through', async () => {
     const bytes = await noise(1865);
     expect(bytes.length).toBeGreaterThan(10_400_000);
     expect(bytes.length).toBeLessThan(10_485_760);
@@ -168,13 +168,16 @@ const heartbeatMs = 400;
     expect(stored.bytes.equals(bytes)).toBe(true);
   });
 
-  test.each([11_000_000, 11 * 1024 ** 2, 16_000_000])('refuses an upload of %i bytes in JSON', async (size) => {
-    const reply = await upload(Buffer.alloc(size, 'x'));
-    expect(reply.status).toBe(413);
-    expect(json(reply).error.code).toBe('FILE_TOO_LARGE');
-  });
+  test.each([11_000_000, 11 * 1024 ** 2, 16_000_000])(
+    'the shipped nginx.conf refuses an upload of %i bytes in JSON',
+    async (size) => {
+      const reply = await upload(Buffer.alloc(size, 'x'));
+      expect(reply.status).toBe(413);
+      expect(json(reply).error.code).toBe('FILE_TOO_LARGE');
+    },
+  );
 
-  test('keeps a quiet socket open over three heartbeats', async () => {
+  test('the shipped nginx.conf keeps a quiet socket open over three heartbeats', async () => {
     const headers = { Authorization: password, Origin: `https://${site}`, Host: site };
     const options = { headers, rejectUnauthorized: false, servername: site };
     const socket = await connect(`wss://127.0.0.1:${port}/ws`, options);
@@ -184,7 +187,7 @@ const heartbeatMs = 400;
     expect(await socket.closed).toBe(1005);
   });
 
-  test('serves nothing through a link that leads out of the uploads, and no other files', async () => {
+  test('the shipped nginx.conf serves nothing through a link that leads out of the uploads, and no other files', async () => {
     const images = path.join(server.env.UPLOAD_DIR!, 'images');
     await writeFile(path.join(folder, 'secret.png'), 'secret');
     await symlink(path.join(folder, 'secret.png'), path.join(images, 'link.png'));
@@ -198,7 +201,7 @@ const heartbeatMs = 400;
     }
   });
 
-  test('gives no answer to another host name, over http and https', async () => {
+  test('the shipped nginx.conf gives no answer to another host name, over http and https', async () => {
     const plain = (host: string) =>
       new Promise<number>((resolve, reject) => {
         const sent = http.get(
@@ -220,7 +223,7 @@ const heartbeatMs = 400;
   });
 
   // The last one, since the server is gone after it.
-  test('serves a video seek from the disk by itself, and says in JSON when the server is away', async () => {
+  test('the shipped nginx.conf serves a video seek from the disk by itself, and says in JSON when the server is away', async () => {
     await copyFile(path.join(root, 'tests/fixtures/clip.mp4'), path.join(server.env.UPLOAD_DIR!, 'videos/seek.mp4'));
     const clip = await readFile(path.join(root, 'tests/fixtures/clip.mp4'));
     await server.kill();

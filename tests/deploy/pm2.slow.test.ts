@@ -104,7 +104,7 @@ async function openWhenUp(): Promise<TestSocket> {
   return open();
 }
 
-test('is ready when `pm2 start` returns, and comes back by itself after a kill', async () => {
+test('the server under PM2 is ready when `pm2 start` returns, and comes back by itself after a kill', async () => {
   await start();
   expect(await health()).toBe(200);
   const { pid, pm2_env: before } = await app();
@@ -119,7 +119,7 @@ test('is ready when `pm2 start` returns, and comes back by itself after a kill',
   expect(after.pm2_env.restart_time).toBe(1);
 });
 
-test('loses neither an acknowledged edit nor the answer to a paid request in a reload under load', async () => {
+test('the server under PM2 loses neither an acknowledged edit nor the answer to a paid request in a reload under load', async () => {
   await start();
   let socket = await open();
   const form = new FormData();
@@ -176,7 +176,7 @@ test('loses neither an acknowledged edit nor the answer to a paid request in a r
   socket.close();
 });
 
-test('ends as stopped and is not started again when a setting is wrong', async () => {
+test('the server under PM2 ends as stopped and is not started again when a setting is wrong', async () => {
   env.SERVER_PORT = 'three thousand';
   await start();
   const { pm2_env: ended } = await until(app, ({ pm2_env }) => pm2_env.status !== 'launching');

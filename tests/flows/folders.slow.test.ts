@@ -40,7 +40,7 @@ async function makeClip(server: TestServer, imagePath: string): Promise<Video> {
 const statusOf = async (server: TestServer, address: string, headers?: Record<string, string>) =>
   (await server.get(address, headers)).status;
 
-test('serves images, clips and posters from an UPLOAD_DIR below a hidden folder, and nothing hidden inside it', async () => {
+test('the server serves images, clips and posters from an UPLOAD_DIR below a hidden folder, and nothing hidden inside it', async () => {
   const uploads = path.join(folder, '.local/share/uploads');
   const server = await running({ UPLOAD_DIR: uploads });
   const image = await uploadPicture(server);
@@ -59,7 +59,7 @@ test('serves images, clips and posters from an UPLOAD_DIR below a hidden folder,
     expect(await statusOf(server, `/uploads/${address}`)).toBe(404);
 });
 
-test('serves the timeline and its files from a checkout below a hidden folder', async () => {
+test('the server serves the timeline and its files from a checkout below a hidden folder', async () => {
   const project = path.join(folder, '.checkouts/video-maker');
   await mkdir(project, { recursive: true });
   await cp(path.join(root, 'dist'), path.join(project, 'dist'), { recursive: true });
@@ -84,7 +84,7 @@ test('serves the timeline and its files from a checkout below a hidden folder', 
   }
 });
 
-test('makes folders of UPLOAD_DIR again that were removed while it ran, and /health says what is gone', async () => {
+test('the server makes folders of UPLOAD_DIR again that were removed while it ran, and /health says what is gone', async () => {
   const uploads = path.join(folder, 'uploads');
   const server = await running({ UPLOAD_DIR: uploads });
   const health = async () => (await server.get('/health')).body;
@@ -109,7 +109,7 @@ test('makes folders of UPLOAD_DIR again that were removed while it ran, and /hea
   }
 });
 
-test('says in /health that a folder of UPLOAD_DIR cannot be used', async () => {
+test('the server says in /health that a folder of UPLOAD_DIR cannot be used', async () => {
   const uploads = path.join(folder, 'uploads');
   const server = await running({ UPLOAD_DIR: uploads });
   await rm(path.join(uploads, 'videos'), { recursive: true });

@@ -22,7 +22,7 @@ afterAll(async () => {
   expect(await server.stop()).toBe(0);
 });
 
-test('makes a video from a picture, live on the socket, with no key', async () => {
+test('the server makes a video from a picture, live on the socket, with no key', async () => {
   const uploaded = await server.upload(await picture());
   expect(uploaded).toMatchObject({ status: 201, body: { width: 640, height: 360, mime: 'image/jpeg' } });
 

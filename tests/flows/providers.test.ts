@@ -101,7 +101,7 @@ const createsOf = async (double: StartedDouble) => (await double.accepted()).len
 const seen = async (double: StartedDouble, match: string) =>
   (await double.requests()).filter(({ method, path: address }) => `${method} ${address}`.startsWith(match));
 
-describe.each(vendors)('with %s', (vendor) => {
+describe.each(vendors)('a video from %s', (vendor) => {
   const { create, task } = wire[vendor];
   let double: StartedDouble;
 
@@ -111,7 +111,7 @@ describe.each(vendors)('with %s', (vendor) => {
 
   const script = (...rules: Rule[]) => double.script(rules);
 
-  test('a click becomes a video, told step by step and in order', async () => {
+  test(`a click at ${vendor} becomes a video, told step by step and in order`, async () => {
     await double.set({ queued_ms: 200, running_ms: 300 });
     const id = await workspace();
     const since = socket.frames.length;
@@ -144,7 +144,7 @@ describe.each(vendors)('with %s', (vendor) => {
     ['a request that the vendor finds faulty', 'invalid', 400, 'INVALID_INPUT'],
     ['what the moderation refuses', 'moderated', 422, 'CONTENT_REFUSED'],
     ['an account without credits', 'quota', 503, 'PROVIDER_QUOTA'],
-  ] as const)('answers the click with the reason: %s', async (_name, word, status, code) => {
+  ] as const)(`a click that ${vendor} refuses is answered with the reason: %s`, async (_name, word, status, code) => {
     await script({ match: create, ...words[vendor][word] });
     const id = await workspace();
     expect(await click(id, vendor)).toMatchObject({ status, body: { error: { code } } });
@@ -152,7 +152,7 @@ describe.each(vendors)('with %s', (vendor) => {
     expect(await seen(double, create)).toHaveLength(1);
   });
 
-  test('names the setting when the key is refused', async () => {
+  test(`a click whose key ${vendor} refuses is told the setting`, async () => {
     await double.set({ api_key: 'another key' });
     const id = await workspace();
     const answer = await click(id, vendor);
@@ -161,7 +161,7 @@ describe.each(vendors)('with %s', (vendor) => {
     expect(await createsOf(double)).toBe(0);
   });
 
-  test('stays away from the vendor as long as a 429 says, with every click, and then sends each once', async () => {
+  test(`clicks stay away from ${vendor} as long as a 429 says, and then each is sent once`, async () => {
     await script({ match: create, times: 1, ...words[vendor].busy, headers: { 'Retry-After': '2' } });
     const [first, second] = [await workspace(), await workspace()];
     expect(await click(first, vendor)).toMatchObject({
@@ -180,7 +180,7 @@ describe.each(vendors)('with %s', (vendor) => {
     expect(await createsOf(double)).toBe(2);
   });
 
-  test('asks no task while a 429 tells it to stay away', async () => {
+  test(`no task is asked for while a 429 of ${vendor} says to stay away`, async () => {
     await double.set({ queued_ms: 0, ends: 'never' });
     const [first, second] = [await workspace(), await workspace()];
     await Promise.all([click(first, vendor), click(second, vendor)]);
@@ -195,7 +195,7 @@ describe.each(vendors)('with %s', (vendor) => {
     expect((await stored(first)).video.status).toBe('completed');
   });
 
-  test('waits for a slow answer, and takes an answer that drips', async () => {
+  test(`a slow answer of ${vendor} is waited for, and one that drips is taken`, async () => {
     await script(
       { match: create, times: 1, delay_ms: 600 },
       { match: create, times: 1, drip: { bytes: 20, every_ms: 20 } },
@@ -207,7 +207,7 @@ describe.each(vendors)('with %s', (vendor) => {
     expect(await createsOf(double)).toBe(2);
   });
 
-  test('goes on asking when an answer does not come, or is in words that nobody knows', async () => {
+  test(`a task of ${vendor} is asked for again when an answer does not come, or is in words that nobody knows`, async () => {
     const id = await workspace();
     await script({ match: task, times: 1, delay_ms: 1500 });
     const { body } = await click(id, vendor);
@@ -219,7 +219,7 @@ describe.each(vendors)('with %s', (vendor) => {
     expect(await createsOf(double)).toBe(1);
   });
 
-  test('goes on asking when answers are garbage', async () => {
+  test(`a task of ${vendor} is asked for again when answers are garbage`, async () => {
     const garbage = ['<html>', '', '{"id":', '[]'].map((body) => ({ match: task, times: 1, status: 200, body }));
     await script(...garbage, { match: task, times: 1, status: 500, body: 'oops' });
     const id = await workspace();
@@ -229,7 +229,7 @@ describe.each(vendors)('with %s', (vendor) => {
     expect(await createsOf(double)).toBe(1);
   });
 
-  test('says TIMEOUT when time is over, and takes the late video without paying again', async () => {
+  test(`a video from ${vendor} that takes too long is a TIMEOUT, and is taken late without paying again`, async () => {
     await double.set({ ends: 'never', queued_ms: 0 });
     const id = await workspace();
     const since = socket.frames.length;
@@ -242,7 +242,7 @@ describe.each(vendors)('with %s', (vendor) => {
     expect(await createsOf(double)).toBe(1);
   });
 
-  test('waits while the key is refused in the middle, says so in /health, and goes on with the key', async () => {
+  test(`a video from ${vendor} waits while the key is refused in the middle, /health says so, and it goes on with the key`, async () => {
     await double.set({ ends: 'never', queued_ms: 0 });
     const id = await workspace();
     await click(id, vendor);
@@ -260,7 +260,7 @@ describe.each(vendors)('with %s', (vendor) => {
     expect((await server.get('/health')).body.warnings).toEqual([]);
   });
 
-  test('tells why an accepted task failed, and whether it was charged', async () => {
+  test(`an accepted task of ${vendor} that failed tells why, and whether it was charged`, async () => {
     const { charged, moderation } = failedTask[vendor];
     await double.set({ ends: 'failed', queued_ms: 0, running_ms: 0 });
     const failed = await workspace();
@@ -273,7 +273,7 @@ describe.each(vendors)('with %s', (vendor) => {
     expect(await ends(moderated)).toMatchObject({ error: { code: 'CONTENT_REFUSED', charged } });
   });
 
-  test('cancels, and tells the vendor where its API can', async () => {
+  test(`a cancellation ends the video, and tells ${vendor} where its API can`, async () => {
     await double.set({ ends: 'never', queued_ms: 0 });
     const id = await workspace();
     await click(id, vendor);
@@ -288,7 +288,7 @@ describe.each(vendors)('with %s', (vendor) => {
     expect((await server.post('/api/generate/cancel', { workspace_id: id })).body.error.code).toBe('NOT_GENERATING');
   });
 
-  test('a cancelled click whose create is still out is cancelled at the vendor when its answer comes', async () => {
+  test(`a cancelled click whose create is still out is cancelled at ${vendor} when its answer comes`, async () => {
     await double.set({ ends: 'never', queued_ms: 0 });
     await script({ match: create, delay_ms: 500 });
     const id = await workspace();
@@ -303,7 +303,7 @@ describe.each(vendors)('with %s', (vendor) => {
     expect((await stored(id)).video.error!.code).toBe('CANCELLED');
   });
 
-  test('a lost answer costs nothing where the vendor can be asked, and else the user decides', async () => {
+  test(`a lost answer of ${vendor} costs nothing where it can be asked, and else the user decides`, async () => {
     await script({ match: create, times: 1, accept_then_die: true });
     const id = await workspace();
     const answer = await click(id, vendor);
@@ -321,7 +321,7 @@ describe.each(vendors)('with %s', (vendor) => {
     expect(await createsOf(double)).toBe(2);
   });
 
-  test('says that nobody knows when the account refuses to repeat a create whose answer was lost', async () => {
+  test(`nobody knows what became of a create when the account at ${vendor} refuses to repeat it after its answer was lost`, async () => {
     await script(
       { match: create, times: 1, accept_then_die: true },
       { match: task, ...emptyList },
@@ -334,7 +334,7 @@ describe.each(vendors)('with %s', (vendor) => {
   });
 });
 
-describe('whoever the vendor is', () => {
+describe('a video, whoever the vendor is', () => {
   const vendor = 'kling';
   const { create, task } = wire[vendor];
   let double: StartedDouble;
@@ -366,7 +366,7 @@ describe('whoever the vendor is', () => {
     expect(await createsOf(double)).toBe(2);
   });
 
-  test('says TIMEOUT when time is over while a 429 tells it to stay away', async () => {
+  test('a video whose time is over while a 429 says to stay away is a TIMEOUT', async () => {
     await double.set({ queued_ms: 0, running_ms: 0 });
     // The last question, when time is over, is asked all the same.
     await script({ match: task, times: 2, ...words[vendor].busy, headers: { 'Retry-After': '5' } });
@@ -378,7 +378,7 @@ describe('whoever the vendor is', () => {
     expect(await createsOf(double)).toBe(1);
   });
 
-  test('cancels while a lost create is being asked for, and the server lives on', async () => {
+  test('a cancellation while a lost create is being asked for ends the video, and the server lives on', async () => {
     await script(
       { match: create, times: 1, accept_then_die: true },
       { match: task, delay_ms: 300 },
@@ -501,7 +501,7 @@ describe('whoever the vendor is', () => {
     expect((await stored(id)).takes).toHaveLength(5);
   });
 
-  describe('deleted while it is', () => {
+  describe('a workspace that is deleted', () => {
     const phases: [name: string, slow: Partial<Rule>[], phase: Video['phase']][] = [
       ['being sent', [{ match: create, delay_ms: 400 }], 'submitting'],
       ['in the queue of the vendor', [], 'queued'],
@@ -510,7 +510,7 @@ describe('whoever the vendor is', () => {
     ];
 
     test.each(phases)(
-      '%s, it stays away, is finished in the trash, and comes back with its video',
+      'a workspace that is deleted while it is %s stays away, is finished in the trash, and comes back with its video',
       async (_name, slow, phase) => {
         await double.set({ queued_ms: phase === 'queued' ? 600 : 0, running_ms: phase === 'running' ? 600 : 50 });
         await double.script(slow as Rule[]);
@@ -532,7 +532,7 @@ describe('whoever the vendor is', () => {
       },
     );
 
-    test('waiting for its turn, it is never sent', async () => {
+    test('a workspace that is deleted while it waits for its turn is never sent', async () => {
       await double.set({ ends: 'never', queued_ms: 0 });
       const running = [await workspace(), await workspace()];
       for (const id of running) await click(id, vendor);

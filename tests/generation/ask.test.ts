@@ -26,7 +26,7 @@ function attemptAt({ name }: FakeProvider): ActiveAttempt {
   });
 }
 
-test('gives what the provider says about the task of the attempt', async () => {
+test('a question gives what the provider says about the task of the attempt', async () => {
   const asked: string[] = [];
   const provider = fakeProvider();
   provider.check = async (taskId) => (asked.push(taskId), runs);
@@ -35,11 +35,11 @@ test('gives what the provider says about the task of the attempt', async () => {
   expect(asked).toEqual([attempt.job.task_id]);
 });
 
-test('asks nobody without a provider', async () => {
+test('nobody is asked without a provider', async () => {
   expect(await ask(attemptAt(fakeProvider()), null)).toBeNull();
 });
 
-test('asks nobody while the gate for polls is closed, unless it must', async () => {
+test('nobody is asked while the gate for polls is closed, unless the question must be', async () => {
   const provider = fakeProvider({ check: runs });
   const attempt = attemptAt(provider);
   coolDown(provider.name, 'polls', 60_000);
@@ -48,7 +48,7 @@ test('asks nobody while the gate for polls is closed, unless it must', async () 
   expect(await ask(attempt, provider, { evenInCooldown: true })).toEqual(runs);
 });
 
-test('asks while the gate for creates is closed', async () => {
+test('a task is asked for while the gate for creates is closed', async () => {
   const provider = fakeProvider({ check: runs });
   coolDown(provider.name, 'creates', 60_000);
   expect(await ask(attemptAt(provider), provider)).toEqual(runs);
@@ -60,7 +60,7 @@ test.each([
   ['a refused key closes both gates for six intervals', 'PROVIDER_AUTH', undefined, 61, 300],
   ['a provider that is away keeps both gates open', 'PROVIDER_FAILED', undefined, 0, 0],
   ['a reply that nobody can read keeps both gates open', 'PROVIDER_BAD_REPLY', undefined, 0, 0],
-] as const)('%s', async (_, code, retryAfterMs, from, to) => {
+] as const)('after a question that failed, %s', async (_, code, retryAfterMs, from, to) => {
   const provider = fakeProvider({ check: new AppError(code, '?', { retryAfterMs }) });
   expect(await ask(attemptAt(provider), provider)).toBeNull();
   for (const gate of ['polls', 'creates'] as const) {
@@ -69,7 +69,7 @@ test.each([
   }
 });
 
-test('counts what fails in a row, and forgets it at the next answer', async () => {
+test('questions that fail in a row are counted, and forgotten at the next answer', async () => {
   const bad = new AppError('PROVIDER_BAD_REPLY', '?');
   const provider = fakeProvider({ check: [bad, bad, new AppError('PROVIDER_FAILED', '?'), bad, runs] });
   const attempt = attemptAt(provider);

@@ -1,4 +1,3 @@
-import mongoose from 'mongoose';
 import { idleVideo } from '../../src/contract/video';
 import { Workspace } from '../../src/db/workspace';
 import { active, coolDown, LeaseLost, type ActiveAttempt } from '../../src/generation/attempt';
@@ -20,11 +19,10 @@ import {
   type FakeProvider,
   type Given,
 } from '../helpers/attempts';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
-beforeAll(() => mongoose.connect(freshDatabase()));
+useDatabase();
 afterEach(() => active.clear());
-afterAll(() => mongoose.disconnect());
 
 const waits: Checked = { state: 'queued' };
 const runs: Checked = { state: 'running' };
@@ -92,8 +90,8 @@ describe('a cancelled attempt at its provider', () => {
     ['that cannot be asked for is kept', [away], [confirmed], { next: 'later', job: 'polling', deletes: 0 }],
   ];
 
-  describe.each(places)('%s', (_, place, video) => {
-    test.each(table)('%s', async (__, check, cancel, { next, job, deletes }) => {
+  describe.each(places)('%s', (situation, place, video) => {
+    test.each(table)(`a cancelled attempt %s: ${situation}`, async (__, check, cancel, { next, job, deletes }) => {
       const provider = fakeProvider({ check, cancel });
       const result = await rounds(provider, place, check.length);
       const inPlace = place.isSuperseded && job !== 'ended' ? `superseded ${job}` : job;
@@ -107,19 +105,19 @@ describe('a cancelled attempt at its provider', () => {
   test.each([
     ['not found twice', [notFound, notFound]],
     ['not found right after it could not be asked for', [away, notFound]],
-  ])('that was never asked to go and is %s is kept', async (_, check) => {
+  ])('a cancelled attempt that was never asked to go and is %s is kept', async (_, check) => {
     const provider = fakeProvider({ check, cancel: confirmed });
     const { attempt } = await rounds(provider, {}, check.length);
     expect(await resultOf(attempt)).toMatchObject({ job: 'polling' });
   });
 
-  test('that failed there says what that costs', async () => {
+  test('a cancelled attempt that failed there says what that costs', async () => {
     const { attempt, next } = await rounds(fakeProvider({ check: failed, cancel: confirmed }), {}, 1);
     expect(next).toBe('end');
     expect(await resultOf(attempt)).toMatchObject({ job: 'ended', video: 'mine failed CANCELLED no' });
   });
 
-  test('is asked for in spite of a closed gate', async () => {
+  test('a cancelled attempt is asked for in spite of a closed gate', async () => {
     const provider = fakeProvider({ check: runs, cancel: confirmed });
     coolDown(provider.name, 'polls', 60_000);
     const { attempt } = await rounds(provider, {}, 1);
@@ -131,14 +129,14 @@ describe('a cancelled attempt at its provider', () => {
     ['runs and is not deleted', runs],
     ['cannot be asked for', away],
     ['is not found once', notFound],
-  ])('that %s a day later leaves its slot, and is not given up', async (_, check) => {
+  ])('a cancelled attempt that %s a day later leaves its slot, and is not given up', async (_, check) => {
     const job = { accepted_at: ago(25 * hourMs) };
     const { attempt, next } = await rounds(fakeProvider({ check, cancel: away }), { job }, 2);
     expect(next).toBe('recheck');
     expect(await resultOf(attempt)).toMatchObject({ job: 'timed_out', video: 'mine failed CANCELLED maybe' });
   });
 
-  test('whose time ran out while its key was missing is cancelled once the key is back', async () => {
+  test('a cancelled attempt whose time ran out while its key was missing is cancelled once the key is back', async () => {
     const provider = fakeProvider({ check: runs, cancel: confirmed });
     const isOver = { accepted_at: ago(hourMs) };
     const attempt = await newAttempt({ provider: provider.name, ...cancelled, job: isOver });
@@ -150,14 +148,14 @@ describe('a cancelled attempt at its provider', () => {
     expect(await resultOf(attempt)).toMatchObject({ job: 'ended' });
   });
 
-  test('is deleted again no earlier than its provider asks for', async () => {
+  test('a cancelled attempt is deleted again no earlier than its provider asks for', async () => {
     const limited = new AppError('PROVIDER_RATE_LIMITED', '429', { retryAfterMs: 60_000 });
     const provider = fakeProvider({ check: runs, cancel: limited });
     const attempt = await newAttempt({ provider: provider.name, ...cancelled });
     expect(await cancelAtProvider(attempt, provider)).toBe(60_000);
   });
 
-  test('is deleted with longer and longer pauses', async () => {
+  test('a cancelled attempt is deleted with longer and longer pauses', async () => {
     const provider = fakeProvider({ check: runs, cancel: away });
     const attempt = await newAttempt({ provider: provider.name, ...cancelled });
     const pauses = [];
@@ -169,20 +167,20 @@ describe('a cancelled attempt at its provider', () => {
     ['that runs is followed', runs, 'later', 'polling'],
     ['that is made is fetched', made, 'at once', 'downloading'],
     ['that failed ends', failed, 'end', 'ended'],
-  ] as const)('of a provider that cannot cancel and %s', async (_, check, next, job) => {
+  ] as const)('a cancelled attempt of a provider that cannot cancel and %s', async (_, check, next, job) => {
     const result = await rounds(fakeProvider({ check }), {}, 1);
     expect(result.next).toBe(next);
     expect(await resultOf(result.attempt)).toMatchObject({ job });
     expect(await isSettled(result.attempt.cancelTried.promise)).toBe(true);
   });
 
-  test('waits for a provider that cannot be used now', async () => {
+  test('a cancelled attempt waits for a provider that cannot be used now', async () => {
     const attempt = await newAttempt(cancelled);
     expect(nextIn(await cancelAtProvider(attempt, null))).toBe('later');
     expect(await resultOf(attempt)).toMatchObject({ job: 'polling' });
   });
 
-  test.each(places)('%s and not sent ends without a word to the provider', async (_, place) => {
+  test.each(places)('a cancelled attempt %s and not sent ends without a word to the provider', async (_, place) => {
     const provider = fakeProvider({ cancel: confirmed });
     const attempt = await newAttempt({ provider: provider.name, ...cancelled, ...place, state: 'queued' });
     expect(await cancelAtProvider(attempt, provider)).toBeNull();
@@ -190,7 +188,7 @@ describe('a cancelled attempt at its provider', () => {
     expect(await resultOf(attempt)).toMatchObject({ job: 'ended' });
   });
 
-  test('that another process follows is let go after the deletion', async () => {
+  test('a cancelled attempt that another process follows is let go after the deletion', async () => {
     const provider = fakeProvider({ check: runs, cancel: confirmed });
     const attempt = await newAttempt({ provider: provider.name, ...cancelled });
     await Workspace.updateOne({ _id: attempt.workspaceId }, { 'job.lease.epoch': 2 });
@@ -203,11 +201,11 @@ describe('a cancelled attempt at its provider', () => {
     return isSettled(attempt.cancelTried.promise);
   };
 
-  test('lets the click be answered once the provider was asked to cancel', async () => {
+  test('a cancelled attempt lets the click be answered once the provider was asked to cancel', async () => {
     expect(await lets(runs)).toBe(true);
   });
 
-  test('lets the click be answered before the clip of a made one is fetched', async () => {
+  test('a cancelled attempt lets the click be answered before the clip of a made one is fetched', async () => {
     expect(await lets(made)).toBe(true);
   });
 });
@@ -218,7 +216,7 @@ describe('a cancellation by the user', () => {
     ['submitting', 'submitting', 'mine failed CANCELLED maybe'],
     ['polling', 'polling', 'mine failed CANCELLED maybe'],
     ['downloading', 'downloading', 'mine failed CANCELLED yes'],
-  ] as const)('of one that is %s: %s, %s', async (state, job, video) => {
+  ] as const)('a cancellation by the user of one that is %s: %s, %s', async (state, job, video) => {
     const attempt = await newAttempt({ state });
     const answer = await cancelVideo(attempt.workspaceId, attempt.job.attempt_id);
     expect(await resultOf(attempt)).toEqual({ job, video, takes: [] });
@@ -227,7 +225,7 @@ describe('a cancellation by the user', () => {
   });
 
   test.each(['submitting', 'polling', 'downloading'] as const)(
-    'of one that costs nothing, %s, says so',
+    'a cancellation by the user of one that costs nothing, %s, says so',
     async (state) => {
       const attempt = await newAttempt({ provider: 'local', state });
       await cancelVideo(attempt.workspaceId);
@@ -235,7 +233,7 @@ describe('a cancellation by the user', () => {
     },
   );
 
-  test('leaves the takes and the picture as they are', async () => {
+  test('a cancellation by the user leaves the takes and the picture as they are', async () => {
     const take = finishedVideo('take');
     const attempt = await newAttempt({ state: 'polling', workspace: { takes: [take] } });
     const { image_path, version } = await storedOf(attempt);
@@ -250,7 +248,7 @@ describe('a cancellation by the user', () => {
   test.each([
     ['an idle video', { video: { ...idleVideo }, job: null }],
     ['a finished one', { video: finishedVideo('done'), job: null }],
-  ])('of %s is NOT_GENERATING', async (_, fields) => {
+  ])('a cancellation by the user of %s is NOT_GENERATING', async (_, fields) => {
     const { _id } = await newWorkspace(fields);
     expect(await rejectionOf(cancelVideo(String(_id)))).toMatchObject({ code: 'NOT_GENERATING' });
   });
@@ -260,21 +258,21 @@ describe('a cancellation by the user', () => {
     ['timed out', { state: 'timed_out' }],
     ['in doubt', { state: 'in_doubt' }],
     ['not shown, as a take was chosen', { state: 'polling', isTakeChosen: true }],
-  ] as [string, Given][])('of one that is %s is NOT_GENERATING', async (_, given) => {
+  ] as [string, Given][])('a cancellation by the user of one that is %s is NOT_GENERATING', async (_, given) => {
     const attempt = await newAttempt(given);
     const before = await storedOf(attempt);
     expect(await rejectionOf(cancelVideo(attempt.workspaceId))).toMatchObject({ code: 'NOT_GENERATING' });
     expect(await storedOf(attempt)).toEqual(before);
   });
 
-  test('of another attempt than the running one is NOT_GENERATING', async () => {
+  test('a cancellation by the user of another attempt than the running one is NOT_GENERATING', async () => {
     const attempt = await newAttempt({ state: 'polling' });
     const error = await rejectionOf(cancelVideo(attempt.workspaceId, 'an-older-one'));
     expect(error).toMatchObject({ code: 'NOT_GENERATING' });
     expect(await resultOf(attempt)).toMatchObject({ video: 'mine generating queued' });
   });
 
-  test('in the trash is WORKSPACE_NOT_FOUND', async () => {
+  test('a cancellation by the user in the trash is WORKSPACE_NOT_FOUND', async () => {
     const attempt = await newAttempt({ state: 'polling', workspace: { deleted_at: new Date() } });
     expect(await rejectionOf(cancelVideo(attempt.workspaceId))).toMatchObject({ code: 'WORKSPACE_NOT_FOUND' });
   });
@@ -283,7 +281,7 @@ describe('a cancellation by the user', () => {
 describe('the loop of a cancelled attempt', () => {
   const follow = (attempt: ActiveAttempt) => active.set(attempt.job.attempt_id, attempt);
 
-  test('is let go where nothing was sent', async () => {
+  test('the loop of a cancelled attempt is let go where nothing was sent', async () => {
     const attempt = await newAttempt();
     follow(attempt);
     await cancelVideo(attempt.workspaceId);
@@ -291,17 +289,20 @@ describe('the loop of a cancelled attempt', () => {
     expect(active.size).toBe(0);
   });
 
-  test.each(['submitting', 'downloading'] as const)('hears of it and goes on where it is %s', async (state) => {
-    const attempt = await newAttempt({ state });
-    follow(attempt);
-    await cancelVideo(attempt.workspaceId);
-    expect(attempt.job.cancelled_at).toBeInstanceOf(Date);
-    expect(attempt.wake.signal.aborted).toBe(true);
-    expect(attempt.stop.signal.aborted).toBe(false);
-    expect(await attempt.firstOutcome.promise).toBe('ended');
-  });
+  test.each(['submitting', 'downloading'] as const)(
+    'the loop of a cancelled attempt hears of it and goes on where it is %s',
+    async (state) => {
+      const attempt = await newAttempt({ state });
+      follow(attempt);
+      await cancelVideo(attempt.workspaceId);
+      expect(attempt.job.cancelled_at).toBeInstanceOf(Date);
+      expect(attempt.wake.signal.aborted).toBe(true);
+      expect(attempt.stop.signal.aborted).toBe(false);
+      expect(await attempt.firstOutcome.promise).toBe('ended');
+    },
+  );
 
-  test('is waited for while the provider is asked to cancel', async () => {
+  test('the loop of a cancelled attempt is waited for while the provider is asked to cancel', async () => {
     const attempt = await newAttempt({ state: 'polling' });
     follow(attempt);
     const woken = new Promise((resolve) => attempt.wake.signal.addEventListener('abort', resolve));
@@ -316,7 +317,7 @@ describe('the loop of a cancelled attempt', () => {
 describe('a workspace that goes to the trash', () => {
   const inTrash = { deleted_at: new Date() };
 
-  test('ends what was not sent', async () => {
+  test('a workspace that goes to the trash ends what was not sent', async () => {
     const attempt = await newAttempt({ workspace: inTrash });
     active.set(attempt.job.attempt_id, attempt);
     await dropUnsentJob(attempt.workspaceId);
@@ -325,7 +326,7 @@ describe('a workspace that goes to the trash', () => {
   });
 
   test.each(['submitting', 'polling', 'downloading', 'timed_out', 'in_doubt'] as const)(
-    'keeps one that is %s',
+    'a workspace that goes to the trash keeps an attempt that is %s',
     async (state) => {
       const attempt = await newAttempt({ state, workspace: inTrash });
       await dropUnsentJob(attempt.workspaceId);
@@ -333,7 +334,7 @@ describe('a workspace that goes to the trash', () => {
     },
   );
 
-  test('keeps what was not sent where it has come back', async () => {
+  test('a workspace that goes to the trash keeps what was not sent where it has come back', async () => {
     const attempt = await newAttempt();
     await dropUnsentJob(attempt.workspaceId);
     expect(await resultOf(attempt)).toMatchObject({ job: 'queued' });

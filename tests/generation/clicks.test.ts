@@ -1,4 +1,3 @@
-import mongoose from 'mongoose';
 import { requestIdsKept } from '../../src/contract/ids';
 import { takesKept, type Video } from '../../src/contract/video';
 import { DroppedClip } from '../../src/db/dropped-clips';
@@ -21,12 +20,11 @@ import {
   videoOf,
   type Given,
 } from '../helpers/attempts';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
 const choice = (index: number, key?: string) => ({ index, form: null, key });
 
-beforeAll(() => mongoose.connect(freshDatabase()));
-afterAll(() => mongoose.disconnect());
+useDatabase();
 
 const unaccepted = { acceptSecondCharge: false };
 const accepted = { acceptSecondCharge: true };
@@ -51,7 +49,7 @@ const inShort = ({ video, takes, job, superseded }: StoredWorkspace) => ({
 });
 
 describe('a claim', () => {
-  test('starts the video anew and is told once', async () => {
+  test('a claim starts the video anew and is told once', async () => {
     const read = await newWorkspace();
     const told = listen({ workspaceId: String(read._id), job: newJob() });
     const stored = await claim(read);
@@ -65,7 +63,7 @@ describe('a claim', () => {
     expect(told).toEqual(['new generating queued']);
   });
 
-  test('of two that read the same, one wins', async () => {
+  test('of two claims that read the same, one wins', async () => {
     const read = await newWorkspace();
     const both = await Promise.all([claim(read), claim(read)]);
     expect(both.filter((stored) => stored !== null)).toHaveLength(1);
@@ -77,7 +75,7 @@ describe('a claim', () => {
   test.each([
     ['a finished video becomes the first take', finishedVideo('good'), ['good completed', 'older completed'], true],
     ['a failed video does not', failed(), ['older completed'], false],
-  ] as const)('%s', async (_, video, takes, isTold) => {
+  ] as const)('in a claim, %s', async (_, video, takes, isTold) => {
     const read = await newWorkspace({ video, takes: [finishedVideo('older')] });
     const told = listen({ workspaceId: String(read._id), job: newJob() });
     await claim(read);
@@ -85,7 +83,7 @@ describe('a claim', () => {
     expect(told).toEqual([`new generating queued${isTold ? ', and the takes' : ''}`]);
   });
 
-  test('keeps 20 takes, and records the one that it drops', async () => {
+  test('a claim keeps 20 takes, and records the one that it drops', async () => {
     const takes = Array.from({ length: takesKept }, (_, index) => finishedVideo(`take${index}`));
     const read = await newWorkspace({ video: finishedVideo('good'), takes });
     await claim(read);
@@ -98,7 +96,7 @@ describe('a claim', () => {
     expect(await DroppedClip.countDocuments()).toBe(1);
   });
 
-  test('supersedes the job before it, after those that are superseded already', async () => {
+  test('a claim supersedes the job before it, after those that are superseded already', async () => {
     const attempt = await newAttempt({ state: 'in_doubt', isSuperseded: true });
     const read = await storedOf(attempt);
     await claim(read);
@@ -121,7 +119,7 @@ describe('a claim', () => {
     ['a superseded one has ended', ({ _id }) => Workspace.updateOne({ _id }, { superseded: [] })],
     ['it is in the trash', ({ _id }) => Workspace.updateOne({ _id }, { deleted_at: new Date() })],
   ];
-  test.each(changes)('stores nothing where %s since it was read', async (_, change) => {
+  test.each(changes)('a claim stores nothing where %s since it was read', async (_, change) => {
     const workspace = { takes: [finishedVideo('take')], video: failed() };
     const read = await storedOf(await newAttempt({ state: 'timed_out', isSuperseded: true, workspace }));
     await change(read);
@@ -131,7 +129,7 @@ describe('a claim', () => {
     expect(await reread(read)).toEqual(before);
   });
 
-  test('does not mind an edit of the form since it was read', async () => {
+  test('a claim does not mind an edit of the form since it was read', async () => {
     const read = await newWorkspace();
     await Workspace.updateOne({ _id: read._id }, { 'form_data.prompt': 'Other words.', version: 5 });
     expect(await claim(read)).not.toBeNull();
@@ -145,7 +143,7 @@ describe('a claim of an attempt that is made already', () => {
     return { workspaceId, job: fetched, video: videoOf(fetched), isSuperseded: false };
   };
 
-  test('brings it back from the superseded, in whose place the other job goes', async () => {
+  test('a claim of an attempt that is made already brings it back from the superseded, in whose place the other job goes', async () => {
     const made = await newAttempt({ state: 'download_failed', isSuperseded: true });
     const read = await storedOf(made);
     const stored = await claim(read, again(made));
@@ -155,14 +153,14 @@ describe('a claim of an attempt that is made already', () => {
     expect(await resultOf(made)).toEqual({ job: 'downloading', video: 'mine generating downloading', takes: [] });
   });
 
-  test('leaves it in its place, and supersedes nothing', async () => {
+  test('a claim of an attempt that is made already leaves it in its place, and supersedes nothing', async () => {
     const made = await newAttempt({ state: 'download_failed' });
     await claim(await storedOf(made), again(made));
     expect((await storedOf(made)).superseded).toEqual([]);
     expect(await resultOf(made)).toMatchObject({ job: 'downloading' });
   });
 
-  test('accepts no second charge, whatever the click says', async () => {
+  test('a claim of an attempt that is made already accepts no second charge, whatever the click says', async () => {
     const doubtful = newJob({ state: 'in_doubt' }, 'doubtful');
     const made = await newAttempt({ state: 'download_failed', workspace: { superseded: [doubtful] } });
     await claim(await storedOf(made), again(made), accepted);
@@ -174,7 +172,7 @@ describe('a second charge', () => {
   test.each([
     ['is accepted for every attempt before', accepted, true],
     ['is not accepted by a click that does not say so', unaccepted, false],
-  ])('%s', async (_, more, expected) => {
+  ])('a second charge %s', async (_, more, expected) => {
     const attempt = await newAttempt({ state: 'in_doubt', isSuperseded: true });
     const read = await storedOf(attempt);
     await claim(read, clickOn(read), more);
@@ -182,7 +180,7 @@ describe('a second charge', () => {
     expect((await reread(read)).job!.risk_accepted).toBe(false);
   });
 
-  test('that was accepted stays accepted', async () => {
+  test('a second charge that was accepted stays accepted', async () => {
     const attempt = await newAttempt({ state: 'in_doubt', job: { risk_accepted: true } });
     await claim(await storedOf(attempt));
     expect(await jobOf(attempt)).toMatchObject({ risk_accepted: true });
@@ -192,7 +190,7 @@ describe('a second charge', () => {
 describe('the clicks of a workspace', () => {
   const clickOf = ({ attempt_id }: Video) => ({ request_id: idOf('click'), attempt_id: attempt_id! });
 
-  test('name the attempt of each, and what became of it once its video gives way', async () => {
+  test('the clicks of a workspace name the attempt of each, and what became of it once its video gives way', async () => {
     const [bad, good] = [failed(), finishedVideo('good')];
     const clicks = [clickOf(good), clickOf(bad)];
     const read = await newWorkspace({ video: bad, takes: [good], clicks });
@@ -206,7 +204,7 @@ describe('the clicks of a workspace', () => {
     ]);
   });
 
-  test('keep an outcome for good', async () => {
+  test('the clicks of a workspace keep an outcome for good', async () => {
     const bad = failed();
     const read = await newWorkspace({ video: bad, clicks: [clickOf(bad)] });
     await claim(read);
@@ -218,21 +216,21 @@ describe('the clicks of a workspace', () => {
     expect((await reread(read)).clicks).toMatchObject([{ outcome: { error: { code: 'TIMEOUT' } } }]);
   });
 
-  test('keep the outcome of a take that is dropped', async () => {
+  test('the clicks of a workspace keep the outcome of a take that is dropped', async () => {
     const takes = Array.from({ length: takesKept }, (_, index) => finishedVideo(`take${index}`));
     const read = await newWorkspace({ video: finishedVideo('good'), takes, clicks: [clickOf(takes.at(-1)!)] });
     await claim(read);
     expect((await reread(read)).clicks).toMatchObject([{ outcome: { status: 'completed' } }]);
   });
 
-  test('keep the outcome of a failed video that a take replaces', async () => {
+  test('the clicks of a workspace keep the outcome of a failed video that a take replaces', async () => {
     const bad = failed();
     const read = await newWorkspace({ video: bad, takes: [finishedVideo('take')], clicks: [clickOf(bad)] });
     await storeChoice(read, choice(0));
     expect((await reread(read)).clicks).toMatchObject([{ outcome: { error: { code: 'TIMEOUT' } } }]);
   });
 
-  test('are the last 64', async () => {
+  test('the clicks of a workspace are the last 64', async () => {
     const clicks = Array.from({ length: requestIdsKept }, (_, index) => ({
       request_id: `click-${index}`,
       attempt_id: `attempt-${index}`,
@@ -250,21 +248,24 @@ describe('a chosen take', () => {
   test.each([
     ['a finished video, which takes its place', finishedVideo('good'), ['first completed', 'good completed']],
     ['a failed video, which goes', failed(), ['first completed']],
-  ] as const)('replaces %s', async (_, video, takes) => {
+  ] as const)('a chosen take replaces %s', async (_, video, takes) => {
     const read = await newWorkspace({ video, takes: [first, second] });
     const stored = await storeChoice(read, choice(1));
     expect(inShort(stored!)).toEqual({ video: 'second completed', takes, job: null, superseded: [] });
     expect(stored!.version).toBe(2);
   });
 
-  test.each(['timed_out', 'download_failed', 'in_doubt'] as const)('leaves a job that is %s', async (state) => {
-    const attempt = await newAttempt({ state, workspace: { takes: [first] } });
-    await storeChoice(await storedOf(attempt), choice(0));
-    expect(await resultOf(attempt)).toEqual({ job: state, video: 'first completed', takes: [] });
-    expect(await jobOf(attempt)).toEqual(attempt.job);
-  });
+  test.each(['timed_out', 'download_failed', 'in_doubt'] as const)(
+    'a chosen take leaves a job that is %s',
+    async (state) => {
+      const attempt = await newAttempt({ state, workspace: { takes: [first] } });
+      await storeChoice(await storedOf(attempt), choice(0));
+      expect(await resultOf(attempt)).toEqual({ job: state, video: 'first completed', takes: [] });
+      expect(await jobOf(attempt)).toEqual(attempt.job);
+    },
+  );
 
-  test('is chosen once for each message', async () => {
+  test('a chosen take is chosen once for each message', async () => {
     const read = await newWorkspace({ video: finishedVideo('good'), takes: [first] });
     await storeChoice(read, choice(0, 'workspace.choose_take r1'));
     const stored = await reread(read);
@@ -281,7 +282,7 @@ describe('a cancellation', () => {
     ['submitting', 'submitting'],
     ['polling', 'polling'],
     ['downloading', 'downloading'],
-  ] as const)('of one that is %s: %s', async (state, job) => {
+  ] as const)('a cancellation of one that is %s: %s', async (state, job) => {
     const attempt = await newAttempt({ state });
     const told = listen(attempt);
     const stored = await storeCancellation(await storedOf(attempt), video);
@@ -299,7 +300,7 @@ describe('a cancellation', () => {
     ['the attempt has ended', { job: null }],
     ['the video is no longer generated', { 'video.status': 'failed' }],
     ['the video is another attempt’s', { 'video.attempt_id': 'other' }],
-  ])('stores nothing where %s since it was read', async (_, change) => {
+  ])('a cancellation stores nothing where %s since it was read', async (_, change) => {
     const attempt = await newAttempt({ state: 'queued' });
     const read = await storedOf(attempt);
     await Workspace.updateOne({ _id: attempt.workspaceId }, change);

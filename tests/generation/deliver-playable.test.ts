@@ -4,7 +4,6 @@ import { existsSync, readFileSync, watch } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import mongoose from 'mongoose';
 import { config } from '../../src/config';
 import { deliver } from '../../src/generation/deliver';
 import { makeUploadFolders, uploadFolder } from '../../src/media/uploads';
@@ -12,23 +11,22 @@ import { videoFile } from '../../src/media/videos';
 import type { Checked } from '../../src/services/provider';
 import { makeVideo, streamsOf, type VideoKind } from '../fixtures/videos';
 import { fakeProvider, newAttempt, resultOf, storedOf } from '../helpers/attempts';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
 jest.setTimeout(60_000);
 
 let host: http.Server;
 let bytes: Buffer;
 
+useDatabase();
 beforeAll(async () => {
   await makeUploadFolders();
   host = http.createServer((_, response) => response.writeHead(200, { 'Content-Type': 'text/plain' }).end(bytes));
   await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve));
-  await mongoose.connect(freshDatabase());
 });
 afterAll(async () => {
   host.closeAllConnections();
   host.close();
-  await mongoose.disconnect();
 });
 
 async function madeAttempt(kind: VideoKind) {

@@ -6,7 +6,6 @@ import { copyFile, readFile } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import mongoose from 'mongoose';
 import { takesKept } from '../../src/contract/video';
 import { DroppedClip } from '../../src/db/dropped-clips';
 import { Workspace } from '../../src/db/workspace';
@@ -31,7 +30,7 @@ import {
   type Given,
   type Situation,
 } from '../helpers/attempts';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
 const clip = path.resolve(__dirname, '../fixtures/clip.mp4');
 const notFound: Checked = { state: 'not_found', reason: '404' };
@@ -44,6 +43,7 @@ const link = (status: number): Checked => ({
   url: `http://127.0.0.1:${(host.address() as AddressInfo).port}/${status}`,
 });
 
+useDatabase();
 beforeAll(async () => {
   await makeUploadFolders();
   const bytes = await readFile(clip);
@@ -51,12 +51,10 @@ beforeAll(async () => {
     response.writeHead(Number(url!.slice(1)), { 'Content-Type': 'video/mp4' }).end(bytes);
   });
   await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve));
-  await mongoose.connect(freshDatabase());
 });
 afterAll(async () => {
   host.closeAllConnections();
   host.close();
-  await mongoose.disconnect();
 });
 
 type Says = Checked | Error | (() => Checked | Promise<Checked>);
@@ -137,14 +135,17 @@ describe('a clip that is made', () => {
     Object.entries(bySituation).map(([situation, expected]) => ({ outcome, check, situation, expected })),
   );
 
-  test.each(table)('$outcome ($situation): $expected', async ({ check, situation, expected }) => {
-    const { attempt, next } = await deliverOnce(check, situations[situation as Situation]);
-    const { job, video, takes } = await resultOf(attempt);
-    expect([next, job, video, takes]).toEqual(expected);
-    expect(hasVideo(attempt.job.attempt_id)).toBe(video === 'mine completed' || takes.includes('mine'));
-  });
+  test.each(table)(
+    'a clip that is made meets $outcome ($situation): $expected',
+    async ({ check, situation, expected }) => {
+      const { attempt, next } = await deliverOnce(check, situations[situation as Situation]);
+      const { job, video, takes } = await resultOf(attempt);
+      expect([next, job, video, takes]).toEqual(expected);
+      expect(hasVideo(attempt.job.attempt_id)).toBe(video === 'mine completed' || takes.includes('mine'));
+    },
+  );
 
-  test('says where it is, and what it was made of', async () => {
+  test('a clip that is made says where it is, and what it was made of', async () => {
     const { attempt } = await deliverOnce(finishedTask);
     const { attempt_id, task_id, form_data, provider } = attempt.job;
     expect((await storedOf(attempt)).video).toMatchObject({
@@ -158,7 +159,7 @@ describe('a clip that is made', () => {
     });
   });
 
-  test('says the same as a take', async () => {
+  test('a clip that is made says the same as a take', async () => {
     const { attempt } = await deliverOnce(finishedTask, situations.superseded);
     const { attempt_id, task_id, form_data, provider, model, intent_at } = attempt.job;
     expect((await storedOf(attempt)).takes[0]).toMatchObject({
@@ -183,12 +184,15 @@ describe('a clip whose video is no longer the attempt’s', () => {
     ['a take was chosen', ['mine', 'last', 'older']],
     ['cancelled', ['last', 'mine', 'older']],
     ['superseded', ['last', 'mine', 'older']],
-  ] as [Situation, string[]][])('becomes a take (%s): %j', async (situation, expected) => {
-    const { attempt } = await deliverOnce(finishedTask, { ...situations[situation], workspace: { takes: takes() } });
-    expect((await resultOf(attempt)).takes).toEqual(expected);
-  });
+  ] as [Situation, string[]][])(
+    'a clip whose video is no longer the attempt’s becomes a take (%s): %j',
+    async (situation, expected) => {
+      const { attempt } = await deliverOnce(finishedTask, { ...situations[situation], workspace: { takes: takes() } });
+      expect((await resultOf(attempt)).takes).toEqual(expected);
+    },
+  );
 
-  test('takes the place of the oldest of 20, which is recorded as dropped', async () => {
+  test('a clip whose video is no longer the attempt’s takes the place of the oldest of 20, which is recorded as dropped', async () => {
     const many = Array.from({ length: takesKept }, (_, index) => finishedVideo(`take${index}`));
     const { attempt } = await deliverOnce(finishedTask, { isCancelled: true, workspace: { takes: many } });
     const kept = (await resultOf(attempt)).takes;
@@ -201,7 +205,7 @@ describe('a clip whose video is no longer the attempt’s', () => {
 });
 
 describe('the download', () => {
-  test('asks nothing where the file is there already, as after a crash', async () => {
+  test('the download asks nothing where the file is there already, as after a crash', async () => {
     const { attempt, provider } = await madeAttempt(away);
     await copyFile(clip, videoFile(attempt.job.attempt_id));
     expect(await deliver(attempt, provider)).toBeNull();
@@ -209,7 +213,7 @@ describe('the download', () => {
     expect(await resultOf(attempt)).toMatchObject({ job: 'ended', video: 'mine completed' });
   });
 
-  test('begins with the link that is known, and asks for a fresh one for each further try', async () => {
+  test('the download begins with the link that is known, and asks for a fresh one for each further try', async () => {
     const { attempt, provider } = await madeAttempt([link(403), link(200)]);
     attempt.result = link(403) as ActiveAttempt['result'];
     expect(await deliver(attempt, provider)).toBeNull();
@@ -218,13 +222,13 @@ describe('the download', () => {
     expect(await resultOf(attempt)).toMatchObject({ video: 'mine completed' });
   });
 
-  test('tries three times', async () => {
+  test('the download tries three times', async () => {
     const { attempt, provider } = await madeAttempt(link(500));
     expect(await fetchClip(attempt, provider, null)).toBe('not_fetched');
     expect(provider.calls.check).toBe(3);
   });
 
-  test('fetches what is made by now', async () => {
+  test('the download fetches what is made by now', async () => {
     const { attempt, provider } = await madeAttempt([{ state: 'running' }, link(200)]);
     expect(await fetchClip(attempt, provider, null)).toBe('fetched');
   });
@@ -238,18 +242,21 @@ describe('the download', () => {
     ['on the first day, by links that lead nowhere', [link.bind(null, 404)], {}, 'not_fetched'],
     ['on the first day, of a task that is not there', [notFound], {}, 'gone'],
     ['after a day, of a provider that is away', [away], old, 'not_fetched'],
-  ] as [string, Says[], Given, string][])('%s', async (_, check, given, expected) => {
-    const { attempt, provider } = await madeAttempt(check, given);
-    expect(await fetchClip(attempt, provider, null)).toBe(expected);
-  });
+  ] as [string, Says[], Given, string][])(
+    'a clip is gone, or not fetched for now, %s',
+    async (_, check, given, expected) => {
+      const { attempt, provider } = await madeAttempt(check, given);
+      expect(await fetchClip(attempt, provider, null)).toBe(expected);
+    },
+  );
 
-  test('is kept for later without a provider', async () => {
+  test('the download is kept for later without a provider', async () => {
     const attempt = await newAttempt({ state: 'downloading' });
     expect(nextIn(await deliver(attempt, null))).toBe('recheck');
     expect(await resultOf(attempt)).toMatchObject({ job: 'download_failed' });
   });
 
-  test('ends at a stop, and leaves the attempt as it is', async () => {
+  test('the download ends at a stop, and leaves the attempt as it is', async () => {
     const { attempt, provider } = await madeAttempt(() => {
       attempt.stop.abort();
       return lostTask;
@@ -259,7 +266,7 @@ describe('the download', () => {
     expect(await resultOf(attempt)).toMatchObject({ job: 'downloading', video: 'mine generating downloading' });
   });
 
-  test('of an attempt that another process has taken meanwhile leaves the file, and the word to the other', async () => {
+  test('the download of an attempt that another process has taken meanwhile leaves the file, and the word to the other', async () => {
     const { attempt, provider } = await madeAttempt(finishedTask);
     await Workspace.updateOne({ _id: attempt.workspaceId }, { 'job.lease.epoch': 2 });
     await expect(deliver(attempt, provider)).rejects.toThrow(LeaseLost);

@@ -1,21 +1,19 @@
 import { copyFile } from 'node:fs/promises';
 import path from 'node:path';
-import mongoose from 'mongoose';
 import { config } from '../../src/config';
 import { complete, endAsFailed, endAsGone, failForNow } from '../../src/generation/ends';
 import { storeStep } from '../../src/generation/store';
 import { makeUploadFolders } from '../../src/media/uploads';
 import { adoptVideo, videoFile } from '../../src/media/videos';
 import { finishedTask, listen, newAttempt, resultOf, storedOf, type Given } from '../helpers/attempts';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
+useDatabase();
 beforeAll(async () => {
   await makeUploadFolders();
-  await mongoose.connect(freshDatabase());
 });
-afterAll(() => mongoose.disconnect());
 
-test('completes a video with its poster, and tells it once', async () => {
+test('an attempt completes a video with its poster, and tells it once', async () => {
   const attempt = await newAttempt({ state: 'downloading' });
   const { attempt_id } = attempt.job;
   await copyFile(path.resolve(__dirname, '../fixtures/clip.mp4'), videoFile(attempt_id));
@@ -30,7 +28,7 @@ test('completes a video with its poster, and tells it once', async () => {
   expect(told).toEqual(['mine completed']);
 });
 
-test('completes a video whose file shows no picture, without a poster', async () => {
+test('an attempt completes a video whose file shows no picture, without a poster', async () => {
   const attempt = await newAttempt({ state: 'downloading' });
   await complete(attempt);
   expect((await storedOf(attempt)).video).toMatchObject({ status: 'completed', poster_url: null });

@@ -10,7 +10,7 @@ const write = (name: string, text: string) => writeFile(path.join(folder, name),
 beforeEach(() => mkdir(folder, { recursive: true }));
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-test('knows a task that was noted, until it is forgotten', async () => {
+test('the journal knows a task that was noted, until it is forgotten', async () => {
   await recordAccepted(task);
   expect(await readAccepted('attempt-1')).toEqual(task);
   expect(await readAllAccepted()).toEqual([task]);
@@ -19,20 +19,20 @@ test('knows a task that was noted, until it is forgotten', async () => {
   expect(await readAllAccepted()).toEqual([]);
 });
 
-test('knows nothing before the first note, and forgets what it does not know', async () => {
+test('the journal knows nothing before the first note, and forgets what it does not know', async () => {
   await rm(folder, { recursive: true });
   expect(await readAllAccepted()).toEqual([]);
   expect(await readAccepted('attempt-1')).toBeNull();
   await removeAccepted('attempt-1');
 });
 
-test('keeps the last note of an attempt', async () => {
+test('the journal keeps the last note of an attempt', async () => {
   await recordAccepted(task);
   await recordAccepted({ ...task, task_id: 'task-2' });
   expect(await readAllAccepted()).toEqual([{ ...task, task_id: 'task-2' }]);
 });
 
-test('reads a note of version 1.0.0, which names no provider', async () => {
+test('the journal reads a note of version 1.0.0, which names no provider', async () => {
   const { provider, ...old } = task;
   await write('attempt-1.json', JSON.stringify(old));
   expect(await readAccepted('attempt-1')).toEqual(old);
@@ -43,7 +43,7 @@ test.each([
   ['empty', ''],
   ['of a workspace without an id', JSON.stringify({ ...task, workspace_id: 'no id' })],
   ['without a task', JSON.stringify({ ...task, task_id: '' })],
-])('passes over a note that is %s, and keeps it', async (_, text) => {
+])('the journal passes over a note that is %s, and keeps it', async (_, text) => {
   await recordAccepted(task);
   await write('attempt-2.json', text);
   expect(await readAllAccepted()).toEqual([task]);
@@ -51,12 +51,12 @@ test.each([
   expect(await readdir(folder)).toContain('attempt-2.json');
 });
 
-test('passes over a draft that a power cut left', async () => {
+test('the journal passes over a draft that a power cut left', async () => {
   await write('attempt-1.json.tmp', '{"work');
   expect(await readAllAccepted()).toEqual([]);
 });
 
-test('removes notes that nobody asked for in 30 days', async () => {
+test('the journal removes notes that nobody asked for in 30 days', async () => {
   await recordAccepted(task);
   await recordAccepted({ ...task, attempt_id: 'attempt-2' });
   const longAgo = new Date(Date.now() - 31 * 24 * 3600 * 1000);

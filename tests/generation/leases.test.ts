@@ -1,14 +1,12 @@
-import mongoose from 'mongoose';
 import type { JobState } from '../../src/db/job';
 import { Workspace } from '../../src/db/workspace';
 import { claimLeases, findStale, staleAfterMs, leaseMs, releaseLeases } from '../../src/generation/leases';
 import { ago, jobOf, newAttempt, type Attempted, type Given } from '../helpers/attempts';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 import { processId } from '../../src/utils/process-id';
 
-beforeAll(() => mongoose.connect(freshDatabase()));
+useDatabase();
 afterEach(() => Workspace.deleteMany({}));
-afterAll(() => mongoose.disconnect());
 
 const [here] = processId.split(':');
 const owners = {
@@ -28,7 +26,7 @@ const idsOf = (attempts: Attempted[]) => attempts.map(({ job }) => job.attempt_i
 describe.each([
   ['in its place', {}],
   ['superseded', { isSuperseded: true }],
-])('the lease of an attempt %s', (_, place) => {
+])('the lease of an attempt %s', (situation, place) => {
   test.each([
     // held by                                 until        whose then        epoch
     ['this process', 'soon', 'this process', 7],
@@ -39,17 +37,20 @@ describe.each([
     ['a process of this machine that runs', 'over', 'this process', 8],
     ['a process of this machine that is gone', 'soon', 'this process', 8],
     ['an earlier process of the same number', 'soon', 'this process', 8],
-  ] as const)('of %s, %s, is then that of %s with epoch %i', async (owner, until, then, epoch) => {
-    const ends = until === 'soon' ? soon() : over();
-    const attempt = await newAttempt({ state: 'polling', ...place, ...heldBy(owner, ends) });
-    const mine = await claimLeases();
-    const { lease } = (await jobOf(attempt))!;
-    expect(lease).toMatchObject({ owner: owners[then], epoch });
-    const isOurs = then === 'this process';
-    expect(idsOf(mine).includes(attempt.job.attempt_id)).toBe(isOurs);
-    if (isOurs) expect(lease.until.getTime()).toBeGreaterThan(Date.now() + leaseMs - 2000);
-    else expect(lease.until).toEqual(ends);
-  });
+  ] as const)(
+    `the lease of %s, %s, is then that of %s with epoch %i: ${situation}`,
+    async (owner, until, then, epoch) => {
+      const ends = until === 'soon' ? soon() : over();
+      const attempt = await newAttempt({ state: 'polling', ...place, ...heldBy(owner, ends) });
+      const mine = await claimLeases();
+      const { lease } = (await jobOf(attempt))!;
+      expect(lease).toMatchObject({ owner: owners[then], epoch });
+      const isOurs = then === 'this process';
+      expect(idsOf(mine).includes(attempt.job.attempt_id)).toBe(isOurs);
+      if (isOurs) expect(lease.until.getTime()).toBeGreaterThan(Date.now() + leaseMs - 2000);
+      else expect(lease.until).toEqual(ends);
+    },
+  );
 
   test.each([
     ['queued', true],
@@ -59,13 +60,13 @@ describe.each([
     ['timed_out', true],
     ['download_failed', true],
     ['in_doubt', false],
-  ] as [JobState, boolean][])('is claimed where it is %s: %s', async (state, isClaimed) => {
+  ] as [JobState, boolean][])(`an attempt is claimed where it is %s: %s, ${situation}`, async (state, isClaimed) => {
     const attempt = await newAttempt({ state, ...place, ...heldBy('a process elsewhere', over()) });
     expect(idsOf(await claimLeases()).includes(attempt.job.attempt_id)).toBe(isClaimed);
     expect((await jobOf(attempt))!.lease.epoch).toBe(isClaimed ? 8 : 7);
   });
 
-  test('is claimed in the trash too, where what is paid is followed to its end', async () => {
+  test(`an attempt is claimed in the trash too, where what is paid is followed to its end: ${situation}`, async () => {
     const workspace = { deleted_at: new Date() };
     const attempt = await newAttempt({
       state: 'polling',
@@ -76,14 +77,14 @@ describe.each([
     expect(idsOf(await claimLeases())).toContain(attempt.job.attempt_id);
   });
 
-  test('is left alone by the second claim of the same', async () => {
+  test(`an attempt is left alone by the second claim of the same: ${situation}`, async () => {
     const attempt = await newAttempt({ state: 'polling', ...place, ...heldBy('a process elsewhere', over()) });
     await claimLeases();
     await claimLeases();
     expect((await jobOf(attempt))!.lease).toMatchObject({ owner: processId, epoch: 8 });
   });
 
-  test('is let go, so that another process takes it at once', async () => {
+  test(`an attempt is let go, so that another process takes it at once: ${situation}`, async () => {
     const attempt = await newAttempt({ state: 'polling', ...place });
     const other = await newAttempt({ state: 'polling', ...place, ...heldBy('a process elsewhere', soon()) });
     await releaseLeases();
@@ -116,8 +117,11 @@ describe('an attempt that nobody has held for long', () => {
     ['was sent', false, { ...longAgo, state: 'submitting' }],
     ['runs', false, { ...longAgo, state: 'polling' }],
     ['was held a moment ago', false, heldBy('a process elsewhere', over())],
-  ] as [string, boolean, Given][])('and %s is forgotten: %s', async (_, expected, given) => {
-    const attempt = await newAttempt(given);
-    expect(idsOf(await findStale()).includes(attempt.job.attempt_id)).toBe(expected);
-  });
+  ] as [string, boolean, Given][])(
+    'an attempt that nobody has held for long and %s is forgotten: %s',
+    async (_, expected, given) => {
+      const attempt = await newAttempt(given);
+      expect(idsOf(await findStale()).includes(attempt.job.attempt_id)).toBe(expected);
+    },
+  );
 });

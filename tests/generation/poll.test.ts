@@ -1,7 +1,6 @@
 // A poster is made by another test.
 process.env.FFMPEG_PATH = 'no-ffmpeg';
 
-import mongoose from 'mongoose';
 import { config } from '../../src/config';
 import type { VideoError } from '../../src/contract/video';
 import { Workspace } from '../../src/db/workspace';
@@ -26,13 +25,12 @@ import {
   type Given,
   type Situation,
 } from '../helpers/attempts';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
+useDatabase();
 beforeAll(async () => {
   await makeUploadFolders();
-  await mongoose.connect(freshDatabase());
 });
-afterAll(() => mongoose.disconnect());
 
 const running: Checked = { state: 'running', progress: 0.4 };
 const completed: Checked = { state: 'completed', url: 'https://example.com/clip.mp4' };
@@ -140,7 +138,7 @@ const videoIn = (situation: Situation, { video, cancelled }: Expected): string =
   })[situation];
 
 describe.each(Object.keys(situations) as Situation[])('an attempt in the situation: %s', (situation) => {
-  test.each(cases)('meets %s', async (_, given, expected) => {
+  test.each(cases)(`an attempt that is asked for meets %s: ${situation}`, async (_, given, expected) => {
     const provider = fakeProvider({ check: given.says });
     const job = given.isOver ? isOver : {};
     const attempt = await newAttempt({ provider: provider.name, state: 'polling', job, ...situations[situation] });
@@ -175,24 +173,24 @@ describe('the pause until the next poll', () => {
     ['grows while the task cannot be asked for', away, 4, interval * 8, interval * 8 * 1.2],
     ['grows while the task is not found', notFound, 2, interval * 2, interval * 2 * 1.2],
     ['is as long as the provider says', limited, 1, 4500, 5000],
-  ])('%s', async (_, says, polls, from, to) => {
+  ])('the pause until the next poll %s', async (_, says, polls, from, to) => {
     const waitMs = await pauseAfter(says, { polls });
     expect(waitMs).toBeGreaterThanOrEqual(from);
     expect(waitMs).toBeLessThanOrEqual(to);
   });
 
-  test('is never longer than the time that is left', async () => {
+  test('the pause until the next poll is never longer than the time that is left', async () => {
     const job = { accepted_at: ago(config.VIDEO_TIMEOUT_MS - 800) };
     expect(await pauseAfter(limited, { job })).toBeLessThanOrEqual(800);
   });
 
-  test('is long without a provider, and the attempt stays as it is', async () => {
+  test('the pause until the next poll is long without a provider, and the attempt stays as it is', async () => {
     const attempt = await newAttempt({ state: 'polling' });
     expect(await poll(attempt, null)).toBe(30_000);
     expect(await resultOf(attempt)).toMatchObject({ job: 'polling', video: 'mine generating queued' });
   });
 
-  test('is short for a provider that may be asked more often', async () => {
+  test('the pause until the next poll is short for a provider that may be asked more often', async () => {
     const provider = fakeProvider({ check: running, checkEveryMs: 10 });
     const attempt = await newAttempt({ provider: provider.name, state: 'polling' });
     expect(await poll(attempt, provider)).toBeLessThanOrEqual(12);
@@ -200,7 +198,7 @@ describe('the pause until the next poll', () => {
 });
 
 describe('progress', () => {
-  test('is stored and told when it has moved by a hundredth, and not too often', async () => {
+  test('progress is stored and told when it has moved by a hundredth, and not too often', async () => {
     const at = (progress: number): Checked => ({ state: 'running', progress });
     const provider = fakeProvider({ check: [at(0.4), at(0.42), at(0.405), at(0.42)] });
     const attempt = await newAttempt({ provider: provider.name, state: 'polling' });
@@ -221,7 +219,7 @@ describe('progress', () => {
   });
 
   test.each(['cancelled', 'a take was chosen', 'superseded'] as const)(
-    'is no write at all where the video does not show it (%s)',
+    'progress is no write at all where the video does not show it (%s)',
     async (situation) => {
       const provider = fakeProvider({ check: running });
       const attempt = await newAttempt({ provider: provider.name, state: 'polling', ...situations[situation] });
@@ -231,7 +229,7 @@ describe('progress', () => {
     },
   );
 
-  test('goes when the download begins', async () => {
+  test('progress goes when the download begins', async () => {
     const provider = fakeProvider({ check: [running, completed] });
     const attempt = await newAttempt({ provider: provider.name, state: 'polling' });
     await poll(attempt, provider);
@@ -254,7 +252,7 @@ test('an attempt that another process follows is let go', async () => {
   expect(await resultOf(attempt)).toMatchObject({ job: 'polling', video: 'mine generating queued' });
 });
 
-describe('an attempt that failed for the user is asked for again', () => {
+describe('an attempt that failed for the user and is asked for again', () => {
   const isOld = { accepted_at: ago(25 * hourMs) };
   const recheckOnce = async (given: Given, says: Checked | Error | (() => Promise<Checked>), times = 1) => {
     const provider = fakeProvider({ check: says });
@@ -280,27 +278,33 @@ describe('an attempt that failed for the user is asked for again', () => {
     ['download_failed', 'it failed', failed('yes'), 'end', 'ended', 'mine failed TASK_FAILED yes'],
     ['download_failed', 'it is made', finishedTask, 'end', 'ended', 'mine completed'],
     ['download_failed', 'it is made, no file', lostTask, 'recheck', 'download_failed', notFetched],
-  ] as const)('%s, and the provider says: %s', async (state, _, says, next, job, video) => {
-    const result = await recheckOnce({ state }, says);
-    expect(result.next).toBe(next);
-    expect(await resultOf(result.attempt)).toEqual({ job, video, takes: [] });
-  });
+  ] as const)(
+    'an attempt in %s is asked for again, and the provider says: %s',
+    async (state, _, says, next, job, video) => {
+      const result = await recheckOnce({ state }, says);
+      expect(result.next).toBe(next);
+      expect(await resultOf(result.attempt)).toEqual({ job, video, takes: [] });
+    },
+  );
 
   test.each([
     ['plain', 'downloading', 'mine generating downloading'],
     ['cancelled', 'downloading', 'mine failed CANCELLED yes'],
     ['a take was chosen', 'downloading', 'chosen completed'],
     ['superseded', 'superseded downloading', 'newer generating queued'],
-  ] as const)('timed_out (%s), and is stored as made before its clip is fetched', async (situation, job, video) => {
-    const provider = fakeProvider({ check: completed });
-    const given = { provider: provider.name, state: 'timed_out', ...situations[situation] } as const;
-    const attempt = await newAttempt(given);
-    expect(await recheck(attempt, provider)).toBe(0);
-    expect(await resultOf(attempt)).toEqual({ job, video, takes: [] });
-  });
+  ] as const)(
+    'an attempt that timed out (%s) is asked for again, and is stored as made before its clip is fetched',
+    async (situation, job, video) => {
+      const provider = fakeProvider({ check: completed });
+      const given = { provider: provider.name, state: 'timed_out', ...situations[situation] } as const;
+      const attempt = await newAttempt(given);
+      expect(await recheck(attempt, provider)).toBe(0);
+      expect(await resultOf(attempt)).toEqual({ job, video, takes: [] });
+    },
+  );
 
   test.each(['timed_out', 'download_failed'] as const)(
-    '%s, and ends when it is not found three times',
+    'an attempt in %s is asked for again, and ends when it is not found three times',
     async (state) => {
       const { attempt, next } = await recheckOnce({ state }, notFound, 3);
       expect(next).toBe('end');
@@ -316,13 +320,16 @@ describe('an attempt that failed for the user is asked for again', () => {
     ['it has none', notFound, 'recheck', 'timed_out', timedOut],
     ['it is made', finishedTask, 'end', 'ended', 'mine completed'],
     ['it is made, no file', lostTask, 'recheck', 'download_failed', notFetched],
-  ] as const)('timed_out for a day, and the provider says: %s', async (_, says, next, job, video) => {
-    const result = await recheckOnce({ state: 'timed_out', job: isOld }, says);
-    expect(result.next).toBe(next);
-    expect(await resultOf(result.attempt)).toEqual({ job, video, takes: [] });
-  });
+  ] as const)(
+    'an attempt that timed out is asked for again for a day, and the provider says: %s',
+    async (_, says, next, job, video) => {
+      const result = await recheckOnce({ state: 'timed_out', job: isOld }, says);
+      expect(result.next).toBe(next);
+      expect(await resultOf(result.attempt)).toEqual({ job, video, takes: [] });
+    },
+  );
 
-  test('but not for a clip that is made and was not fetched in a day: a click asks for it', async () => {
+  test('a clip that is made and was not fetched in a day is asked for by a click only', async () => {
     const { attempt, provider, waitMs } = await recheckOnce({ state: 'download_failed', job: isOld }, finishedTask);
     expect(waitMs).toBeGreaterThan(24 * hourMs);
     expect(provider.calls.check).toBe(0);
@@ -334,7 +341,7 @@ describe('an attempt that failed for the user is asked for again', () => {
     ['a take was chosen', ['mine'], 'chosen completed'],
     ['superseded', ['mine'], 'newer generating queued'],
     ['cancelled, superseded', ['mine'], 'newer generating queued'],
-  ] as const)('%s, and its clip becomes a take', async (situation, takes, video) => {
+  ] as const)('an attempt is asked for again, and its clip becomes a take: %s', async (situation, takes, video) => {
     for (const state of ['timed_out', 'download_failed'] as const) {
       const { attempt, next } = await recheckOnce({ state, ...situations[situation] }, finishedTask);
       expect(next).toBe('end');

@@ -1,17 +1,15 @@
-import mongoose from 'mongoose';
 import { config } from '../../src/config';
 import { Workspace } from '../../src/db/workspace';
 import { active, coolDown, type ActiveAttempt } from '../../src/generation/attempt';
 import { acquireSlot, hasFreeSlot, release, wakeNext } from '../../src/generation/queue';
 import { ago, listen, newAttempt, resultOf, storedOf, type Given } from '../helpers/attempts';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
-beforeAll(() => mongoose.connect(freshDatabase()));
+useDatabase();
 afterEach(async () => {
   active.clear();
   await Workspace.deleteMany({});
 });
-afterAll(() => mongoose.disconnect());
 
 const slots = config.VIDEO_MAX_CONCURRENT;
 const slotCheckMs = 50;
@@ -40,21 +38,21 @@ describe('a slot', () => {
     ['one that timed out', true, { state: 'timed_out' }],
     ['one in doubt', true, { state: 'in_doubt' }],
     ['one that costs nothing', true, { state: 'polling', provider: 'local' }],
-  ] as [string, boolean, Given][])('is left beside %s: %s', async (_, expected, given) => {
+  ] as [string, boolean, Given][])('a slot is left beside %s: %s', async (_, expected, given) => {
     await fill(slots - 1);
     expect(await hasFreeSlot('runway')).toBe(true);
     await newAttempt(given);
     expect(await hasFreeSlot('runway')).toBe(expected);
   });
 
-  test('is left for what costs nothing, however much that is charged runs', async () => {
+  test('a slot is left for what costs nothing, however much that is charged runs', async () => {
     await fill(slots);
     expect(await hasFreeSlot('local')).toBe(true);
     await fill(slots, { state: 'polling', provider: 'local' });
     expect(await hasFreeSlot('local')).toBe(false);
   });
 
-  test('is counted from the moment that it is given', async () => {
+  test('a slot is counted from the moment that it is given', async () => {
     await fill(slots - 1);
     const attempt = await waiting(1000);
     attempt.hasSlot = true;
@@ -62,8 +60,8 @@ describe('a slot', () => {
   });
 });
 
-describe('of those that wait', () => {
-  test('the oldest has the slot, and the next is woken', async () => {
+describe('attempts that wait', () => {
+  test('of those that wait, the oldest has the slot, and the next is woken', async () => {
     const [younger, older] = [await waiting(1000), await waiting(2000)];
     expect(await acquireSlot(younger)).toBe(30_000);
     expect(older.wake.signal.aborted).toBe(true);
@@ -72,7 +70,7 @@ describe('of those that wait', () => {
     expect(younger.wake.signal.aborted).toBe(true);
   });
 
-  test('the oldest looks again and again while no slot is free', async () => {
+  test('of those that wait, the oldest looks again and again while no slot is free', async () => {
     await fill(slots);
     const attempt = await waiting(1000);
     const told = listen(attempt);
@@ -82,7 +80,7 @@ describe('of those that wait', () => {
     expect(told).toEqual([]);
   });
 
-  test('each says so once', async () => {
+  test('of those that wait, each says so once', async () => {
     await fill(slots);
     const attempt = await waiting(1000);
     await Workspace.updateOne({ _id: attempt.workspaceId }, { 'video.phase': 'submitting' });
@@ -94,14 +92,14 @@ describe('of those that wait', () => {
     expect(await resultOf(attempt)).toMatchObject({ job: 'queued', video: 'mine generating queued' });
   });
 
-  test('two have one slot between them', async () => {
+  test('of those that wait, two have one slot between them', async () => {
     await fill(slots - 1);
     const both = [await waiting(2000), await waiting(1000)];
     await Promise.all(both.map(acquireSlot));
     expect(both.map(({ hasSlot }) => hasSlot)).toEqual([true, false]);
   });
 
-  test('one whose provider takes no creates now lets the next go first', async () => {
+  test('of those that wait, one whose provider takes no creates now lets the next go first', async () => {
     const closed = await waiting(2000, { provider: 'closed-now' });
     const open = await waiting(1000, { provider: 'open' });
     coolDown('closed-now', 'creates', 5000);
@@ -111,7 +109,7 @@ describe('of those that wait', () => {
     expect(await acquireSlot(open)).toBe(0);
   });
 
-  test('one that costs nothing waits for none that is charged', async () => {
+  test('of those that wait, one that costs nothing waits for none that is charged', async () => {
     await fill(slots);
     const charged = await waiting(2000);
     const free = await waiting(1000, { provider: 'local' });
@@ -121,7 +119,7 @@ describe('of those that wait', () => {
 });
 
 describe('an attempt that is let go', () => {
-  test('leaves its place to the next, and keeps nobody waiting', async () => {
+  test('an attempt that is let go leaves its place to the next, and keeps nobody waiting', async () => {
     const [older, younger] = [await waiting(2000), await waiting(1000)];
     release(older);
     expect([...active.values()]).toEqual([younger]);
@@ -132,7 +130,7 @@ describe('an attempt that is let go', () => {
     expect(await resultOf(older)).toMatchObject({ job: 'queued', video: 'mine generating queued' });
   });
 
-  test('does not take its later follower along', async () => {
+  test('an attempt that is let go does not take its later follower along', async () => {
     const before = await waiting(1000);
     const after = { ...before, stop: new AbortController() };
     active.set(before.job.attempt_id, after);

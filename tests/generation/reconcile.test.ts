@@ -1,4 +1,3 @@
-import mongoose from 'mongoose';
 import { config } from '../../src/config';
 import { recordAccepted, readAccepted } from '../../src/generation/journal';
 import { reconcile } from '../../src/generation/reconcile';
@@ -16,10 +15,9 @@ import {
   type FakeProvider,
   type Given,
 } from '../helpers/attempts';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
-beforeAll(() => mongoose.connect(freshDatabase()));
-afterAll(() => mongoose.disconnect());
+useDatabase();
 
 const accepted: Submitted = { state: 'accepted', taskId: 'task-new' };
 const noAnswer = new AppError('PROVIDER_TIMEOUT', 'no answer');
@@ -46,18 +44,21 @@ describe('an attempt that is noted in the journal', () => {
     ['cancelled', 'none', 'polling', 'mine failed CANCELLED maybe'],
     ['superseded', 'none', 'superseded polling', 'newer generating queued'],
     ['cancelled, superseded', 'none', 'superseded polling', 'newer generating queued'],
-  ] as const)('is followed and nobody is asked (%s, by %s): %s, %s', async (situation, deduplication, job, video) => {
-    const provider = fakeProvider({ deduplication, lookup: null });
-    const attempt = await newAttempt({ provider: provider.name, state: 'submitting', ...situations[situation] });
-    const { attempt_id } = attempt.job;
-    await recordAccepted({ workspace_id: attempt.workspaceId, attempt_id, task_id: 'task-noted' });
-    const isCancelled = attempt.job.cancelled_at !== null;
-    expect(nextIn(await reconcile(attempt, provider))).toBe(isCancelled ? 'at once' : 'later');
-    expect(await resultOf(attempt)).toEqual({ job, video, takes: [] });
-    expect(await jobOf(attempt)).toMatchObject({ task_id: 'task-noted' });
-    expect(provider.calls).toMatchObject({ submit: 0, lookup: 0 });
-    expect(await readAccepted(attempt_id)).toBeNull();
-  });
+  ] as const)(
+    'an attempt that is noted in the journal is followed and nobody is asked (%s, by %s): %s, %s',
+    async (situation, deduplication, job, video) => {
+      const provider = fakeProvider({ deduplication, lookup: null });
+      const attempt = await newAttempt({ provider: provider.name, state: 'submitting', ...situations[situation] });
+      const { attempt_id } = attempt.job;
+      await recordAccepted({ workspace_id: attempt.workspaceId, attempt_id, task_id: 'task-noted' });
+      const isCancelled = attempt.job.cancelled_at !== null;
+      expect(nextIn(await reconcile(attempt, provider))).toBe(isCancelled ? 'at once' : 'later');
+      expect(await resultOf(attempt)).toEqual({ job, video, takes: [] });
+      expect(await jobOf(attempt)).toMatchObject({ task_id: 'task-noted' });
+      expect(provider.calls).toMatchObject({ submit: 0, lookup: 0 });
+      expect(await readAccepted(attempt_id)).toBeNull();
+    },
+  );
 });
 
 describe('a provider that does not recognise a repetition', () => {
@@ -65,11 +66,14 @@ describe('a provider that does not recognise a repetition', () => {
     ['plain', 'in_doubt', 'mine failed SUBMIT_UNKNOWN maybe'],
     ['cancelled', 'in_doubt', 'mine failed CANCELLED maybe'],
     ['superseded', 'superseded in_doubt', 'newer generating queued'],
-  ] as const)('is not asked, and nobody knows (%s): %s, %s', async (situation, job, video) => {
-    const { result, turns } = await reconciled(fakeProvider(), situations[situation]);
-    expect(result).toEqual({ job, video, takes: [] });
-    expect(turns).toBe(1);
-  });
+  ] as const)(
+    'a provider that does not recognise a repetition is not asked, and nobody knows (%s): %s, %s',
+    async (situation, job, video) => {
+      const { result, turns } = await reconciled(fakeProvider(), situations[situation]);
+      expect(result).toEqual({ job, video, takes: [] });
+      expect(turns).toBe(1);
+    },
+  );
 });
 
 describe('a provider that recognises a key', () => {
@@ -79,15 +83,18 @@ describe('a provider that recognises a key', () => {
     ['plain', 'polling', 'mine generating queued'],
     ['cancelled', 'polling', 'mine failed CANCELLED maybe'],
     ['superseded', 'superseded polling', 'newer generating queued'],
-  ] as const)('is sent the same again after a pause (%s): %s, %s', async (situation, job, video) => {
-    const provider = byKey(accepted);
-    const { attempt, result, turns } = await reconciled(provider, situations[situation]);
-    expect(result).toEqual({ job, video, takes: [] });
-    expect(turns).toBe(2);
-    expect(provider.sent).toMatchObject({ attempt_id: attempt.job.attempt_id });
-  });
+  ] as const)(
+    'a provider that recognises a key is sent the same again after a pause (%s): %s, %s',
+    async (situation, job, video) => {
+      const provider = byKey(accepted);
+      const { attempt, result, turns } = await reconciled(provider, situations[situation]);
+      expect(result).toEqual({ job, video, takes: [] });
+      expect(turns).toBe(2);
+      expect(provider.sent).toMatchObject({ attempt_id: attempt.job.attempt_id });
+    },
+  );
 
-  test('is sent five creates at most, with longer and longer pauses', async () => {
+  test('a provider that recognises a key is sent five creates at most, with longer and longer pauses', async () => {
     const provider = byKey(noAnswer);
     const attempt = await newAttempt({ provider: provider.name, state: 'submitting' });
     const pauses: number[] = [];
@@ -99,7 +106,7 @@ describe('a provider that recognises a key', () => {
     expect(await resultOf(attempt)).toMatchObject({ job: 'in_doubt', video: 'mine failed SUBMIT_UNKNOWN maybe' });
   });
 
-  test('is sent nothing that is older than a quarter of an hour, as from a backup', async () => {
+  test('a provider that recognises a key is sent nothing that is older than a quarter of an hour, as from a backup', async () => {
     const provider = byKey(accepted);
     const { result } = await reconciled(provider, sentAgo(16 * minuteMs));
     expect(provider.calls.submit).toBe(0);
@@ -115,15 +122,18 @@ describe('a provider that looks an attempt up', () => {
     ['plain', 'polling', 'mine generating queued'],
     ['cancelled', 'polling', 'mine failed CANCELLED maybe'],
     ['superseded', 'superseded polling', 'newer generating queued'],
-  ] as const)('finds it, and nothing is sent (%s): %s, %s', async (situation, job, video) => {
-    const provider = byLookup('task-found');
-    const { attempt, result } = await reconciled(provider, situations[situation]);
-    expect(result).toEqual({ job, video, takes: [] });
-    expect(await jobOf(attempt)).toMatchObject({ task_id: 'task-found' });
-    expect(provider.calls).toMatchObject({ lookup: 1, submit: 0 });
-  });
+  ] as const)(
+    'a provider that looks an attempt up finds it, and nothing is sent (%s): %s, %s',
+    async (situation, job, video) => {
+      const provider = byLookup('task-found');
+      const { attempt, result } = await reconciled(provider, situations[situation]);
+      expect(result).toEqual({ job, video, takes: [] });
+      expect(await jobOf(attempt)).toMatchObject({ task_id: 'task-found' });
+      expect(provider.calls).toMatchObject({ lookup: 1, submit: 0 });
+    },
+  );
 
-  test('finds it at the third time', async () => {
+  test('a provider that looks an attempt up finds it at the third time', async () => {
     const provider = byLookup([null, null, 'task-found']);
     const { result, turns } = await reconciled(provider);
     expect(result).toMatchObject({ job: 'polling' });
@@ -131,7 +141,7 @@ describe('a provider that looks an attempt up', () => {
     expect(provider.calls.submit).toBe(0);
   });
 
-  test('has none three times, and is sent the create again', async () => {
+  test('a provider that looks an attempt up has none three times, and is sent the create again', async () => {
     const provider = byLookup(null);
     const { attempt, result, turns } = await reconciled(provider);
     expect(turns).toBe(3);
@@ -150,7 +160,7 @@ describe('a provider that looks an attempt up', () => {
     ],
     ['one from a backup', sentAgo(16 * minuteMs), 'in_doubt', 'mine failed SUBMIT_UNKNOWN maybe'],
   ] as [string, Given, string, string][])(
-    'has none three times, and %s is not sent again',
+    'a provider that looks an attempt up has none three times, and %s is not sent again',
     async (_, given, job, video) => {
       const provider = byLookup(null);
       const { result } = await reconciled(provider, given);
@@ -159,7 +169,7 @@ describe('a provider that looks an attempt up', () => {
     },
   );
 
-  test('is sent five creates at most, each after three lookups', async () => {
+  test('a provider that looks an attempt up is sent five creates at most, each after three lookups', async () => {
     const provider = byLookup(null, noAnswer);
     const { result } = await reconciled(provider, {}, 99);
     expect(provider.calls).toMatchObject({ lookup: 15, submit: 4 });
@@ -174,7 +184,7 @@ describe('a provider that looks an attempt up', () => {
       'SUBMIT_UNKNOWN maybe',
     ],
     ['ended where its moderation refuses the same again', 'CONTENT_REFUSED', 'ended', 'CONTENT_REFUSED no'],
-  ] as const)('refuses the second create: %s', async (_, code, job, video) => {
+  ] as const)('a provider that looks an attempt up refuses the second create: %s', async (_, code, job, video) => {
     const { result } = await reconciled(byLookup(null, { state: 'refused', code, reason: 'already exists' }));
     expect(result).toMatchObject({ job, video: `mine failed ${video}` });
   });
@@ -182,15 +192,18 @@ describe('a provider that looks an attempt up', () => {
   test.each([
     ['superseded', 'superseded in_doubt', 'newer generating queued'],
     ['in the trash', 'in_doubt', 'mine failed SUBMIT_UNKNOWN maybe'],
-  ])('has none three times, and one that is %s is not sent again', async (where, job, video) => {
-    const provider = byLookup(null);
-    const given = where === 'superseded' ? situations.superseded : { workspace: { deleted_at: new Date() } };
-    const { result } = await reconciled(provider, given);
-    expect(provider.calls).toMatchObject({ lookup: 3, submit: 0 });
-    expect(result).toEqual({ job, video, takes: [] });
-  });
+  ])(
+    'a provider that looks an attempt up has none three times, and one that is %s is not sent again',
+    async (where, job, video) => {
+      const provider = byLookup(null);
+      const given = where === 'superseded' ? situations.superseded : { workspace: { deleted_at: new Date() } };
+      const { result } = await reconciled(provider, given);
+      expect(provider.calls).toMatchObject({ lookup: 3, submit: 0 });
+      expect(result).toEqual({ job, video, takes: [] });
+    },
+  );
 
-  test('is asked on and on while it is away', async () => {
+  test('a provider that looks an attempt up is asked on and on while it is away', async () => {
     const provider = byLookup(new AppError('PROVIDER_FAILED', 'away'));
     const { result, waitMs } = await reconciled(provider, {}, 6);
     expect(provider.calls).toMatchObject({ lookup: 6, submit: 0 });
@@ -198,14 +211,14 @@ describe('a provider that looks an attempt up', () => {
     expect(result).toMatchObject({ job: 'submitting', video: 'mine generating submitting' });
   });
 
-  test('is asked no more when it is away for long', async () => {
+  test('a provider that looks an attempt up is asked no more when it is away for long', async () => {
     const provider = byLookup(new AppError('PROVIDER_FAILED', 'away'));
     const { result, turns } = await reconciled(provider, sentAgo(16 * minuteMs));
     expect(turns).toBe(1);
     expect(result).toMatchObject({ job: 'in_doubt' });
   });
 
-  test('is not waited for at a stop', async () => {
+  test('a provider that looks an attempt up is not waited for at a stop', async () => {
     const stopped = new Error('stopped');
     const provider = byLookup(stopped);
     const attempt = await newAttempt({ provider: provider.name, state: 'submitting' });

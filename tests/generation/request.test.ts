@@ -34,18 +34,18 @@ import {
   type Given,
 } from '../helpers/attempts';
 import { eventually } from '../helpers/generating';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
 const accepted: Submitted = { state: 'accepted', taskId: 'task-new' };
 const { form_data: form, image_path: imagePath } = newJob();
 
 let provider: FakeProvider;
 
+useDatabase();
 beforeAll(async () => {
   await makeUploadFolders();
   await mkdir(imageFile('.'), { recursive: true });
   await writeFile(imageFile(imagePath), 'a picture');
-  await mongoose.connect(freshDatabase());
 });
 beforeEach(() => {
   provider = plugIn('runway', fakeProvider({ submit: accepted, check: { state: 'running' } }));
@@ -55,7 +55,6 @@ afterEach(async () => {
   jest.restoreAllMocks();
   await Workspace.deleteMany({});
 });
-afterAll(() => mongoose.disconnect());
 
 const click = (workspaceId: unknown, more: Partial<Click> = {}) =>
   requestVideo({ workspaceId: String(workspaceId), acceptSecondCharge: false, ...more });
@@ -76,7 +75,7 @@ const settled = async (attempt: Attempted) => {
 };
 
 describe('a click', () => {
-  test('is answered once the provider accepted it', async () => {
+  test('a click is answered once the provider accepted it', async () => {
     const { _id } = await newWorkspace();
     const answer = await click(_id);
     expect(answer).toMatchObject({
@@ -95,7 +94,7 @@ describe('a click', () => {
     expect(provider.calls.submit).toBe(1);
   });
 
-  test('is answered at once when it must wait for its turn', async () => {
+  test('a click is answered at once when it must wait for its turn', async () => {
     for (let index = 0; index < 3; index++) await newAttempt({ state: 'polling' });
     const { _id } = await newWorkspace();
     expect(await click(_id)).toMatchObject({ task_id: null, video: { status: 'generating', phase: 'queued' } });
@@ -105,14 +104,14 @@ describe('a click', () => {
   test.each([
     ['a refusal', { state: 'refused', code: 'CONTENT_REFUSED', reason: '?' }, 'CONTENT_REFUSED'],
     ['a lost answer', new AppError('PROVIDER_TIMEOUT', '?'), 'SUBMIT_UNKNOWN'],
-  ] as [string, Submitted | Error, string][])('is answered with %s', async (_, submit, code) => {
+  ] as [string, Submitted | Error, string][])('a click is answered with %s', async (_, submit, code) => {
     plugIn('runway', fakeProvider({ submit }));
     const { _id } = await newWorkspace();
     expect(await rejectionOf(click(_id))).toMatchObject({ code });
     expect((await Workspace.findById(_id).lean())!.video.error!.code).toBe(code);
   });
 
-  test('of which nobody hears the answer is answered by its cancellation', async () => {
+  test('a click of which nobody hears the answer is answered by its cancellation', async () => {
     const { _id } = await newWorkspace();
     plugIn(
       'runway',
@@ -124,13 +123,13 @@ describe('a click', () => {
     });
   });
 
-  test('keeps the last good video as the first take', async () => {
+  test('a click keeps the last good video as the first take', async () => {
     const { _id } = await newWorkspace({ video: finishedVideo('good') });
     await click(_id);
     expect((await Workspace.findById(_id).lean())!.takes).toMatchObject([{ status: 'completed' }]);
   });
 
-  test('at the same moment as another: one is accepted', async () => {
+  test('of a click at the same moment as another, one is accepted', async () => {
     const { _id } = await newWorkspace();
     const both = await Promise.allSettled([click(_id), click(_id)]);
     expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
@@ -140,12 +139,12 @@ describe('a click', () => {
 });
 
 describe('a click that cannot be', () => {
-  test('while a video is generated is VIDEO_IN_PROGRESS', async () => {
+  test('a click while a video is generated is VIDEO_IN_PROGRESS', async () => {
     const { workspaceId } = await newAttempt({ state: 'polling' });
     expect(await refusal(workspaceId)).toMatchObject({ code: 'VIDEO_IN_PROGRESS' });
   });
 
-  test('in the trash, or nowhere, is WORKSPACE_NOT_FOUND', async () => {
+  test('a click in the trash, or nowhere, is WORKSPACE_NOT_FOUND', async () => {
     const { _id } = await newWorkspace({ deleted_at: new Date() });
     expect(await refusal(_id)).toMatchObject({ code: 'WORKSPACE_NOT_FOUND' });
     expect(await rejectionOf(click(new mongoose.Types.ObjectId()))).toMatchObject({ code: 'WORKSPACE_NOT_FOUND' });
@@ -154,7 +153,7 @@ describe('a click that cannot be', () => {
   test.each([
     ['no picture', null],
     ['a picture whose file is gone', 'uploads/images/gone.png'],
-  ])('with %s is IMAGE_MISSING', async (_, image_path) => {
+  ])('a click with %s is IMAGE_MISSING', async (_, image_path) => {
     const { _id } = await newWorkspace({ image_path });
     expect(await refusal(_id)).toMatchObject({ code: 'IMAGE_MISSING' });
   });
@@ -164,7 +163,7 @@ describe('a click that cannot be', () => {
     ['a ratio that the provider does not make', { aspect_ratio: '21:9' }, 'aspect_ratio'],
     ['a prompt that is too long', { prompt: 'x'.repeat(501) }, 'prompt'],
     ['no words at all', { prompt: ' ' }, 'prompt'],
-  ] as [string, Partial<FormData>, string][])('with %s is INVALID_INPUT', async (_, fields, field) => {
+  ] as [string, Partial<FormData>, string][])('a click with %s is INVALID_INPUT', async (_, fields, field) => {
     const { _id } = await newWorkspace({ form_data: { ...form, ...fields } });
     expect(await refusal(_id)).toMatchObject({ code: 'INVALID_INPUT', details: [{ path: `form_data.${field}` }] });
   });
@@ -172,12 +171,12 @@ describe('a click that cannot be', () => {
   test.each([
     ['without a file', 'no-such-provider', 'INVALID_INPUT'],
     ['without a key', 'pika', 'PROVIDER_NOT_CONFIGURED'],
-  ])('at a provider %s', async (_, name, code) => {
+  ])('a click at a provider %s', async (_, name, code) => {
     const { _id } = await newWorkspace();
     expect(await refusal(_id, { provider: name })).toMatchObject({ code });
   });
 
-  test('needs no words where a word of the vocabulary is chosen', async () => {
+  test('a click needs no words where a word of the vocabulary is chosen', async () => {
     const { _id } = await newWorkspace({ form_data: { ...emptyForm, camera_movement: 'push_in' } });
     expect(await click(_id)).toMatchObject({ task_id: 'task-new' });
   });
@@ -191,19 +190,19 @@ describe('what the user saw', () => {
     ['one number of the form', { form_data: { ...form, seed: 1 } }],
     ['the picture', { image_path: 'uploads/images/other.png' }],
     ['the picture, which is gone', { image_path: null }],
-  ])('is not what is stored: %s is another', async (_, stored) => {
+  ])('what the user saw is not what is stored: %s is another', async (_, stored) => {
     const { _id } = await newWorkspace(stored);
     expect(await refusal(_id, { expects: seen })).toMatchObject({ code: 'FORM_CHANGED' });
   });
 
-  test('is what is stored, in whatever order its keys come', async () => {
+  test('what the user saw is what is stored, in whatever order its keys come', async () => {
     const { _id } = await newWorkspace();
     const reversed = Object.fromEntries(Object.entries(form).reverse()) as FormData;
     const expects = { image_path: imagePath, form_data: reversed };
     expect(await click(_id, { expects })).toMatchObject({ task_id: 'task-new' });
   });
 
-  test('is asked for before a clip that is made is fetched again', async () => {
+  test('what the user saw is asked for before a clip that is made is fetched again', async () => {
     const { workspaceId } = await newAttempt({ state: 'download_failed', provider: 'runway' });
     const expects = { ...seen, form_data: { ...form, seed: 1 } };
     expect(await refusal(workspaceId, { expects })).toMatchObject({ code: 'FORM_CHANGED' });
@@ -225,31 +224,34 @@ describe('a click after one in doubt', () => {
     ],
   ];
 
-  test.each(doubtful)('is refused: it %s', async (_, given) => {
+  test.each(doubtful)('a click after one in doubt is refused: it %s', async (_, given) => {
     const { workspaceId } = await newAttempt(given);
     expect(await refusal(workspaceId)).toMatchObject({ code: 'SECOND_CHARGE_POSSIBLE' });
   });
 
-  test.each(doubtful)('pays when the user accepts that, and the next click is not warned: it %s', async (_, given) => {
-    const attempt = await newAttempt(given);
-    expect(await click(attempt.workspaceId, { acceptSecondCharge: true })).toMatchObject({ task_id: 'task-new' });
-    expect(await jobOf(attempt)).toMatchObject({ risk_accepted: true });
-    const { job } = await storedOf(attempt);
-    const [running] = [...active.values()];
-    release(running!);
-    await Workspace.updateOne({ _id: attempt.workspaceId }, { job: null, video: failedVideo });
-    expect(job!.attempt_id).not.toBe(attempt.job.attempt_id);
-    expect(await click(attempt.workspaceId)).toMatchObject({ task_id: 'task-new' });
-  });
+  test.each(doubtful)(
+    'a click after one in doubt pays when the user accepts that, and the next click is not warned: it %s',
+    async (_, given) => {
+      const attempt = await newAttempt(given);
+      expect(await click(attempt.workspaceId, { acceptSecondCharge: true })).toMatchObject({ task_id: 'task-new' });
+      expect(await jobOf(attempt)).toMatchObject({ risk_accepted: true });
+      const { job } = await storedOf(attempt);
+      const [running] = [...active.values()];
+      release(running!);
+      await Workspace.updateOne({ _id: attempt.workspaceId }, { job: null, video: failedVideo });
+      expect(job!.attempt_id).not.toBe(attempt.job.attempt_id);
+      expect(await click(attempt.workspaceId)).toMatchObject({ task_id: 'task-new' });
+    },
+  );
 
-  test('finds that one at a provider that can be asked again, and pays nothing', async () => {
+  test('a click after one in doubt finds that one at a provider that can be asked again, and pays nothing', async () => {
     plugIn('runway', fakeProvider({ deduplication: 'lookup', lookup: 'task-found', check: { state: 'running' } }));
     const attempt = await newAttempt({ state: 'in_doubt', provider: 'runway' });
     expect(await rejectionOf(click(attempt.workspaceId))).toMatchObject({ code: 'VIDEO_IN_PROGRESS' });
     expect(await resultOf(attempt)).toMatchObject({ job: 'polling' });
   });
 
-  test('is refused where only the video remembers it', async () => {
+  test('a click after one in doubt is refused where only the video remembers it', async () => {
     const attempt = await newAttempt({ state: 'in_doubt' });
     await Workspace.updateOne({ _id: attempt.workspaceId }, { job: null });
     expect(await refusal(attempt.workspaceId)).toMatchObject({ code: 'SECOND_CHARGE_POSSIBLE' });
@@ -258,7 +260,7 @@ describe('a click after one in doubt', () => {
   test.each([
     ['timed out', { state: 'timed_out', provider: 'runway' }],
     ['runs and was cancelled', { state: 'polling', isCancelled: true, provider: 'runway' }],
-  ] as [string, Given][])('is not refused for one that %s', async (_, given) => {
+  ] as [string, Given][])('a click after one in doubt is not refused for one that %s', async (_, given) => {
     const attempt = await newAttempt(given);
     expect(await click(attempt.workspaceId)).toMatchObject({ task_id: 'task-new' });
     expect(await jobOf(attempt)).toMatchObject({ risk_accepted: false });
@@ -278,20 +280,23 @@ describe('a clip that is made and not fetched', () => {
     ['was cancelled and superseded', { state: 'downloading', isCancelled: true, isSuperseded: true, workspace: idle }],
   ];
 
-  test.each(made)('is fetched by the same click again, which pays nothing: it %s', async (_, given) => {
-    provider = plugIn('runway', fakeProvider({ check: finishedTask }));
-    const attempt = await newAttempt({ provider: 'runway', ...given });
-    const { attempt_id, task_id } = attempt.job;
-    expect(await click(attempt.workspaceId)).toMatchObject({
-      task_id,
-      video: { attempt_id, status: 'generating', phase: 'downloading' },
-    });
-    expect(await settled(attempt)).toMatchObject({ job: 'ended', video: 'mine completed' });
-    expect(provider.calls.submit).toBe(0);
-    expect((await storedOf(attempt)).superseded).toEqual([]);
-  });
+  test.each(made)(
+    'a clip that is made and not fetched is fetched by the same click again, which pays nothing: it %s',
+    async (_, given) => {
+      provider = plugIn('runway', fakeProvider({ check: finishedTask }));
+      const attempt = await newAttempt({ provider: 'runway', ...given });
+      const { attempt_id, task_id } = attempt.job;
+      expect(await click(attempt.workspaceId)).toMatchObject({
+        task_id,
+        video: { attempt_id, status: 'generating', phase: 'downloading' },
+      });
+      expect(await settled(attempt)).toMatchObject({ job: 'ended', video: 'mine completed' });
+      expect(provider.calls.submit).toBe(0);
+      expect((await storedOf(attempt)).superseded).toEqual([]);
+    },
+  );
 
-  test('is fetched in spite of another attempt in doubt', async () => {
+  test('a clip that is made and not fetched is fetched in spite of another attempt in doubt', async () => {
     provider = plugIn('runway', fakeProvider({ check: finishedTask }));
     const doubt = newJob({ state: 'in_doubt', provider: 'runway' }, 'doubt');
     const attempt = await newAttempt({
@@ -304,7 +309,7 @@ describe('a clip that is made and not fetched', () => {
     expect((await storedOf(attempt)).superseded).toMatchObject([{ state: 'in_doubt', risk_accepted: false }]);
   });
 
-  test('is fetched without the picture, which is not needed any more', async () => {
+  test('a clip that is made and not fetched is fetched without the picture, which is not needed any more', async () => {
     provider = plugIn('runway', fakeProvider({ check: finishedTask }));
     const job = { image_path: 'uploads/images/gone.png' };
     const attempt = await newAttempt({ state: 'download_failed', provider: 'runway', job, workspace: job });
@@ -317,7 +322,7 @@ describe('a clip that is made and not fetched', () => {
     ['another picture', { job: { image_path: 'uploads/images/other.png' } }, {}],
     ['another provider', { provider: 'kling' }, { provider: 'runway' }],
   ] as [string, Given, Partial<Click>][])(
-    'is left where it is by a click of %s, which pays',
+    'a clip that is made and not fetched is left where it is by a click of %s, which pays',
     async (_, given, more) => {
       const attempt = await newAttempt({ state: 'download_failed', provider: 'runway', ...given });
       expect(await click(attempt.workspaceId, more)).toMatchObject({ task_id: 'task-new' });
@@ -325,7 +330,7 @@ describe('a clip that is made and not fetched', () => {
     },
   );
 
-  test('is fetched once the form is what it was', async () => {
+  test('a clip that is made and not fetched is fetched once the form is what it was', async () => {
     const attempt = await newAttempt({ state: 'download_failed', provider: 'runway' });
     await Workspace.updateOne({ _id: attempt.workspaceId }, { 'form_data.prompt': 'Other words.' });
     provider = plugIn('runway', fakeProvider({ submit: { state: 'refused', code: 'PROVIDER_QUOTA', reason: '402' } }));
@@ -336,7 +341,7 @@ describe('a clip that is made and not fetched', () => {
     expect(await settled(attempt)).toMatchObject({ job: 'ended', video: 'mine completed' });
   });
 
-  test('of two, the newer one is fetched', async () => {
+  test('of two clips that are made and not fetched, the newer one is fetched', async () => {
     provider = plugIn('runway', fakeProvider({ check: finishedTask }));
     const older = newJob({ state: 'download_failed', provider: 'runway' }, 'older');
     const attempt = await newAttempt({
@@ -347,7 +352,7 @@ describe('a clip that is made and not fetched', () => {
     expect(await click(attempt.workspaceId)).toMatchObject({ video: { attempt_id: attempt.job.attempt_id } });
   });
 
-  test('and is gone ends with a word, so that the next click pays', async () => {
+  test('a clip that is made and gone ends with a word, so that the next click pays', async () => {
     provider = plugIn('runway', fakeProvider({ check: { state: 'not_found', reason: '404' }, submit: accepted }));
     const attempt = await newAttempt({ state: 'download_failed', provider: 'runway' });
     await click(attempt.workspaceId);
@@ -359,14 +364,14 @@ describe('a clip that is made and not fetched', () => {
 describe('the same request_id again', () => {
   const first = { requestId: 'click-1' };
 
-  test('at the same time has the same answer, and one create', async () => {
+  test('the same request_id again at the same time has the same answer, and one create', async () => {
     const { _id } = await newWorkspace();
     const [one, two] = await Promise.all([click(_id, first), click(_id, first)]);
     expect(one).toEqual(two);
     expect(provider.calls.submit).toBe(1);
   });
 
-  test('while it runs is answered about it', async () => {
+  test('the same request_id again while it runs is answered about it', async () => {
     const { _id } = await newWorkspace();
     const answer = await click(_id, first);
     expect(await click(_id, first)).toMatchObject({
@@ -376,7 +381,7 @@ describe('the same request_id again', () => {
     expect(provider.calls.submit).toBe(1);
   });
 
-  test('is answered about itself after other clicks, wherever its video is by then', async () => {
+  test('the same request_id again is answered about itself after other clicks, wherever its video is by then', async () => {
     const submit = [1, 2, 3].map((number): Submitted => ({ state: 'accepted', taskId: `task-${number}` }));
     const broken = { state: 'failed', code: 'TASK_FAILED', reason: '?', charged: 'no' } as const;
     plugIn('runway', fakeProvider({ submit, check: [finishedTask, broken, finishedTask] }));
@@ -391,7 +396,7 @@ describe('the same request_id again', () => {
     expect(await again('click-3')).toMatchObject({ task_id: 'task-3', video: { status: 'completed' } });
   });
 
-  test('is refused again as it was, also after another click', async () => {
+  test('the same request_id again is refused again as it was, also after another click', async () => {
     const refused: Submitted = { state: 'refused', code: 'PROVIDER_QUOTA', reason: '402' };
     const paid = plugIn('runway', fakeProvider({ submit: [refused, accepted], check: { state: 'running' } }));
     const { _id } = await newWorkspace();
@@ -402,13 +407,13 @@ describe('the same request_id again', () => {
     expect(paid.calls.submit).toBe(2);
   });
 
-  test('whose video is not kept any more is NOT_FOUND', async () => {
+  test('the same request_id again whose video is not kept any more is NOT_FOUND', async () => {
     const clicks = [{ request_id: 'click-1', attempt_id: 'long-gone' }];
     const { _id } = await newWorkspace({ clicks });
     expect(await refusal(_id, first)).toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  test('is answered anew where only the database kept the first from an answer', async () => {
+  test('the same request_id again is answered anew where only the database kept the first from an answer', async () => {
     const refused: Submitted = { state: 'refused', code: 'PROVIDER_QUOTA', reason: '402' };
     const away = new mongo.MongoNetworkError('closed');
     const lose = async (): Promise<Submitted> => {
@@ -422,7 +427,7 @@ describe('the same request_id again', () => {
     expect(await rejectionOf(click(_id, first))).toMatchObject({ code: 'PROVIDER_QUOTA' });
   });
 
-  test('after a refusal is refused as it was, though it could be started by now', async () => {
+  test('the same request_id again after a refusal is refused as it was, though it could be started by now', async () => {
     const { _id } = await newWorkspace();
     await rm(imageFile(imagePath));
     const error = await rejectionOf(click(_id, first));
@@ -433,7 +438,7 @@ describe('the same request_id again', () => {
     expect((await rejectionOf(click(_id, first))).body).toEqual(error.body);
   });
 
-  test('after a refusal while a video was generated starts nothing once that is done', async () => {
+  test('the same request_id again after a refusal while a video was generated starts nothing once that is done', async () => {
     const attempt = await newAttempt({ state: 'polling' });
     expect(await rejectionOf(click(attempt.workspaceId, first))).toMatchObject({ code: 'VIDEO_IN_PROGRESS' });
     await Workspace.updateOne({ _id: attempt.workspaceId }, { video: finishedVideo('done'), job: null });
@@ -441,7 +446,7 @@ describe('the same request_id again', () => {
     expect(provider.calls.submit).toBe(0);
   });
 
-  test('is answered about itself, however many clicks were refused since', async () => {
+  test('the same request_id again is answered about itself, however many clicks were refused since', async () => {
     const { _id } = await newWorkspace();
     const answer = await click(_id, first);
     for (let index = 0; index < 65; index++)
@@ -454,7 +459,7 @@ describe('the same request_id again', () => {
     expect(provider.calls.submit).toBe(1);
   });
 
-  test('is told the field that did not fit', async () => {
+  test('the same request_id again is told the field that did not fit', async () => {
     const { _id } = await newWorkspace({ form_data: { ...emptyForm, prompt: 'A lamp.', duration_s: 7 } });
     const error = await rejectionOf(click(_id, first));
     expect(error).toMatchObject({ code: 'INVALID_INPUT', details: [{ path: 'form_data.duration_s' }] });

@@ -29,12 +29,11 @@ import {
   type Situation,
 } from '../helpers/attempts';
 import { afterRead, loseAnswers, refuseWrites } from '../helpers/driver-faults';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 import { processId } from '../../src/utils/process-id';
 
-beforeAll(() => mongoose.connect(freshDatabase()));
+useDatabase();
 afterEach(() => jest.restoreAllMocks());
-afterAll(() => mongoose.disconnect());
 
 const runs = { video: { phase: 'running', progress: 0.5 }, job: {} } as const;
 const failed = { status: 'failed', phase: null, error: { code: 'TASK_FAILED', message: '?', charged: 'yes' } } as const;
@@ -43,7 +42,7 @@ const completed = { status: 'completed', phase: null, error: null, url: '/upload
 const chooseFirstTake = async (attempt: Attempted) =>
   storeChoice(await storedOf(attempt), { index: 0, form: null, key: undefined });
 describe('a step', () => {
-  test('stores what it says of the job and of the video, counts a version and tells it once', async () => {
+  test('a step stores what it says of the job and of the video, counts a version and tells it once', async () => {
     const attempt = await newAttempt({ state: 'polling' });
     const { version, updated_at } = await storedOf(attempt);
     const told = listen(attempt);
@@ -55,7 +54,7 @@ describe('a step', () => {
     expect(attempt).toMatchObject({ job: stored.job, video: stored.video });
   });
 
-  test('of the job alone is no version and is not told', async () => {
+  test('a step of the job alone is no version and is not told', async () => {
     const attempt = await newAttempt({ state: 'polling' });
     const told = listen(attempt);
     await storeStep(attempt, { job: { state: 'timed_out' } });
@@ -63,7 +62,7 @@ describe('a step', () => {
     expect(told).toEqual([]);
   });
 
-  test('of a workspace in the trash is stored and not told', async () => {
+  test('a step of a workspace in the trash is stored and not told', async () => {
     const attempt = await newAttempt({ state: 'polling', workspace: { deleted_at: new Date() } });
     const told = listen(attempt);
     await storeStep(attempt, runs);
@@ -71,7 +70,7 @@ describe('a step', () => {
     expect(told).toEqual([]);
   });
 
-  test('with a value that does not fit is refused at once', async () => {
+  test('a step with a value that does not fit is refused at once', async () => {
     const attempt = await newAttempt({ state: 'polling' });
     await expect(storeStep(attempt, { job: { nonsense: 1 } as object })).rejects.toThrow(/nonsense/);
     expect(await storedOf(attempt)).toMatchObject({ version: 1, job: { step: attempt.job.step } });
@@ -86,22 +85,28 @@ describe('the video of a workspace', () => {
     superseded: 'newer generating queued',
     'cancelled, superseded': 'newer generating queued',
   };
-  test.each(Object.entries(videos) as [Situation, string][])('after a failure (%s): %s', async (situation, video) => {
-    const attempt = await newAttempt({ state: 'polling', ...situations[situation] });
-    await storeStep(attempt, { video: failed, job: null });
-    expect(await resultOf(attempt)).toEqual({ job: 'ended', video, takes: [] });
-  });
+  test.each(Object.entries(videos) as [Situation, string][])(
+    'the video of a workspace after a failure (%s): %s',
+    async (situation, video) => {
+      const attempt = await newAttempt({ state: 'polling', ...situations[situation] });
+      await storeStep(attempt, { video: failed, job: null });
+      expect(await resultOf(attempt)).toEqual({ job: 'ended', video, takes: [] });
+    },
+  );
 
-  test.each(Object.keys(videos) as Situation[])('after progress (%s) is that of its owner only', async (situation) => {
-    const attempt = await newAttempt({ state: 'polling', ...situations[situation] });
-    const before = await storedOf(attempt);
-    await storeStep(attempt, runs);
-    const { video, version } = await storedOf(attempt);
-    if (situation === 'plain') expect(video).toMatchObject({ phase: 'running', progress: 0.5 });
-    else expect({ video, version }).toEqual({ video: before.video, version: before.version });
-  });
+  test.each(Object.keys(videos) as Situation[])(
+    'the video of a workspace after progress (%s) is that of its owner only',
+    async (situation) => {
+      const attempt = await newAttempt({ state: 'polling', ...situations[situation] });
+      const before = await storedOf(attempt);
+      await storeStep(attempt, runs);
+      const { video, version } = await storedOf(attempt);
+      if (situation === 'plain') expect(video).toMatchObject({ phase: 'running', progress: 0.5 });
+      else expect({ video, version }).toEqual({ video: before.video, version: before.version });
+    },
+  );
 
-  test('that was cancelled and costs nothing goes on saying so', async () => {
+  test('the video of a workspace that was cancelled and costs nothing goes on saying so', async () => {
     const attempt = await newAttempt({ state: 'polling', provider: 'local', isCancelled: true });
     const before = await storedOf(attempt);
     await storeStep(attempt, { video: failed, job: null });
@@ -126,22 +131,28 @@ describe('the video of a workspace', () => {
       ['take'],
     ],
   ];
-  test.each(since)('is not overwritten where %s since the attempt was read', async (_, act, given, video, left) => {
-    const attempt = await newAttempt({ ...given, workspace: { takes } });
-    await act(attempt);
-    await storeStep(attempt, { video: failed, job: null });
-    expect(await resultOf(attempt)).toEqual({ job: 'ended', video, takes: left });
-  });
+  test.each(since)(
+    'the video of a workspace is not overwritten where %s since the attempt was read',
+    async (_, act, given, video, left) => {
+      const attempt = await newAttempt({ ...given, workspace: { takes } });
+      await act(attempt);
+      await storeStep(attempt, { video: failed, job: null });
+      expect(await resultOf(attempt)).toEqual({ job: 'ended', video, takes: left });
+    },
+  );
 
-  test.each(since)('is followed by a take where %s before the clip came', async (_, act, given, video, left) => {
-    const attempt = await newAttempt({ ...given, workspace: { takes } });
-    await act(attempt);
-    const told = listen(attempt);
-    await storeStep(attempt, { video: completed, job: null });
-    const place = video === 'take completed' ? 0 : 1;
-    expect(await resultOf(attempt)).toEqual({ job: 'ended', video, takes: left.toSpliced(place, 0, 'mine') });
-    expect(told).toEqual([`${video}, and the takes`]);
-  });
+  test.each(since)(
+    'the video of a workspace is followed by a take where %s before the clip came',
+    async (_, act, given, video, left) => {
+      const attempt = await newAttempt({ ...given, workspace: { takes } });
+      await act(attempt);
+      const told = listen(attempt);
+      await storeStep(attempt, { video: completed, job: null });
+      const place = video === 'take completed' ? 0 : 1;
+      expect(await resultOf(attempt)).toEqual({ job: 'ended', video, takes: left.toSpliced(place, 0, 'mine') });
+      expect(told).toEqual([`${video}, and the takes`]);
+    },
+  );
 });
 
 test('a clip that comes while another video is completed goes before the takes', async () => {
@@ -169,16 +180,19 @@ describe('an attempt that is not ours any more', () => {
     ['is superseded and followed by another process', { isSuperseded: true }, elsewhere],
     ['has ended', {}, ended],
     ['was superseded and has ended', { isSuperseded: true }, ended],
-  ] as [string, Given, (attempt: Attempted) => Promise<unknown>][])('%s: nothing is stored', async (_, given, act) => {
-    const attempt = await newAttempt({ state: 'polling', ...given });
-    await act(attempt);
-    const before = await storedOf(attempt);
-    for (const change of [runs, { video: failed, job: null }, { video: completed, job: null }, { job: null }])
-      await expect(storeStep(attempt, change)).rejects.toThrow(LeaseLost);
-    expect(await storedOf(attempt)).toEqual(before);
-  });
+  ] as [string, Given, (attempt: Attempted) => Promise<unknown>][])(
+    'nothing is stored of an attempt that is not ours any more: %s',
+    async (_, given, act) => {
+      const attempt = await newAttempt({ state: 'polling', ...given });
+      await act(attempt);
+      const before = await storedOf(attempt);
+      for (const change of [runs, { video: failed, job: null }, { video: completed, job: null }, { job: null }])
+        await expect(storeStep(attempt, change)).rejects.toThrow(LeaseLost);
+      expect(await storedOf(attempt)).toEqual(before);
+    },
+  );
 
-  test('is gone with its workspace', async () => {
+  test('an attempt is gone with its workspace', async () => {
     const attempt = await newAttempt({ state: 'polling' });
     await Workspace.deleteOne({ _id: attempt.workspaceId });
     await expect(storeStep(attempt, runs)).rejects.toThrow(LeaseLost);
@@ -200,7 +214,7 @@ describe('a step whose answer is lost', () => {
     ['a take', { isCancelled: true }, { video: completed, job: null }, 'ended', 'mine failed CANCELLED yes', ['mine']],
     ['a take', { isSuperseded: true }, { video: completed, job: null }, 'ended', 'newer generating queued', ['mine']],
   ] as [string, Given, Parameters<typeof storeStep>[1], string, string, string[]][])(
-    'is stored once: %s (%j)',
+    'a step whose answer is lost is stored once: %s (%j)',
     async (_, given, change, job, video, takes) => {
       const attempt = await newAttempt({ state: 'polling', ...given });
       loseAnswers(1, any);
@@ -210,7 +224,7 @@ describe('a step whose answer is lost', () => {
     },
   );
 
-  test('does not land on the take that was chosen meanwhile', async () => {
+  test('a step whose answer is lost does not land on the take that was chosen meanwhile', async () => {
     const attempt = await newAttempt({ state: 'submitting', workspace: { takes: [finishedVideo('take')] } });
     loseAnswers(
       1,
@@ -221,7 +235,7 @@ describe('a step whose answer is lost', () => {
     expect(await resultOf(attempt)).toEqual({ job: 'in_doubt', video: 'take completed', takes: [] });
   });
 
-  test('is done where the attempt was brought forward from it meanwhile', async () => {
+  test('a step whose answer is lost is done where the attempt was brought forward from it meanwhile', async () => {
     const attempt = await newAttempt({ state: 'submitting' });
     const { attempt_id } = attempt.job;
     loseAnswers(
@@ -236,13 +250,16 @@ describe('a step whose answer is lost', () => {
   test.each([
     ['progress', runs, 'mine generating running'],
     ['an end', { video: completed, job: null }, 'mine completed'],
-  ] as [string, Parameters<typeof storeStep>[1], string][])('is told all the same: %s', async (_, change, video) => {
-    const attempt = await newAttempt({ state: 'polling' });
-    const told = listen(attempt);
-    loseAnswers(1, any);
-    await storeStep(attempt, change);
-    expect(told).toEqual([video]);
-  });
+  ] as [string, Parameters<typeof storeStep>[1], string][])(
+    'a step whose answer is lost is told all the same: %s',
+    async (_, change, video) => {
+      const attempt = await newAttempt({ state: 'polling' });
+      const told = listen(attempt);
+      loseAnswers(1, any);
+      await storeStep(attempt, change);
+      expect(told).toEqual([video]);
+    },
+  );
 });
 
 describe('a database that refuses a step', () => {
@@ -250,7 +267,7 @@ describe('a database that refuses a step', () => {
     ['is away', new mongo.MongoNetworkError('closed')],
     ['is over its quota', new mongo.MongoServerError({ code: 8000, message: 'over your space quota' })],
     ['forbids it for a moment', new mongo.MongoServerError({ code: 13, message: 'not authorized' })],
-  ])('and %s is asked again, and the step is stored once', async (_, error) => {
+  ])('a database that refuses a step and %s is asked again, and the step is stored once', async (_, error) => {
     const attempt = await newAttempt({ state: 'polling' });
     refuseWrites(1, error);
     const told = listen(attempt);
@@ -260,13 +277,13 @@ describe('a database that refuses a step', () => {
   });
 });
 
-describe('an attempt that is about to be sent is wanted', () => {
+describe('an attempt that is about to be sent', () => {
   test.each([
     ['by its user', {}, true],
     ['no more after it was cancelled', { isCancelled: true }, false],
     ['no more in the trash', { workspace: { deleted_at: new Date() } }, false],
     ['no more once it is superseded', { isSuperseded: true }, false],
-  ] as [string, Given, boolean][])('%s', async (_, given, expected) => {
+  ] as [string, Given, boolean][])('an attempt that is about to be sent is wanted %s', async (_, given, expected) => {
     expect(await isWanted(await newAttempt({ state: 'submitting', ...given }))).toBe(expected);
   });
 
@@ -274,12 +291,12 @@ describe('an attempt that is about to be sent is wanted', () => {
     ['of a cancelled one', { isCancelled: true }, true],
     ['of a superseded one', { isSuperseded: true }, true],
     ['of none in the trash', { workspace: { deleted_at: new Date() } }, false],
-  ] as [string, Given, boolean][])('to learn the fate %s: %s', async (_, given, expected) => {
+  ] as [string, Given, boolean][])('an attempt is wanted to learn the fate %s: %s', async (_, given, expected) => {
     const attempt = await newAttempt({ state: 'submitting', ...given });
     expect(await isWanted(attempt, { isProbe: true })).toBe(expected);
   });
 
-  test('no more here once another process has it', async () => {
+  test('an attempt is wanted here no more once another process has it', async () => {
     const attempt = await newAttempt({ state: 'submitting' });
     await Workspace.updateOne({ _id: attempt.workspaceId }, { 'job.lease.epoch': 2 });
     expect(await isWanted(attempt)).toBe(false);
@@ -312,7 +329,7 @@ describe('an accepted task', () => {
     ],
     ['in doubt and cancelled', { state: 'in_doubt', isCancelled: true }, 'polling', 'mine failed CANCELLED maybe'],
     ['that was put back into the queue', { state: 'queued' }, 'polling', 'mine generating queued'],
-  ] as [string, Given, string, string][])('of an attempt %s', async (_, given, job, video) => {
+  ] as [string, Given, string, string][])('an accepted task of an attempt %s', async (_, given, job, video) => {
     const attempt = await newAttempt(given);
     const told = listen(attempt);
     const stored = await storeAccepted(taskOf(attempt));
@@ -324,19 +341,19 @@ describe('an accepted task', () => {
     if (isShown) expect((await storedOf(attempt)).video.task_id).toBe('task-new');
   });
 
-  test('is stored whoever holds the lease', async () => {
+  test('an accepted task is stored whoever holds the lease', async () => {
     const lease = { owner: 'elsewhere:1:a', until: new Date(Date.now() + 60_000), epoch: 7 };
     const attempt = await newAttempt({ state: 'submitting', job: { lease } });
     expect(await storeAccepted(taskOf(attempt))).toMatchObject({ job: { lease: { owner: processId, epoch: 8 } } });
   });
 
-  test('that is known and ours is given as it is now', async () => {
+  test('an accepted task that is known and ours is given as it is now', async () => {
     const attempt = await newAttempt({ state: 'downloading' });
     expect(await storeAccepted(taskOf(attempt))).toMatchObject({ job: attempt.job });
     expect(await resultOf(attempt)).toMatchObject({ job: 'downloading' });
   });
 
-  test('that is known and followed elsewhere is taken', async () => {
+  test('an accepted task that is known and followed elsewhere is taken', async () => {
     const lease = { owner: 'elsewhere:1:a', until: new Date(), epoch: 7 };
     expect(await storeAccepted(taskOf(await newAttempt({ state: 'polling', job: { lease } })))).toBe('taken');
   });
@@ -347,26 +364,26 @@ describe('an accepted task', () => {
     ['the video', { video: itsVideo }],
     ['a take', { takes: [finishedVideo('other'), itsVideo] }],
     ['a click', { clicks: [{ request_id: 'click-1', attempt_id: ended.attempt_id }] }],
-  ])('of an attempt that has ended, as %s tells, is taken', async (_, fields) => {
+  ])('an accepted task of an attempt that has ended, as %s tells, is taken', async (_, fields) => {
     const { _id } = await newWorkspace(fields);
     expect(await storeAccepted(taskOf({ workspaceId: String(_id), job: ended }))).toBe('taken');
   });
 
-  test('of an attempt that the database does not know is unknown', async () => {
+  test('an accepted task of an attempt that the database does not know is unknown', async () => {
     const { _id } = await newWorkspace();
     expect(await storeAccepted(taskOf({ workspaceId: String(_id), job: ended }))).toBe('unknown');
     const nowhere = String(new mongoose.Types.ObjectId());
     expect(await storeAccepted(taskOf({ workspaceId: nowhere, job: ended }))).toBe('unknown');
   });
 
-  test('whose answer is lost is stored once', async () => {
+  test('an accepted task whose answer is lost is stored once', async () => {
     const attempt = await newAttempt({ state: 'submitting' });
     loseAnswers(1, (set) => set['job.state'] === 'polling');
     expect(await storeAccepted(taskOf(attempt))).toMatchObject({ job: { state: 'polling', lease: { epoch: 2 } } });
     expect((await storedOf(attempt)).version).toBe(2);
   });
 
-  test('whose answer is lost is told all the same', async () => {
+  test('an accepted task whose answer is lost is told all the same', async () => {
     const attempt = await newAttempt({ state: 'submitting' });
     const told = listen(attempt);
     loseAnswers(1, (set) => set['job.state'] === 'polling');

@@ -1,4 +1,3 @@
-import mongoose from 'mongoose';
 import { AppError } from '../../src/utils/errors';
 import { config } from '../../src/config';
 import { Workspace } from '../../src/db/workspace';
@@ -23,17 +22,16 @@ import {
   type Given,
 } from '../helpers/attempts';
 import { afterRead, afterWrite } from '../helpers/driver-faults';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
+useDatabase();
 beforeAll(async () => {
   await makeUploadFolders();
-  await mongoose.connect(freshDatabase());
 });
 afterEach(async () => {
   active.clear();
   await Workspace.deleteMany({});
 });
-afterAll(() => mongoose.disconnect());
 
 type Answer = Submitted | Error;
 
@@ -104,17 +102,20 @@ describe('one create', () => {
     ['unknown', 'cancels', 'at once', 'submitting', `${cancelled} maybe`],
     ['unknown', 'cancels and clicks anew', 'at once', 'superseded submitting', newer],
     ['not a reply', 'does nothing', 'at once', 'submitting', 'mine generating submitting'],
-  ] as const)('%s, while the user %s: %s, %s, %s', async (name, doing, next, job, video) => {
-    const { attempt, provider, waitMs } = await create(name, doing);
-    expect(await resultOf(attempt)).toEqual({ job, video, takes: [] });
-    expect(nextIn(waitMs)).toBe(next);
-    expect(provider.calls.submit).toBe(1);
-    expect(await readAccepted(attempt.job.attempt_id)).toBeNull();
-    expect(submitsInFlight.size).toBe(0);
-    expect(attempt).toMatchObject({ hasSlot: false, isSending: false });
-  });
+  ] as const)(
+    'one create is answered with %s, while the user %s: %s, %s, %s',
+    async (name, doing, next, job, video) => {
+      const { attempt, provider, waitMs } = await create(name, doing);
+      expect(await resultOf(attempt)).toEqual({ job, video, takes: [] });
+      expect(nextIn(waitMs)).toBe(next);
+      expect(provider.calls.submit).toBe(1);
+      expect(await readAccepted(attempt.job.attempt_id)).toBeNull();
+      expect(submitsInFlight.size).toBe(0);
+      expect(attempt).toMatchObject({ hasSlot: false, isSending: false });
+    },
+  );
 
-  test('stores the task id, when it was accepted, and under which lease', async () => {
+  test('one create stores the task id, when it was accepted, and under which lease', async () => {
     const { attempt } = await create('accepted', 'does nothing');
     const job = await jobOf(attempt);
     expect(job).toMatchObject({ task_id: 'task-new', submit_attempts: 1, lease: { epoch: 2 } });
@@ -122,14 +123,14 @@ describe('one create', () => {
     expect(await attempt.firstOutcome.promise).toBe('accepted');
   });
 
-  test('carries what was frozen at the click', async () => {
+  test('one create carries what was frozen at the click', async () => {
     const { attempt, provider } = await create('accepted', 'does nothing');
     const { attempt_id, model, form_data } = attempt.job;
     expect(provider.sent).toMatchObject({ attempt_id, model, form_data });
   });
 });
 
-describe('before the create leaves', () => {
+describe('a create before it leaves', () => {
   const notSent = { submit: answers.accepted } as const;
 
   test('a provider that is not configured any more ends the attempt unpaid', async () => {
@@ -141,7 +142,7 @@ describe('before the create leaves', () => {
   test.each([
     ['cancelled', ({ workspaceId }: Attempted) => cancelVideo(workspaceId)],
     ['deleted', meanwhile['deletes the workspace']],
-  ])('one that is %s while the intent is stored is not sent', async (_, act) => {
+  ])('an attempt that is %s while the intent is stored is not sent', async (_, act) => {
     const attempt = await newAttempt();
     const provider = fakeProvider(notSent);
     afterWrite(
@@ -174,7 +175,7 @@ describe('before the create leaves', () => {
       { job: 'in_doubt', video: 'mine failed CANCELLED maybe' },
     ],
   ] as const)(
-    'one that is %s and %s while it is asked whether it is wanted is not sent',
+    'an attempt that is %s and %s while it is asked whether it is wanted is not sent',
     async (which, _, fake, act, result) => {
       const provider = fakeProvider(fake);
       const attempt = await newAttempt({ provider: provider.name, state: which === 'first' ? 'queued' : 'submitting' });
@@ -213,7 +214,7 @@ describe('before the create leaves', () => {
   test.each([
     ['cancelled', ({ workspaceId }: Attempted) => cancelVideo(workspaceId)],
     ['deleted', deleted],
-  ])('one that is %s while its connection is being opened is given up, and closes no gate', async (_, act) => {
+  ])('an attempt that is %s while its connection is being opened is given up, and closes no gate', async (_, act) => {
     const provider = fakeProvider(notSent);
     provider.submit = async (__, signal) => {
       const givenUp = new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
@@ -228,7 +229,7 @@ describe('before the create leaves', () => {
     expect(cooldownLeftMs(provider.name, 'creates')).toBe(0);
   });
 
-  test('one whose clip is here already, as after a restore, is not sent', async () => {
+  test('an attempt whose clip is here already, as after a restore, is not sent', async () => {
     const provider = fakeProvider(notSent);
     const attempt = await newAttempt({ provider: provider.name });
     await adoptVideo({ file: ((await finishedTask()) as { file: string }).file, attemptId: attempt.job.attempt_id });
@@ -237,7 +238,7 @@ describe('before the create leaves', () => {
     expect(await resultOf(attempt)).toMatchObject({ job: 'ended', video: 'mine completed' });
   });
 
-  test('a repetition by key is sent for a cancelled one, since its fate is learned so', async () => {
+  test('a repetition by key is sent for a cancelled attempt, since its fate is learned so', async () => {
     const provider = fakeProvider(repeats);
     const attempt = await newAttempt({ provider: provider.name, state: 'submitting', isCancelled: true });
     await send(attempt, provider);
@@ -245,7 +246,7 @@ describe('before the create leaves', () => {
     expect(await resultOf(attempt)).toMatchObject({ job: 'polling' });
   });
 
-  test('one that found the last slot taken by another process waits again', async () => {
+  test('an attempt that found the last slot taken by another process waits again', async () => {
     const provider = fakeProvider(notSent);
     const attempt = await newAttempt({ provider: provider.name });
     afterWrite(
@@ -263,7 +264,7 @@ describe('before the create leaves', () => {
   test.each([
     ['cancelled', ({ workspaceId }: Attempted) => cancelVideo(workspaceId), LeaseLost],
     ['deleted', meanwhile['deletes the workspace'], null],
-  ])('one that is %s while it is prepared is not sent', async (_, act, thrown) => {
+  ])('an attempt that is %s while it is prepared is not sent', async (_, act, thrown) => {
     const attempt = await newAttempt();
     const provider = fakeProvider({ ...notSent, prepare: () => act(attempt) });
     const submitting = submit(attempt, provider);
@@ -272,7 +273,7 @@ describe('before the create leaves', () => {
     expect(await resultOf(attempt)).toMatchObject({ job: 'ended', video: 'mine failed CANCELLED no' });
   });
 
-  test('a stop while it is prepared leaves it as it is', async () => {
+  test('a stop while an attempt is prepared leaves it as it is', async () => {
     const attempt = await newAttempt();
     const provider = fakeProvider({ ...notSent, prepare: () => attempt.stop.abort() });
     expect(await submit(attempt, provider)).toBeNull();
@@ -280,7 +281,7 @@ describe('before the create leaves', () => {
     expect(await jobOf(attempt)).toMatchObject({ state: 'queued', sent_at: null, submit_attempts: 0 });
   });
 
-  test('a stop while the intent is stored puts it back into the queue', async () => {
+  test('a stop while the intent is stored puts the attempt back into the queue', async () => {
     const attempt = await newAttempt();
     const provider = fakeProvider(notSent);
     afterWrite(
@@ -300,7 +301,7 @@ describe('before the create leaves', () => {
     ['a refused key', new AppError('PROVIDER_AUTH', '401'), 'end', 'ended', 'mine failed PROVIDER_AUTH no'],
     ['a picture that is gone', new AppError('IMAGE_MISSING', '?'), 'end', 'ended', 'mine failed IMAGE_MISSING no'],
     ['a fault of ours', new TypeError('?'), 'end', 'ended', 'mine failed IMAGE_UNREADABLE no'],
-  ])('%s while it is prepared costs nothing', async (_, error, next, job, video) => {
+  ])('%s while an attempt is prepared costs nothing', async (_, error, next, job, video) => {
     const attempt = await newAttempt();
     const provider = fakeProvider({ ...notSent, prepare: error });
     expect(nextIn(await submit(attempt, provider))).toBe(next);
@@ -326,7 +327,7 @@ describe('before the create leaves', () => {
 });
 
 describe('a provider that takes no creates now', () => {
-  test('closes its gate for creates, not the one for polls', async () => {
+  test('a provider that takes no creates now closes its gate for creates, not the one for polls', async () => {
     const { attempt, provider, waitMs } = await create('not accepted', 'does nothing');
     expect(waitMs).toBe(9000);
     expect(cooldownLeftMs(provider.name, 'creates')).toBeGreaterThan(8000);
@@ -334,7 +335,7 @@ describe('a provider that takes no creates now', () => {
     expect(await attempt.firstOutcome.promise).toBe('waiting');
   });
 
-  test('ends the attempt at the fifth refusal in a row', async () => {
+  test('a provider that takes no creates now ends the attempt at the fifth refusal in a row', async () => {
     const attempt = await newAttempt();
     const provider = fakeProvider({ submit: answers['not accepted'] });
     const waits = [];
@@ -344,7 +345,7 @@ describe('a provider that takes no creates now', () => {
     expect(provider.calls.submit).toBe(5);
   });
 
-  test('is waited for as long as it works on a task of ours', async () => {
+  test('a provider that takes no creates now is waited for as long as it works on a task of ours', async () => {
     const provider = fakeProvider({ submit: answers['not accepted'] });
     const running = await newAttempt({ provider: provider.name, state: 'polling' });
     active.set(running.job.attempt_id, running);
@@ -357,7 +358,7 @@ describe('a provider that takes no creates now', () => {
 describe('a repetition', () => {
   const repeated = { state: 'submitting', job: { prepared: '{"upload":"u1"}' } } satisfies Given;
 
-  test('sends what was prepared before, and prepares nothing', async () => {
+  test('a repetition sends what was prepared before, and prepares nothing', async () => {
     const attempt = await newAttempt(repeated);
     const provider = fakeProvider({ submit: answers.accepted, prepare: 'anew' });
     expect(nextIn(await send(attempt, provider))).toBe('later');
@@ -378,14 +379,17 @@ describe('a repetition', () => {
     ['meets a limit', answers['not accepted'], 'later', 'submitting', 'mine generating submitting'],
     ['does not leave', answers['nothing sent'], 'later', 'submitting', 'mine generating submitting'],
     ['has no answer either', answers.unknown, 'at once', 'submitting', 'mine generating submitting'],
-  ] as [string, Answer, string, string, string][])('that %s: %j, %s, %s', async (_, answer, next, job, video) => {
-    const attempt = await newAttempt(repeated);
-    const provider = fakeProvider({ submit: answer, prepare: 'anew' });
-    expect(nextIn(await send(attempt, provider))).toBe(next);
-    expect(await resultOf(attempt)).toMatchObject({ job, video });
-  });
+  ] as [string, Answer, string, string, string][])(
+    'a repetition that %s: %j, %s, %s',
+    async (_, answer, next, job, video) => {
+      const attempt = await newAttempt(repeated);
+      const provider = fakeProvider({ submit: answer, prepare: 'anew' });
+      expect(nextIn(await send(attempt, provider))).toBe(next);
+      expect(await resultOf(attempt)).toMatchObject({ job, video });
+    },
+  );
 
-  test('that meets a limit five times leaves nobody who knows', async () => {
+  test('a repetition that meets a limit five times leaves nobody who knows', async () => {
     const attempt = await newAttempt(repeated);
     const provider = fakeProvider({ submit: answers['not accepted'], prepare: 'anew' });
     for (let turn = 0; turn < 4; turn++) expect(await send(attempt, provider)).toBe(9000);
@@ -394,7 +398,7 @@ describe('a repetition', () => {
     expect(await resultOf(attempt)).toMatchObject({ job: 'in_doubt', video: 'mine failed SUBMIT_UNKNOWN maybe' });
   });
 
-  test('that a stop keeps from being sent stays one whose first create may be paid', async () => {
+  test('a repetition that a stop keeps from being sent stays one whose first create may be paid', async () => {
     const attempt = await newAttempt(repeated);
     const provider = fakeProvider({ submit: answers.accepted, prepare: 'anew' });
     afterWrite(
@@ -408,7 +412,7 @@ describe('a repetition', () => {
 });
 
 describe('an accepted task', () => {
-  test('is noted before the database is told, and the note stays where the database does not know the attempt', async () => {
+  test('an accepted task is noted before the database is told, and the note stays where the database does not know the attempt', async () => {
     const attempt = await newAttempt();
     await Workspace.deleteOne({ _id: attempt.workspaceId });
     await expect(accepted(attempt, fakeProvider(), 'task-lost')).rejects.toThrow(LeaseLost);
@@ -420,7 +424,7 @@ describe('an accepted task', () => {
     });
   });
 
-  test('settles once: the second time it is followed already', async () => {
+  test('an accepted task settles once: the second time it is followed already', async () => {
     const attempt = await newAttempt({ state: 'submitting' });
     const { attempt_id } = attempt.job;
     const task = { workspace_id: attempt.workspaceId, attempt_id, task_id: 'task-new' };

@@ -4,7 +4,6 @@ process.env.PIKA_API_KEY = 'key_pika';
 
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import mongoose from 'mongoose';
 import { config } from '../../src/config';
 import type { JobState } from '../../src/db/job';
 import { Workspace } from '../../src/db/workspace';
@@ -37,7 +36,7 @@ import {
 } from '../helpers/attempts';
 import { afterList, afterWrite } from '../helpers/driver-faults';
 import { eventually } from '../helpers/generating';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
 const accepted: Submitted = { state: 'accepted', taskId: 'task-new' };
 const runs: Checked = { state: 'running' };
@@ -58,9 +57,9 @@ const changed = (attempt: Attempted, isThere: (result: Awaited<ReturnType<typeof
     return isThere(result) && result;
   });
 
+useDatabase();
 beforeAll(async () => {
   await makeUploadFolders();
-  await mongoose.connect(freshDatabase());
 });
 afterEach(async () => {
   for (const attempt of [...active.values()]) release(attempt);
@@ -68,10 +67,9 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await stopEngine();
-  await mongoose.disconnect();
 });
 
-describe('an attempt is brought to its end', () => {
+describe('an attempt that is brought to its end', () => {
   test.each([
     // it is           situation              the attempt     the video                    its clip     creates
     ['queued', 'plain', 'ended', 'mine completed', [], 1],
@@ -89,7 +87,7 @@ describe('an attempt is brought to its end', () => {
     ['download_failed', 'plain', 'ended', 'mine completed', [], 0],
     ['in_doubt', 'plain', 'in_doubt', 'mine failed SUBMIT_UNKNOWN maybe', [], 0],
   ] as [JobState, Situation, string, string, string[], number][])(
-    'from %s (%s): %s, %s',
+    'an attempt is brought to its end from %s (%s): %s, %s',
     async (state, situation, job, video, takes, creates) => {
       const provider = plug({ submit: accepted, check: finishedTask });
       const attempt = startAttempt(await newRunwayAttempt({ state, ...situations[situation] }));
@@ -100,7 +98,7 @@ describe('an attempt is brought to its end', () => {
     },
   );
 
-  test('through all its steps', async () => {
+  test('an attempt is brought to its end through all its steps', async () => {
     const provider = plug({ submit: accepted, check: [{ state: 'queued' }, runs, runs, finishedTask] });
     const attempt = startAttempt(await newRunwayAttempt());
     expect(await attempt.firstOutcome.promise).toBe('accepted');
@@ -108,13 +106,13 @@ describe('an attempt is brought to its end', () => {
     expect(provider.calls).toMatchObject({ submit: 1, check: 4 });
   });
 
-  test('by its provider’s deletion where it was cancelled', async () => {
+  test('an attempt is brought to its end by its provider’s deletion where it was cancelled', async () => {
     const provider = plug({ check: runs, cancel: 'confirmed' });
     await letGo(startAttempt(await newRunwayAttempt({ state: 'polling', isCancelled: true })));
     expect(provider.calls.cancel).toBe(1);
   });
 
-  test('in the order of the clicks, as slots come free', async () => {
+  test('an attempt is brought to its end in the order of the clicks, as slots come free', async () => {
     const order: string[] = [];
     const provider = plug({ submit: accepted, check: finishedTask });
     const create = provider.submit;
@@ -130,7 +128,7 @@ describe('an attempt is brought to its end', () => {
 });
 
 describe('an attempt in this process', () => {
-  test('has one follower: a later one takes the place of the earlier', async () => {
+  test('an attempt in this process has one follower: a later one takes the place of the earlier', async () => {
     plug({ check: runs });
     const attempt = await newRunwayAttempt({ state: 'polling' });
     const [before, after] = [startAttempt(attempt), startAttempt(attempt)];
@@ -138,7 +136,7 @@ describe('an attempt in this process', () => {
     expect([...active.values()]).toEqual([after]);
   });
 
-  test('is let go after a step that fails, and taken up by the next lease round', async () => {
+  test('an attempt in this process is let go after a step that fails, and taken up by the next lease round', async () => {
     const provider = plug({ check: finishedTask });
     const attempt = await newRunwayAttempt({ state: 'polling' });
     plugIn('runway', { ...provider, check: async () => ({ state: 'completed' }) as Checked });
@@ -152,7 +150,7 @@ describe('an attempt in this process', () => {
     expect(await resultOf(attempt)).toMatchObject({ job: 'ended', video: 'mine completed' });
   });
 
-  test('wakes the next once it holds no slot any more', async () => {
+  test('an attempt in this process wakes the next once it holds no slot any more', async () => {
     const provider = plug({ submit: accepted, check: runs });
     for (let index = 0; index < config.VIDEO_MAX_CONCURRENT - 1; index++) await newRunwayAttempt({ state: 'polling' });
     const running = startAttempt(await newRunwayAttempt({ state: 'polling' }));
@@ -168,7 +166,7 @@ describe('an attempt in this process', () => {
 describe('a start', () => {
   const gone = { owner: 'elsewhere:1:a', until: ago(1000), epoch: 1 };
 
-  test('takes up what a silent process has left, in whatever place', async () => {
+  test('a start takes up what a silent process has left, in whatever place', async () => {
     plug({ check: finishedTask });
     const attempt = await newRunwayAttempt({ state: 'polling', job: { lease: gone } });
     const late = await newRunwayAttempt({ state: 'timed_out', isSuperseded: true, job: { lease: gone } });
@@ -178,7 +176,7 @@ describe('a start', () => {
     expect(await resultOf(late)).toMatchObject({ takes: ['mine'] });
   });
 
-  test('leaves what a living process follows', async () => {
+  test('a start leaves what a living process follows', async () => {
     plug({ check: finishedTask });
     const lease = { owner: 'elsewhere:1:a', until: ago(-60_000), epoch: 1 };
     const attempt = await newRunwayAttempt({ state: 'polling', job: { lease } });
@@ -197,20 +195,23 @@ describe('a start', () => {
       'mine failed CANCELLED',
     ],
     ['superseded', { state: 'in_doubt', isSuperseded: true }, 'superseded polling', 'newer generating'],
-  ] as [string, Given, string, string][])('settles a noted task of one that is %s', async (_, given, job, video) => {
-    plug({ check: runs });
-    const attempt = await newRunwayAttempt(given);
-    const { attempt_id } = attempt.job;
-    await recordAccepted({ workspace_id: attempt.workspaceId, attempt_id, task_id: 'task-noted' });
-    await startEngine();
-    const result = await resultOf(attempt);
-    expect(result).toMatchObject({ job, video: expect.stringContaining(video) });
-    expect(await jobOf(attempt)).toMatchObject({ task_id: 'task-noted' });
-    expect(await readAccepted(attempt_id)).toBeNull();
-    expect(activeOf(attempt)).toBeDefined();
-  });
+  ] as [string, Given, string, string][])(
+    'a start settles a noted task of one that is %s',
+    async (_, given, job, video) => {
+      plug({ check: runs });
+      const attempt = await newRunwayAttempt(given);
+      const { attempt_id } = attempt.job;
+      await recordAccepted({ workspace_id: attempt.workspaceId, attempt_id, task_id: 'task-noted' });
+      await startEngine();
+      const result = await resultOf(attempt);
+      expect(result).toMatchObject({ job, video: expect.stringContaining(video) });
+      expect(await jobOf(attempt)).toMatchObject({ task_id: 'task-noted' });
+      expect(await readAccepted(attempt_id)).toBeNull();
+      expect(activeOf(attempt)).toBeDefined();
+    },
+  );
 
-  test('is not kept from starting by a note that nobody can read, or of another database', async () => {
+  test('a start is not kept from starting by a note that nobody can read, or of another database', async () => {
     await writeFile(path.join(config.DATA_DIR, 'accepted', 'broken.json'), '{');
     const task = { workspace_id: 'a'.repeat(24), attempt_id: 'elsewhere', task_id: 'task-1' };
     await recordAccepted(task);
@@ -218,7 +219,7 @@ describe('a start', () => {
     expect(await readAccepted('elsewhere')).toEqual(task);
   });
 
-  test('finds a create in doubt at a provider that can be asked again', async () => {
+  test('a start finds a create in doubt at a provider that can be asked again', async () => {
     const lookup = 'task-found';
     plug({ deduplication: 'lookup', lookup, check: runs });
     const attempt = await newRunwayAttempt({ state: 'in_doubt', job: { lease: gone } });
@@ -227,7 +228,7 @@ describe('a start', () => {
     expect(await resultOf(attempt)).toMatchObject({ job: 'polling' });
   });
 
-  test('sends nothing that nobody has held for long, as from a backup', async () => {
+  test('a start sends nothing that nobody has held for long, as from a backup', async () => {
     const provider = plug({ submit: accepted });
     const lease = { ...gone, until: ago(staleAfterMs + 1000) };
     const attempt = await newRunwayAttempt({ job: { lease } });
@@ -240,7 +241,7 @@ describe('a start', () => {
 });
 
 describe('a lease round', () => {
-  test('leaves the follower of an attempt alone', async () => {
+  test('a lease round leaves the follower of an attempt alone', async () => {
     plug({ check: runs });
     const attempt = await newRunwayAttempt({ state: 'polling' });
     await startEngine();
@@ -250,7 +251,7 @@ describe('a lease round', () => {
     expect(followed!.stop.signal.aborted).toBe(false);
   });
 
-  test('lets go of what another process has taken', async () => {
+  test('a lease round lets go of what another process has taken', async () => {
     plug({ check: () => new Promise(() => undefined) });
     const attempt = await newRunwayAttempt({ state: 'polling' });
     const followed = startAttempt(attempt);
@@ -261,7 +262,7 @@ describe('a lease round', () => {
     expect(active.size).toBe(0);
   });
 
-  test('lets go of nothing whose paid request is out', async () => {
+  test('a lease round lets go of nothing whose paid request is out', async () => {
     const attempt = await newRunwayAttempt({ state: 'polling' });
     plug({ check: () => new Promise(() => undefined) });
     const followed = startAttempt(attempt);
@@ -272,7 +273,7 @@ describe('a lease round', () => {
     expect(activeOf(attempt)).toBe(followed);
   });
 
-  test('wakes an attempt that another process has cancelled', async () => {
+  test('a lease round wakes an attempt that another process has cancelled', async () => {
     const limited = new AppError('PROVIDER_RATE_LIMITED', '429', { retryAfterMs: 60_000 });
     // A provider of its own, whose gate stays closed.
     const provider = plugIn('pika', fakeProvider({ check: [limited, runs], cancel: 'confirmed' }));
@@ -286,7 +287,7 @@ describe('a lease round', () => {
     expect(await resultOf(attempt)).toMatchObject({ job: 'ended' });
   });
 
-  test('does not follow again what has ended while it read', async () => {
+  test('a lease round does not follow again what has ended while it read', async () => {
     let answer = (_: Checked): void => undefined;
     plug({ check: () => new Promise((resolve) => (answer = resolve)) });
     const attempt = await newRunwayAttempt({ state: 'polling' });
@@ -301,7 +302,7 @@ describe('a lease round', () => {
     expect(await resultOf(attempt)).toMatchObject({ job: 'ended', video: 'mine failed TASK_FAILED no' });
   });
 
-  test('comes by itself', async () => {
+  test('a lease round comes by itself', async () => {
     plug({ check: finishedTask });
     await startEngine();
     const attempt = await newRunwayAttempt({ state: 'polling' });
@@ -311,7 +312,7 @@ describe('a lease round', () => {
 
 // The last one: it ends the engine of this process for good.
 describe('a stop', () => {
-  test('waits for the paid request that is out, begins no more, and lets another process take the rest', async () => {
+  test('a stop waits for the paid request that is out, begins no more, and lets another process take the rest', async () => {
     let answer = (_: Submitted) => undefined as void;
     const provider = plug({ submit: () => new Promise((resolve) => (answer = resolve)), check: runs });
     const sending = await newRunwayAttempt({ job: { intent_at: ago(3000) } });
@@ -340,13 +341,13 @@ describe('a stop', () => {
       expect((await jobOf(attempt))!.lease.until.getTime()).toBeLessThanOrEqual(Date.now());
   });
 
-  test('lets no click begin', async () => {
+  test('a stop lets no click begin', async () => {
     const { _id } = await newWorkspace();
     const click = async () => requestVideo({ workspaceId: String(_id), acceptSecondCharge: false });
     expect(await rejectionOf(click())).toMatchObject({ code: 'BUSY' });
   });
 
-  test('leaves an attempt that comes late to the next start', async () => {
+  test('a stop leaves an attempt that comes late to the next start', async () => {
     const provider = plug({ submit: accepted });
     const attempt = await newRunwayAttempt();
     await letGo(startAttempt(attempt));

@@ -50,7 +50,7 @@ test('an ffmpeg without libx264 that is the only one on PATH is passed over for 
   expect(choice('lacking')).toBe(able);
 });
 
-describe('where the only ffmpeg has no libx264', () => {
+describe('an ffmpeg without libx264 that is the only one', () => {
   let server: TestServer;
 
   beforeAll(async () => {
@@ -59,13 +59,13 @@ describe('where the only ffmpeg has no libx264', () => {
 
   afterAll(() => server.stop());
 
-  test('the options say that the local renderer is not ready, and why', async () => {
+  test('the options say that the local renderer is not ready without libx264, and why', async () => {
     const { body } = await server.get('/api/options');
     const local = body.video_providers.find(({ name }: { name: string }) => name === 'local');
     expect(local).toMatchObject({ ready: false, reason: expect.stringContaining('FFMPEG_PATH') });
   });
 
-  test('a local clip says so and names FFMPEG_PATH, and so does /health', async () => {
+  test('a local clip without libx264 fails with a word on FFMPEG_PATH, and /health has it too', async () => {
     const socket = await connect(server.wsUrl);
     const id = await newWorkspace(socket, await uploadPicture(server), { duration_s: 2 });
     socket.close();

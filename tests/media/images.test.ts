@@ -35,7 +35,7 @@ describe('an upload', () => {
     ['png', 'image/png', 'png'],
     ['jpeg', 'image/jpeg', 'jpg'],
     ['webp', 'image/webp', 'webp'],
-  ] as const)('stores a picture as %s under a random name and finds it again', async (format, mime, ext) => {
+  ] as const)('an upload stores a picture as %s under a random name and finds it again', async (format, mime, ext) => {
     const bytes = await blank(300, 200).toFormat(format).toBuffer();
     const picture = await storeImage(bytes);
     expect(picture).toEqual({
@@ -50,7 +50,7 @@ describe('an upload', () => {
     expect(filesIn('tmp')).toEqual([]);
   });
 
-  test('measures a picture as it is seen when the camera was held upright', async () => {
+  test('an upload measures a picture as it is seen when the camera was held upright', async () => {
     const bytes = await blank(300, 200).withMetadata({ orientation: 6 }).jpeg().toBuffer();
     expect(await inspectImage(bytes)).toEqual({ bytes, width: 200, height: 300, mime: 'image/jpeg', ext: 'jpg' });
   });
@@ -83,7 +83,7 @@ describe('an upload', () => {
     ['a side of 8193 pixels', () => claimedPng(8193, 100), 'IMAGE_TOO_BIG'],
     ['more than 40 megapixels', () => claimedPng(8000, 5001), 'IMAGE_TOO_BIG'],
     ['a decompression bomb of 900 megapixels', () => claimedPng(30_000, 30_000), 'IMAGE_TOO_BIG'],
-  ])('refuses %s and leaves nothing behind', async (_, make, code) => {
+  ])('an upload refuses %s and leaves nothing behind', async (_, make, code) => {
     const before = [filesIn('images'), filesIn('tmp')];
     await expect(storeImage(await make())).rejects.toMatchObject({
       code,
@@ -92,7 +92,7 @@ describe('an upload', () => {
     expect([filesIn('images'), filesIn('tmp')]).toEqual(before);
   });
 
-  test('takes a still PNG whose text holds the letters of an animation, and one that counts a single frame', async () => {
+  test('an upload takes a still PNG whose text holds the letters of an animation, and one that counts a single frame', async () => {
     const still = await blank(80, 80).png().toBuffer();
     const workflow = pngChunk('tEXt', Buffer.from('workflow\0{"image":"acTLacTL"}', 'latin1'));
     for (const bytes of [withPngChunk(still, workflow), animatedPng(still, 1)]) {
@@ -100,7 +100,7 @@ describe('an upload', () => {
     }
   });
 
-  test('stores an AVIF as a JPEG, and a transparent one as a WebP', async () => {
+  test('an upload stores an AVIF as a JPEG, and a transparent one as a WebP', async () => {
     const opaque = await storeImage(await blank(300, 200).avif().toBuffer());
     expect(opaque).toMatchObject({ width: 300, height: 200, mime: 'image/jpeg' });
     expect(opaque.image_path).toMatch(/\.jpg$/);
@@ -114,18 +114,18 @@ describe('an upload', () => {
     expect(await sharp(imageFile(imagePath)).metadata()).toMatchObject({ format: 'webp', hasAlpha: true });
   });
 
-  test('takes sides of 64 and 8192 pixels', async () => {
+  test('an upload takes sides of 64 and 8192 pixels', async () => {
     const bytes = await blank(64, 8192).png().toBuffer();
     expect(await inspectImage(bytes)).toMatchObject({ width: 64, height: 8192 });
   });
 
-  test('is looked for inside the folder of images only', () => {
+  test('an upload is looked for inside the folder of images only', () => {
     expect(imageFile('uploads/images/../../../.env')).toBe(path.join(config.UPLOAD_DIR, 'images', '.env'));
   });
 });
 
 describe('a HEIC upload', () => {
-  test('becomes an upright JPEG with its colour profile', async () => {
+  test('a HEIC upload becomes an upright JPEG with its colour profile', async () => {
     const picture = await storeImage(heic('p3-rotated'));
     expect(picture).toMatchObject({ width: 192, height: 320, mime: 'image/jpeg' });
     const jpeg = readFileSync(imageFile(picture.image_path));
@@ -150,13 +150,13 @@ describe('a HEIC upload', () => {
     }
   });
 
-  test('of ten bits keeps its colours', async () => {
+  test('a HEIC upload of ten bits keeps its colours', async () => {
     const { image_path: imagePath } = await storeImage(heic('p3-ten-bits'));
     const sent = await prepareJpeg(imageFile(imagePath), { maxBytes: 1e6 });
     expect(distance(await colourAt(sent, 0.5, 0.5), p3ToSrgb([200, 40, 40]))).toBeLessThan(6);
   });
 
-  test('without a profile is a JPEG without one, white where it was transparent', async () => {
+  test('a HEIC upload without a profile is a JPEG without one, white where it was transparent', async () => {
     const plain = readFileSync(imageFile((await storeImage(heic('plain'))).image_path));
     expect((await sharp(plain).metadata()).hasProfile).toBe(false);
     expect(distance(await colourAt(plain, 0.25, 0.25), quarterColours.A)).toBeLessThan(6);
@@ -164,14 +164,14 @@ describe('a HEIC upload', () => {
     expect(distance(await colourAt(white, 0.25, 0.25), [255, 255, 255])).toBeLessThan(6);
   });
 
-  test('carries a profile that is longer than one segment', async () => {
+  test('a HEIC upload carries a profile that is longer than one segment', async () => {
     const long = Buffer.concat([await profileOf('srgb'), Buffer.alloc(150_000)]);
     long.writeUInt32BE(long.length, 0);
     const jpeg = withProfile(await blank(80, 80).jpeg().toBuffer(), long);
     expect((await sharp(jpeg).metadata()).icc).toEqual(long);
   });
 
-  test('leaves the event loop free while it is decoded', async () => {
+  test('a HEIC upload leaves the event loop free while it is decoded', async () => {
     const delays = monitorEventLoopDelay({ resolution: 5 });
     delays.enable();
     await storeImage(heic('forty-megapixels'));
@@ -182,7 +182,7 @@ describe('a HEIC upload', () => {
   test.each([
     ['memory', { maxBytes: 50 * 1024 ** 2, timeoutMs: 30_000 }, /./],
     ['time', { maxBytes: 640 * 1024 ** 2, timeoutMs: 1 }, /took more than 1 ms/],
-  ])('is given up when it takes too much %s', async (_what, limits, words) => {
+  ])('a HEIC upload is given up when it takes too much %s', async (_what, limits, words) => {
     await expect(decodeHeic(heic('forty-megapixels'), limits)).rejects.toThrow(words);
   });
 });
@@ -198,12 +198,12 @@ describe('the JPEG for a provider', () => {
     ['9:16', 506, 900],
     ['1:1', 900, 900],
     ['21:9', 1600, 686],
-  ] as const)('is cropped to %s', async (aspectRatio, width, height) => {
+  ] as const)('the JPEG for a provider is cropped to %s', async (aspectRatio, width, height) => {
     const jpeg = await prepareJpeg(sample, { aspectRatio, maxBytes: 3_300_000 });
     expect(await sizeOf(jpeg)).toMatchObject({ width, height });
   });
 
-  test('is upright without the rotation mark, and leaves the original untouched', async () => {
+  test('the JPEG for a provider is upright without the rotation mark, and leaves the original untouched', async () => {
     const bytes = await blank(300, 200).withMetadata({ orientation: 6 }).jpeg().toBuffer();
     const file = await stored(bytes);
     const expected = { format: 'jpeg', width: 200, height: 300, orientation: undefined };
@@ -211,7 +211,7 @@ describe('the JPEG for a provider', () => {
     expect(readFileSync(file)).toEqual(bytes);
   });
 
-  test('keeps the middle of the picture', async () => {
+  test('the JPEG for a provider keeps the middle of the picture', async () => {
     const stripe = { create: { width: 100, height: 300, channels: 3 as const, background: '#f00' } };
     const bytes = await blank(900, 300)
       .composite([{ input: stripe, left: 400, top: 0 }])
@@ -222,7 +222,7 @@ describe('the JPEG for a provider', () => {
     expect((await sharp(middle).stats()).channels[0]?.mean).toBeGreaterThan(230);
   });
 
-  test('stays inside the ratios, sides and bytes that the receiver takes', async () => {
+  test('the JPEG for a provider stays inside the ratios, sides and bytes that the receiver takes', async () => {
     const wide = await stored(await noise(3000, 600).jpeg().toBuffer());
     const clamped = await prepareJpeg(wide, { clampRatio: [0.5, 2], maxBytes: 1e7 });
     expect(await sizeOf(clamped)).toMatchObject({ width: 1200, height: 600 });
@@ -234,14 +234,14 @@ describe('the JPEG for a provider', () => {
     expect(await sizeOf(enlarged)).toMatchObject({ width: 600, height: 300 });
   });
 
-  test('shows white where the picture is transparent', async () => {
+  test('the JPEG for a provider shows white where the picture is transparent', async () => {
     const clear = { width: 100, height: 100, channels: 4 as const, background: { r: 0, g: 0, b: 0, alpha: 0 } };
     const file = await stored(await sharp({ create: clear }).png().toBuffer());
     const { channels } = await sharp(await prepareJpeg(file, { maxBytes: 1e6 })).stats();
     expect(channels.map(({ mean }) => mean)).toEqual([255, 255, 255]);
   });
 
-  test('is refused with a sentence when the picture is gone', async () => {
+  test('the JPEG for a provider is refused with a sentence when the picture is gone', async () => {
     await expect(prepareJpeg('/nowhere.png', { maxBytes: 1e6 })).rejects.toMatchObject({ code: 'IMAGE_UNREADABLE' });
   });
 });

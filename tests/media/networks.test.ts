@@ -97,13 +97,13 @@ async function fetchThere(variables: Record<string, string> = {}) {
   return JSON.parse(stdout) as { results: Record<string, string>; asked: string[] };
 }
 
-(canEnter ? describe : describe.skip)('in a network whose names have addresses that are not public', () => {
+(canEnter ? describe : describe.skip)('a network whose names have addresses that are not public', () => {
   let results: Record<string, string>;
   let asked: string[];
   beforeAll(async () => ({ results, asked } = await fetchThere()));
 
   test.each(['clash.test', 'mihomo.test', 'sing-box.test', 'nat64.test', 'public.test'])(
-    'a clip is fetched from %s',
+    'a clip is fetched from %s in a network without public names',
     (host) => {
       expect(results[host]).toBe('fetched');
     },
@@ -117,34 +117,34 @@ async function fetchThere(variables: Record<string, string> = {}) {
     'shared.test',
     'metadata.test',
     'this-machine.test',
-  ])('none is fetched from %s, and the sentence names HTTPS_PROXY', (host) => {
+  ])('no clip is fetched from %s in a network without public names, and the sentence names HTTPS_PROXY', (host) => {
     expect(results[host]).toContain(`this machine resolves ${host} to a private address`);
     expect(results[host]).toContain('set HTTPS_PROXY');
     expect(asked).not.toContain(host);
   });
 
-  test.each(literals)('none is fetched from %s itself', (host) => {
+  test.each(literals)('no clip is fetched from %s itself in a network without public names', (host) => {
     expect(results[host]).toMatch(/its link leads to .*, a private address.* set HTTPS_PROXY/);
     expect(asked).not.toContain(host);
   });
 });
 
-(canEnter ? describe : describe.skip)('through a proxy in such a network', () => {
+(canEnter ? describe : describe.skip)('a proxy in such a network', () => {
   let results: Record<string, string>;
   let asked: string[];
   beforeAll(async () => ({ results, asked } = await fetchThere({ HTTPS_PROXY: 'http://127.0.0.1:7890' })));
 
   test.each(['public.test', 'clash.test', 'only-the-proxy-knows.test', 'private.test'])(
-    'a clip is fetched from %s, whatever this machine thinks of the name',
+    'a clip is fetched through a proxy from %s, whatever this machine thinks of the name',
     (host) => expect(results[host]).toBe('fetched'),
   );
 
-  test.each(['this-machine.test', 'metadata.test'])('none is fetched from %s', (host) => {
+  test.each(['this-machine.test', 'metadata.test'])('no clip is fetched through a proxy from %s', (host) => {
     expect(results[host]).toContain(`this machine resolves ${host} to an address of its own`);
     expect(asked).not.toContain(host);
   });
 
-  test.each(literals)('none is fetched from %s itself', (host) => {
+  test.each(literals)('no clip is fetched through a proxy from %s itself', (host) => {
     expect(results[host]).toContain(`its link leads to ${host}, a private address`);
     expect(asked).not.toContain(host);
   });

@@ -1,13 +1,12 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import mongoose from 'mongoose';
 import { config } from '../../src/config';
 import { idleVideo } from '../../src/contract/video';
 import { TimelineState } from '../../src/db/timeline-state';
 import { Workspace } from '../../src/db/workspace';
 import { countSweep, ownerWarnings, ownsUploads } from '../../src/media/owner';
 import { makeUploadFolders } from '../../src/media/uploads';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
 const inUploads = (...names: string[]) => path.join(config.UPLOAD_DIR, ...names);
 const put = (...names: string[]) => writeFile(inUploads(...names), 'x');
@@ -18,8 +17,7 @@ const markOfDatabase = async () => {
 };
 const useImage = () => Workspace.create({ order_index: 0, image_path: 'uploads/images/known.png' });
 
-beforeAll(() => mongoose.connect(freshDatabase()));
-afterAll(() => mongoose.disconnect());
+useDatabase();
 
 beforeEach(async () => {
   await rm(config.UPLOAD_DIR, { recursive: true, force: true });
@@ -34,7 +32,7 @@ test('an image that was uploaded before the database was there leaves a new fold
 });
 
 describe('a folder without a mark', () => {
-  test('belongs to the database that finds it empty, and is marked in both', async () => {
+  test('a folder without a mark belongs to the database that finds it empty, and is marked in both', async () => {
     await put('images', '.gitkeep');
     expect(await ownsUploads()).toBe(true);
     expect(await markOfFolder()).toEqual({ id: expect.stringMatching(/^[0-9a-f]{32}$/), sweeps: 0 });
@@ -46,7 +44,7 @@ describe('a folder without a mark', () => {
   test.each([
     ['an image', ['images', 'known.png']],
     ['a clip', ['videos', 'take.mp4']],
-  ])('belongs to a database that knows %s of it', async (_what, [part, name]) => {
+  ])('a folder without a mark belongs to a database that knows %s of it', async (_what, [part, name]) => {
     await put('images', 'unknown.png');
     await put(part!, name!);
     const take = { ...idleVideo, status: 'completed' as const, attempt_id: 'take' };
@@ -55,7 +53,7 @@ describe('a folder without a mark', () => {
     expect(await markOfFolder()).toEqual(await markOfDatabase());
   });
 
-  test('is left alone by a database that knows none of its files, also when it has a mark of its own', async () => {
+  test('a folder without a mark is left alone by a database that knows none of its files, also when it has a mark of its own', async () => {
     await put('images', 'unknown.png');
     expect(await ownsUploads()).toBe(false);
     expect(await markOfDatabase()).toBeNull();
@@ -65,13 +63,13 @@ describe('a folder without a mark', () => {
     expect(await markOfFolder()).not.toMatchObject({ id: 'mine' });
   });
 
-  test('gets the mark that the database has', async () => {
+  test('a folder without a mark gets the mark that the database has', async () => {
     await TimelineState.create({ _id: 'timeline', uploads_id: 'mine', sweeps: 7 });
     expect(await ownsUploads()).toBe(true);
     expect(await markOfFolder()).toEqual({ id: 'mine', sweeps: 7 });
   });
 
-  test('leaves a timeline as it is that remembers reorders', async () => {
+  test('a folder without a mark leaves a timeline as it is that remembers reorders', async () => {
     await TimelineState.create({ _id: 'timeline', applied: ['a'] });
     expect(await ownsUploads()).toBe(true);
     expect(await TimelineState.findOne({ _id: 'timeline' }).lean()).toMatchObject({ applied: ['a'] });
@@ -82,11 +80,15 @@ describe('a folder of somebody else', () => {
   const mark = (text: string) => writeFile(inUploads('.owner'), text);
 
   test.each([
-    ['with the mark of another database', JSON.stringify({ id: 'theirs', sweeps: 3 }), /not marked as belonging to this/],
+    [
+      'with the mark of another database',
+      JSON.stringify({ id: 'theirs', sweeps: 3 }),
+      /not marked as belonging to this/,
+    ],
     ['with a later count of sweeps', JSON.stringify({ id: 'mine', sweeps: 8 }), /newer than this database/],
     ['with a mark that is cut off', '{"id":"mi', /cannot be read/],
     ['with an empty mark', '', /cannot be read/],
-  ])('%s is left as it is, and the warning says what to do', async (_what, text, reason) => {
+  ])('a folder of somebody else %s is left as it is, and the warning says what to do', async (_what, text, reason) => {
     await TimelineState.create({ _id: 'timeline', uploads_id: 'mine', sweeps: 7 });
     await useImage();
     await put('images', 'known.png');
@@ -104,7 +106,7 @@ describe('a folder of somebody else', () => {
     expect(ownerWarnings()).toEqual([]);
   });
 
-  test('stays so for a database without a mark, and is not taken over by an empty one', async () => {
+  test('a folder of somebody else stays so for a database without a mark, and is not taken over by an empty one', async () => {
     await put('images', 'known.png');
     await mark(JSON.stringify({ id: 'theirs', sweeps: 0 }));
     expect(await ownsUploads()).toBe(false);
@@ -118,7 +120,7 @@ describe('a folder of somebody else', () => {
 });
 
 describe('a sweep', () => {
-  test('is counted in the database and in the folder', async () => {
+  test('a sweep is counted in the database and in the folder', async () => {
     await ownsUploads();
     expect(await countSweep()).toBe(true);
     expect(await countSweep()).toBe(true);
@@ -127,7 +129,7 @@ describe('a sweep', () => {
     expect(await ownsUploads()).toBe(true);
   });
 
-  test('shows that the database was set back in time', async () => {
+  test('a sweep shows that the database was set back in time', async () => {
     await ownsUploads();
     await countSweep();
     const backup = (await TimelineState.findOne({ _id: 'timeline' }).lean())!;
@@ -136,13 +138,13 @@ describe('a sweep', () => {
     expect(await ownsUploads()).toBe(false);
   });
 
-  test('whose count did not reach the folder does not look like one', async () => {
+  test('a sweep whose count did not reach the folder does not look like one', async () => {
     await ownsUploads();
     await TimelineState.updateOne({ _id: 'timeline' }, { $inc: { sweeps: 1 } });
     expect(await ownsUploads()).toBe(true);
   });
 
-  test('does not happen in a database that has lost its mark', async () => {
+  test('a sweep does not happen in a database that has lost its mark', async () => {
     await ownsUploads();
     await TimelineState.deleteMany({});
     expect(await countSweep()).toBe(false);

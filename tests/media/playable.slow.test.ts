@@ -39,7 +39,7 @@ test.each<VideoKind>([
   'H.264 with its index first',
   'H.264 in fragments',
   'H.264 of varying rate',
-])('leaves a clip of %s as it came, byte for byte', async (kind) => {
+])('a clip of %s is left as it came, byte for byte', async (kind) => {
   const bytes = await makeVideo(kind);
   const attemptId = await store(bytes);
   await makePlayable(attemptId, open());
@@ -59,7 +59,7 @@ describe.each<[string, VideoKind, string, number]>([
   ['H.264 and PCM in MOV', 'H.264 and PCM in MOV', 'mov', 2],
   ['odd sides', 'odd sides', 'mp4', 1],
 ])('a clip of %s', (name, kind, ext, streamCount) => {
-  test('is made playable, and what came is kept beside it', async () => {
+  test(`a clip of ${name} is made playable, and what came is kept beside it`, async () => {
     const made = await makeVideo(kind);
     const bytes = name === 'VP9 in MOV' ? asMov(made) : made;
     const attemptId = await store(bytes);
@@ -80,14 +80,14 @@ describe.each<[string, VideoKind, string, number]>([
   });
 });
 
-test('copies pictures that are playable, and encodes only the sound', async () => {
+test('a clip with playable pictures has them copied, and only its sound encoded', async () => {
   const attemptId = await store(await makeVideo('H.264 and PCM in MOV'));
   const before = await hashOfPictures(videoFile(attemptId));
   await makePlayable(attemptId, open());
   expect(await hashOfPictures(videoFile(attemptId))).toBe(before);
 });
 
-test('keeps and serves as it came a clip that cannot be made playable', async () => {
+test('a clip that cannot be made playable is kept and served as it came', async () => {
   const bytes = await makeVideo('HEVC');
   bytes.fill(
     0,
@@ -118,7 +118,7 @@ test('a stop in the middle leaves the clip as it came and no half file, and the 
   expect(existsSync(path.join(config.UPLOAD_DIR, 'videos', `${attemptId}.original.mp4`))).toBe(true);
 });
 
-test('goes on where a crash came between keeping what came and replacing it', async () => {
+test('a clip is made playable although a crash came between keeping what came and replacing it', async () => {
   const bytes = await makeVideo('HEVC');
   const attemptId = await store(bytes);
   writeFileSync(path.join(config.UPLOAD_DIR, 'videos', `${attemptId}.original.mp4`), bytes);
@@ -127,7 +127,7 @@ test('goes on where a crash came between keeping what came and replacing it', as
 });
 
 (process.platform === 'linux' ? test : test.skip)(
-  'lets everything else of the machine go first, and the event loop too',
+  'a clip that is made playable lets everything else of the machine go first, and the event loop too',
   async () => {
     const attemptId = await store(await makeVideo('long MPEG-4'));
     let turns = 0;

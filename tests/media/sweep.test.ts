@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import mongoose, { trusted } from 'mongoose';
+import { trusted } from 'mongoose';
 import { config } from '../../src/config';
 import { idleVideo } from '../../src/contract/video';
 import { DroppedClip, recordDropped } from '../../src/db/dropped-clips';
@@ -9,7 +9,7 @@ import { TimelineState } from '../../src/db/timeline-state';
 import { Workspace } from '../../src/db/workspace';
 import { sweep } from '../../src/media/sweep';
 import { makeUploadFolders } from '../../src/media/uploads';
-import { freshDatabase } from '../helpers/server';
+import { useDatabase } from '../helpers/database';
 
 const daysAgo = (days: number) => new Date(Date.now() - days * 24 * 3600 * 1000);
 const inUploads = (...names: string[]) => path.join(config.UPLOAD_DIR, ...names);
@@ -27,8 +27,7 @@ const completed = (attempt_id: string) => ({ ...idleVideo, status: 'completed' a
 const jobOf = (attempt_id: string, state: Job['state'], image = 'job') =>
   ({ attempt_id, provider: 'runway', model: 'm', image_path: `uploads/images/${image}.png`, state }) as Job;
 
-beforeAll(() => mongoose.connect(freshDatabase()));
-afterAll(() => mongoose.disconnect());
+useDatabase();
 
 beforeEach(async () => {
   await rm(config.UPLOAD_DIR, { recursive: true, force: true });
@@ -38,7 +37,7 @@ beforeEach(async () => {
   await sweep();
 });
 
-test('moves images that no workspace refers to into the trash after 24 hours, as new ones there', async () => {
+test('the sweep moves images that no workspace refers to into the trash after 24 hours, as new ones there', async () => {
   await put('images', 'used.png', daysAgo(3));
   await put('images', 'job.png', daysAgo(3));
   await put('images', 'unused.png', daysAgo(3));
@@ -51,7 +50,7 @@ test('moves images that no workspace refers to into the trash after 24 hours, as
   expect((await stat(inUploads('trash', 'unused.png'))).mtimeMs).toBeGreaterThan(daysAgo(1).getTime());
 });
 
-test('keeps both files where two of one name come into the trash', async () => {
+test('the sweep keeps both files where two of one name come into the trash', async () => {
   await put('trash', 'unused.png', daysAgo(3));
   await put('images', 'unused.png', daysAgo(3));
   await sweep();
@@ -59,7 +58,7 @@ test('keeps both files where two of one name come into the trash', async () => {
   expect(await left('trash')).toEqual([expect.stringMatching(/^unused-[\w-]+\.png$/), 'unused.png']);
 });
 
-test('keeps for ever a clip that nobody recorded as dropped, though no workspace refers to it', async () => {
+test('the sweep keeps for ever a clip that nobody recorded as dropped, though no workspace refers to it', async () => {
   await put('videos', 'paid.mp4', daysAgo(400));
   await put('videos', 'paid.jpg', daysAgo(400));
   await sweep();
@@ -67,7 +66,7 @@ test('keeps for ever a clip that nobody recorded as dropped, though no workspace
   expect(await left('trash')).toEqual([]);
 });
 
-test('moves a clip that was recorded as dropped, with its poster and its original', async () => {
+test('the sweep moves a clip that was recorded as dropped, with its poster and its original', async () => {
   await put('videos', 'dropped.mp4', daysAgo(3));
   await put('videos', 'dropped.jpg', daysAgo(3));
   await put('videos', 'dropped.original.mov', daysAgo(3));
@@ -79,7 +78,7 @@ test('moves a clip that was recorded as dropped, with its poster and its origina
   expect(await left('trash')).toEqual(['dropped.jpg', 'dropped.mp4', 'dropped.original.mov']);
 });
 
-test('keeps a recorded clip while a workspace still refers to it anywhere', async () => {
+test('the sweep keeps a recorded clip while a workspace still refers to it anywhere', async () => {
   const attempts = ['video', 'take', 'job', 'superseded'];
   const names = attempts.flatMap((attempt) => [`${attempt}.mp4`, `${attempt}.original.webm`]);
   for (const name of names) await put('videos', name, daysAgo(3));
@@ -96,14 +95,14 @@ test('keeps a recorded clip while a workspace still refers to it anywhere', asyn
   expect(await left('videos')).toEqual(names.sort());
 });
 
-test('empties the trash of files after 30 days, and not before', async () => {
+test('the sweep empties the trash of files after 30 days, and not before', async () => {
   await put('trash', 'old.mp4', daysAgo(31));
   await put('trash', 'young.mp4', daysAgo(29));
   await sweep();
   expect(await left('trash')).toEqual(['young.mp4']);
 });
 
-test('removes workspaces that were deleted 30 days ago, and lets their files lie in the trash from then on', async () => {
+test('the sweep removes workspaces that were deleted 30 days ago, and lets their files lie in the trash from then on', async () => {
   const place = { order_index: 0, deleted_at: daysAgo(31) };
   await Workspace.create({
     ...place,
@@ -125,7 +124,7 @@ test('removes workspaces that were deleted 30 days ago, and lets their files lie
   expect(await left('trash')).toHaveLength(5);
 });
 
-test('removes deleted workspaces that were never cleared up, and none whose task is still asked for', async () => {
+test('the sweep removes deleted workspaces that were never cleared up, and none whose task is still asked for', async () => {
   const deleted = async (state: Job['state']) => {
     const job = jobOf(state, state);
     const place = { order_index: 0, deleted_at: daysAgo(31) };
@@ -142,7 +141,7 @@ test('removes deleted workspaces that were never cleared up, and none whose task
   expect(await Workspace.countDocuments({ _id: trusted({ $in: overdue }) })).toBe(2);
 });
 
-test('forgets that a clip was dropped 30 days after it, once the clip is gone', async () => {
+test('the sweep forgets that a clip was dropped 30 days after it, once the clip is gone', async () => {
   const dropped_at = daysAgo(31);
   await DroppedClip.create([
     { _id: 'gone', dropped_at },
@@ -154,7 +153,7 @@ test('forgets that a clip was dropped 30 days after it, once the clip is gone', 
   expect((await DroppedClip.distinct('_id')).sort()).toEqual(['present', 'young']);
 });
 
-test('removes nothing at all from a folder that belongs to another database, and nothing from this one', async () => {
+test('the sweep removes nothing at all from a folder that belongs to another database, and nothing from this one', async () => {
   await writeFile(inUploads('.owner'), JSON.stringify({ id: 'of another database', sweeps: 0 }));
   await put('images', 'unused.png', daysAgo(3));
   await put('videos', 'dropped.mp4', daysAgo(3));
@@ -173,7 +172,7 @@ test('removes nothing at all from a folder that belongs to another database, and
   expect(JSON.parse(await readFile(inUploads('.owner'), 'utf8'))).toMatchObject({ id: 'of another database' });
 });
 
-test('moves the other files where one cannot be moved', async () => {
+test('the sweep moves the other files where one cannot be moved', async () => {
   // Of this length no second name fits beside the first.
   const long = `${'a'.repeat(240)}.png`;
   await put('trash', long, daysAgo(3));

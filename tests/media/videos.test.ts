@@ -77,7 +77,7 @@ describe('the download of a video', () => {
     'mp4',
   ];
   test.each([...types.map((type) => ({ 'content-type': type })), {}])(
-    'stores every byte of an answer with the headers %j',
+    'the download of a video stores every byte of an answer with the headers %j',
     async (headers) => {
       answer = send(clip, headers);
       const attemptId = await fetchFrom(`${origin}/clip`);
@@ -88,7 +88,7 @@ describe('the download of a video', () => {
     },
   );
 
-  test('follows ten redirects, relative ones too, and not an eleventh', async () => {
+  test('the download of a video follows ten redirects, relative ones too, and not an eleventh', async () => {
     answer = (request, response) => {
       const left = Number(request.url?.slice(1));
       if (left > 0) response.writeHead(302, { location: `/${left - 1}` }).end();
@@ -121,7 +121,7 @@ describe('the download of a video', () => {
         response.write(cut(clip), () => response.destroy());
       },
     ],
-  ])('is DOWNLOAD_FAILED when the answer is %s, and leaves nothing behind', async (_, make) => {
+  ])('the download of a video is DOWNLOAD_FAILED when the answer is %s, and leaves nothing behind', async (_, make) => {
     answer = make();
     await expectRefusal(`${origin}/clip`);
   });
@@ -136,7 +136,7 @@ describe('the download of a video', () => {
 
   // ftyp at 0, moov at 32, free at 995, mdat at 1003, 7358 bytes in all.
   test.each([4, 8, 20, 32, 36, 500, 995, 999, 1003, 1007, 1011, 4000, 7357])(
-    'is DOWNLOAD_FAILED when the connection ends after %i bytes of a body of unknown length, and leaves nothing behind',
+    'the download of a video is DOWNLOAD_FAILED when the connection ends after %i bytes of a body of unknown length, and leaves nothing behind',
     async (length) => {
       answer = sendUnannounced(clip.subarray(0, length));
       await expectRefusal(`${origin}/clip`);
@@ -152,18 +152,18 @@ describe('the download of a video', () => {
     ['gzip, br', (bytes) => brotliCompressSync(gzipSync(bytes))],
     ['aws-chunked', (bytes) => bytes],
   ];
-  describe.each(packings)('of a body that is packed with %s', (coding, pack) => {
+  describe.each(packings)('a body that is packed with %s', (coding, pack) => {
     const packed = pack(clip);
     const headers = { 'content-type': 'video/mp4', 'content-encoding': coding };
 
-    test('is stored unpacked, whatever tells its length', async () => {
+    test(`a body that is packed with ${coding} is stored unpacked, whatever tells its length`, async () => {
       for (const more of [{ 'content-length': packed.length }, { 'transfer-encoding': 'chunked' }]) {
         answer = send(packed, { ...headers, ...more });
         expect(readFileSync(videoFile(await fetchFrom(`${origin}/clip`)))).toEqual(clip);
       }
     });
 
-    test('is refused where it is cut, whatever tells its length', async () => {
+    test(`a body that is packed with ${coding} is refused where it is cut, whatever tells its length`, async () => {
       const cutBody = packed.subarray(0, packed.length - 20);
       for (const length of [cutBody.length, packed.length]) {
         answer = (_, response) => {
@@ -197,7 +197,7 @@ describe('the download of a video', () => {
     await expectRefusal(`${origin}/clip`);
   });
 
-  test('stops at the largest size of what a packed body holds', async () => {
+  test('the download of a video stops at the largest size of what a packed body holds', async () => {
     answer = send(gzipSync(Buffer.alloc(1_000_000)), { 'content-encoding': 'gzip' });
     await expectRefusal(`${origin}/clip`, 100_000);
     expect(await causeOf(`${origin}/clip`, 100_000)).toContain('larger than 100000 bytes');
@@ -207,7 +207,7 @@ describe('the download of a video', () => {
     ['raw UTF-8', '/结果/文件 1.mp4'.replace(' ', '%20'), '/%E7%BB%93%E6%9E%9C/%E6%96%87%E4%BB%B6%201.mp4'],
     ['raw UTF-8 in the query', '/clip?name=片', '/clip?name=%E7%89%87'],
     ['percent-encoding', '/%E7%BB%93/a%2Fb+c%7e.mp4?sig=a%2Bb%3D&x=1', '/%E7%BB%93/a%2Fb+c%7e.mp4?sig=a%2Bb%3D&x=1'],
-  ])('follows a redirect with %s', async (_, location, expected) => {
+  ])('the download of a video follows a redirect with %s', async (_, location, expected) => {
     answer = (request, response) => {
       if (request.url !== '/start') return send(clip)(request, response);
       // writeHead would refuse such a character.
@@ -217,14 +217,14 @@ describe('the download of a video', () => {
     expect(asked).toEqual(['/start', expected]);
   });
 
-  test('asks for a presigned link byte for byte', async () => {
+  test('the download of a video asks for a presigned link byte for byte', async () => {
     answer = send(clip);
     const link = '/b/a%2Fb%20c.mp4?X-Amz-Credential=AK%2F20261128%2Fus&X-Amz-Signature=0aF%3d&e=~*!()&plus=a+b';
     expect(hasVideo(await fetchFrom(origin + link))).toBe(true);
     expect(asked).toEqual([link]);
   });
 
-  test('takes a body of HTTP/1.0, and one in many chunks', async () => {
+  test('the download of a video takes a body of HTTP/1.0, and one in many chunks', async () => {
     answer = (_, { socket }) =>
       socket!.end(Buffer.concat([Buffer.from('HTTP/1.0 200 OK\r\nContent-Type: video/mp4\r\n\r\n'), clip]));
     expect(readFileSync(videoFile(await fetchFrom(`${origin}/clip`)))).toEqual(clip);
@@ -240,17 +240,17 @@ describe('the download of a video', () => {
     ['JSON', ' {"code":"Expired"}', /sent a page or text instead of a video/],
     ['nothing', '', /empty/],
     ['other bytes', '\0\u0001\u0002'.repeat(10), /not an mp4/],
-  ])('says what came where it was %s', async (_, body, expected) => {
+  ])('the download of a video says what came where it was %s', async (_, body, expected) => {
     answer = send(body, { 'content-type': 'video/mp4' });
     expect(await causeOf(`${origin}/clip`)).toMatch(expected);
   });
 
-  test('takes a whole video of a body of unknown length', async () => {
+  test('the download of a video takes a whole video of a body of unknown length', async () => {
     answer = sendUnannounced(clip);
     expect(readFileSync(videoFile(await fetchFrom(`${origin}/clip`)))).toEqual(clip);
   });
 
-  test('takes a last box "to the end" only from a body whose end is known', async () => {
+  test('the download of a video takes a last box "to the end" only from a body whose end is known', async () => {
     const toTheEnd = Buffer.from(clip);
     toTheEnd.writeUInt32BE(0, 1003);
     answer = sendUnannounced(toTheEnd);
@@ -261,17 +261,20 @@ describe('the download of a video', () => {
     expect(hasVideo(await fetchFrom(`${origin}/announced`))).toBe(true);
   });
 
-  test('refuses half a video that the vendor announced as a whole one', async () => {
+  test('the download of a video refuses half a video that the vendor announced as a whole one', async () => {
     answer = send(cut(clip), { 'content-type': 'video/mp4', 'content-length': cut(clip).length });
     await expectRefusal(`${origin}/clip`);
   });
 
-  test.each([403, 404, 410, 500])('tells the status %i that the file host answered with', async (status) => {
-    answer = send('gone', {}, status);
-    await expect(fetchFrom(`${origin}/clip`)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED', cause: { status } });
-  });
+  test.each([403, 404, 410, 500])(
+    'the download of a video tells the status %i that the file host answered with',
+    async (status) => {
+      answer = send('gone', {}, status);
+      await expect(fetchFrom(`${origin}/clip`)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED', cause: { status } });
+    },
+  );
 
-  test('tells no status when the file host did not answer, or with a file that is not whole', async () => {
+  test('the download of a video tells no status when the file host did not answer, or with a file that is not whole', async () => {
     for (const broken of [
       () => sendUnannounced(cut(clip)),
       () =>
@@ -285,13 +288,13 @@ describe('the download of a video', () => {
     }
   });
 
-  test('stops at the largest size', async () => {
+  test('the download of a video stops at the largest size', async () => {
     answer = send(clip, { 'content-type': 'video/mp4' });
     await expectRefusal(`${origin}/clip`, clip.length - 1);
     expect(hasVideo(await fetchFrom(`${origin}/clip`, clip.length))).toBe(true);
   });
 
-  test('is made from this machine only where its provider is on this machine', async () => {
+  test('the download of a video is made from this machine only where its provider is on this machine', async () => {
     answer = send(clip);
     for (const baseUrl of ['https://api.vendor.test', undefined]) {
       const source = { provider: 'Double', url: `${origin}/admin`, attemptId: 'led-here' };
@@ -301,7 +304,7 @@ describe('the download of a video', () => {
     expect(hasVideo('led-here')).toBe(false);
   });
 
-  test('is not led from a public address to this machine or its network', async () => {
+  test('the download of a video is not led from a public address to this machine or its network', async () => {
     answer = send(clip, { 'content-type': 'video/mp4' });
     const port = new URL(origin).port;
     const targets = [`${origin}/x`, `http://localhost:${port}/x`, `https://127.1:${port}/x`, `https://[::1]:${port}/x`];
@@ -319,7 +322,7 @@ describe('the download of a video', () => {
     'ftp://127.0.0.1/a',
     'https://10.0.0.1/a',
     'no address',
-  ])('does not even ask %s', async (url) => {
+  ])('the download of a video does not even ask %s', async (url) => {
     const scope = nock(/cdn\.example\.com/)
       .get(/.*/)
       .reply(200, clip);
@@ -327,7 +330,7 @@ describe('the download of a video', () => {
     expect(scope.isDone()).toBe(false);
   });
 
-  test('does not connect to a name that resolves to this machine', async () => {
+  test('the download of a video does not connect to a name that resolves to this machine', async () => {
     const connected = jest.fn();
     server.on('connection', connected);
     const failure = await fetchFrom(`https://${os.hostname()}:${new URL(origin).port}/x`).catch(
@@ -340,7 +343,7 @@ describe('the download of a video', () => {
 });
 
 describe('a video that was made on this machine', () => {
-  test('is moved, not copied', async () => {
+  test('a video that was made on this machine is moved, not copied', async () => {
     const file = path.join(os.tmpdir(), `made-${process.pid}.mp4`);
     await writeFile(file, clip);
     await adoptVideo({ file, attemptId: 'made-here' });
@@ -351,7 +354,7 @@ describe('a video that was made on this machine', () => {
   test.each([
     ['no mp4', Buffer.from('not a video')],
     ['only half of one', cut(clip)],
-  ])('is refused when it is %s', async (_, bytes) => {
+  ])('a video that was made on this machine is refused when it is %s', async (_, bytes) => {
     const file = path.join(os.tmpdir(), `wrong-${process.pid}.mp4`);
     await writeFile(file, bytes);
     await expect(adoptVideo({ file, attemptId: 'wrong' })).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED' });
@@ -360,7 +363,7 @@ describe('a video that was made on this machine', () => {
 });
 
 describe('the poster', () => {
-  test('is a JPEG of the size of the video', async () => {
+  test('the poster is a JPEG of the size of the video', async () => {
     await writeFile(videoFile('with-poster'), clip);
     expect(await makePoster('with-poster')).toBe('/uploads/videos/with-poster.jpg');
     const file = path.join(config.UPLOAD_DIR, 'videos/with-poster.jpg');
@@ -368,7 +371,7 @@ describe('the poster', () => {
     expect(statSync(file).size).toBeGreaterThan(500);
   });
 
-  test('is null for a video that cannot be decoded', async () => {
+  test('the poster is null for a video that cannot be decoded', async () => {
     await writeFile(videoFile('broken'), Buffer.concat([Buffer.from('\0\0\0\x10ftypisom'), Buffer.alloc(500)]));
     expect(await makePoster('broken')).toBeNull();
     expect(filesIn('videos')).not.toContain('broken.jpg');

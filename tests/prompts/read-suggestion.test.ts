@@ -17,7 +17,7 @@ describe('what a model writes', () => {
   const read = (text: string, current = form) => readSuggestion(text, current, capabilities, 'fake');
   const patchOf = (patch: unknown) => read(json({ message: 'm', patch })).form_data;
 
-  it.each([
+  test.each([
     ['plain JSON', good],
     ['a fence', '```json\n' + good + '\n```'],
     ['prose around', `Here you are:\n${good}\nEnjoy!`],
@@ -25,13 +25,13 @@ describe('what a model writes', () => {
     ['thinking without its opening tag', `maybe {"a":1}\n</think>${good}`],
     ['white space', `\n\n  ${good}  \n`],
     ['unknown keys', json({ ...(JSON.parse(good) as object), extra: 1 })],
-  ])('is read through %s', (_what, text) => {
+  ])('what a model writes is read through %s', (_what, text) => {
     expect(read(text)).toEqual({ message: 'Push in slowly.', form_data: { camera_movement: 'push_in' } });
   });
 
   const advice = { message: 'Push in slowly.', form_data: { camera_movement: 'push_in' } };
 
-  it.each([
+  test.each([
     ['a comma before a brace', '{"message":"Push in slowly.","patch":{"camera_movement":"push_in",},}'],
     ['single quotes', "{'message':'Push in slowly.','patch':{'camera_movement':'push_in'}}"],
     ['smart quotes', '{“message”:“Push in slowly.”,“patch”:{“camera_movement”:“push_in”}}'],
@@ -61,16 +61,16 @@ describe('what a model writes', () => {
     ['a call of a tool around it', json({ name: 'shot_suggestion', arguments: JSON.parse(good) as object })],
     ['a list around it', `[${good}]`],
     ['None for null', `{"message":"Push in slowly.","patch":{"camera_movement":"push_in","lighting":None}}`],
-  ])('is read through one slip: %s', (_what, text) => {
+  ])('what a model writes is read through one slip: %s', (_what, text) => {
     expect(read(text)).toEqual(advice);
   });
 
-  it('is read through a line break in a string', () => {
+  test('what a model writes is read through a line break in a string', () => {
     const text = '{"message":"Push in\nslowly.","patch":{"camera_movement":"push_in"}}';
     expect(read(text)).toEqual({ ...advice, message: 'Push in\nslowly.' });
   });
 
-  it.each([
+  test.each([
     ['Say "go" now.', '{"message":"Say "go" now.","patch":{"camera_movement":"push_in"}}'],
     ['Use a "dolly in", slowly.', '{"message": "Use a "dolly in", slowly.", "patch": {"camera_movement": "push_in"}}'],
     ['"a", "b", and "c"', '{"message":""a", "b", and "c"","patch":{"camera_movement":"push_in"}}'],
@@ -78,19 +78,19 @@ describe('what a model writes', () => {
     ['Lens 6" wide, slowly.', '{"message":"Lens 6" wide, slowly.","patch":{"camera_movement":"push_in"}}'],
     ['用“慢推”，再停。', '｛“message”：“用“慢推”，再停。”，“patch”：｛“camera_movement”：“push_in”｝｝'],
     ['用"慢推"，再停。', '```json\n{"message": "用"慢推"，再停。", "patch": {"camera_movement": "push_in"}}\n```'],
-  ])('is read through quotes in a string: %s', (message, text) => {
+  ])('what a model writes is read through quotes in a string: %s', (message, text) => {
     expect(read(text)).toEqual({ ...advice, message });
   });
 
-  it.each([
+  test.each([
     ['cut in wide punctuation', '｛“message”：“用慢推，再停', '用慢推，再停'],
     ['with code in it', '{"message":"Push in.\\nSlowly.","patch":{"duration_s"=>10}}', 'Push in.\nSlowly.'],
     ['with a message of another type', '{"message":{"text":"hi"},"patch":{}}', 'hi'],
-  ])('is at worst its message, where it is JSON %s', (_what, text, message) => {
+  ])('what a model writes is at worst its message, where it is JSON %s', (_what, text, message) => {
     expect(read(text)).toEqual({ message, form_data: {} });
   });
 
-  it.each([
+  test.each([
     ['in the message', '{"message":"Push in slowly and th', 'Push in slowly and th', {}],
     [
       'in the prompt, of which half is not taken',
@@ -108,11 +108,11 @@ describe('what a model writes', () => {
     ['in a number', '{"message":"m","patch":{"lighting":"soft","duration_s":1', 'm', { lighting: 'soft' }],
     ['behind a change', '{"message":"m","patch":{"lighting":"soft",', 'm', { lighting: 'soft' }],
     ['behind a fence', '```json\n{"message":"Push in slo', 'Push in slo', {}],
-  ])('keeps what can be read when it is cut %s', (_where, text, message, changes) => {
+  ])('what a model writes keeps what can be read when it is cut %s', (_where, text, message, changes) => {
     expect(read(text)).toEqual({ message, form_data: changes });
   });
 
-  it.each([
+  test.each([
     ['<think>', `<think>maybe {"message":"no"} or {x}</think>\n${good}`],
     ['<thinking>', `<thinking>\nuse {camera}: {"message":"no","patch":{}}\n</thinking>\n\n${good}`],
     ['<seed:think>', `<seed:think>{"message":"no"} hm {</seed:think>${good}`],
@@ -139,11 +139,11 @@ describe('what a model writes', () => {
     ['<unused94>', `<unused94>thought\n{"message":"no"} {x<unused95>${good}`],
     ['<analysis>', `<analysis>{"message":"no"} {x</analysis>\n${good}`],
     ['channels without their signs', `analysisThe user wants {"message":"no"}.assistantfinal${good}`],
-  ])('is read behind a thought: %s', (_what, text) => {
+  ])('what a model writes is read behind a thought: %s', (_what, text) => {
     expect(read(text)).toEqual(advice);
   });
 
-  it.each([
+  test.each([
     ['Cohere', '<|START_THINKING|>secret<|END_THINKING|><|START_RESPONSE|>Push in.<|END_RESPONSE|>'],
     ['OpenThinker', '<|begin_of_thought|>secret<|end_of_thought|>\n<|begin_of_solution|>Push in.<|end_of_solution|>'],
     ['Gemma', '<|channel>thought\nsecret<channel|>Push in.'],
@@ -160,11 +160,11 @@ describe('what a model writes', () => {
     ['a relay that escapes signs', '&lt;think&gt;secret&lt;/think&gt;Push in.'],
     ['a template that opened the thought', 'secret</think>Push in.'],
     ['DeepSeek', '<think>secret</think>\n\n<answer>Push in.</answer>'],
-  ])('is prose behind a thought as %s writes it', (_who, text) => {
+  ])('what a model writes is prose behind a thought as %s writes it', (_who, text) => {
     expect(read(text)).toEqual({ message: 'Push in.', form_data: {} });
   });
 
-  it.each([
+  test.each([
     'Write <think> first, and </think> behind it.',
     'The tags "<think>" and "</think>" stand around a thought.',
     'A reflection: <reflection> is no tag of a form, and <analysis> is none either.',
@@ -172,23 +172,23 @@ describe('what a model writes', () => {
     'Here is my thought process: push in, then hold.',
     'The window has <details> of frost.',
     'Her thought ends; the channel between the hills opens.',
-  ])('keeps prose that only speaks of thoughts: %s', (text) => {
+  ])('what a model writes keeps prose that only speaks of thoughts: %s', (text) => {
     expect(read(text)).toEqual({ message: text, form_data: {} });
   });
 
-  it('keeps its own words about tags', () => {
+  test('what a model writes keeps its own words about tags', () => {
     const text = json({ message: 'Write <think> or [THINK] {x} </think>.', patch: {} });
     expect(read(text).message).toBe('Write <think> or [THINK] {x} </think>.');
   });
 
-  it('is prose where braces hold no advice', () => {
+  test('what a model writes is prose where braces hold no advice', () => {
     const text = 'Set {camera} to "push in" and {light} to soft: {"mood": "calm"}.';
     expect(read(text)).toEqual({ message: text, form_data: {} });
   });
 
   const megabyte = (part: string, head = '') => (head + part.repeat(Math.ceil(1e6 / part.length))).slice(0, 1e6);
 
-  it.each([
+  test.each([
     ['braces', megabyte('{')],
     ['objects in objects', megabyte('{"a":')],
     ['messages in messages', megabyte('{"message":')],
@@ -217,7 +217,7 @@ describe('what a model writes', () => {
     ['spaces', megabyte(' ', '{"message":"m"')],
     ['small objects of advice', megabyte("{'message':'m'} ")],
     ['small objects of none', megabyte('{"mood":"calm"} ') + '"message"'],
-  ])('is read in a moment, though it is a megabyte of %s', (_what, text) => {
+  ])('what a model writes is read in a moment, though it is a megabyte of %s', (_what, text) => {
     const before = process.cpuUsage();
     try {
       read(text);
@@ -228,37 +228,37 @@ describe('what a model writes', () => {
     expect((user + system) / 1000).toBeLessThan(600);
   });
 
-  it.each([
+  test.each([
     ['behind a long text', `${'Let me think. '.repeat(10_000)}${good}`],
     ['before a long text', `${good}${' and so on'.repeat(10_000)}`],
     ['behind many words in braces', `${'Use {this} and {"that"}. '.repeat(300)}${good}`],
     ['behind many words in braces, with a slip', `${'Use {this} and {"that"}. '.repeat(300)}${good.slice(0, -1)}`],
-  ])('is read %s', (_where, text) => {
+  ])('what a model writes is read %s', (_where, text) => {
     expect(read(text)).toEqual(advice);
   });
 
-  it('keeps the words of a message that repeats itself until it is cut', () => {
+  test('what a model writes keeps the words of a message that repeats itself until it is cut', () => {
     const { message, form_data } = read(`{"message":"${'Push in slowly. '.repeat(5000)}`);
     expect(message).toMatch(/^Push in slowly\. Push/);
     expect(message).toHaveLength(8000);
     expect(form_data).toEqual({});
   });
 
-  it.each([
+  test.each([
     ['prose', 'Just push in.'],
     ['prose that begins with a bracket', '[Push in] and hold. {slowly}'],
     ['prose about a message', 'Write the message: "hello" on her sign {slowly}, the "message": "help" on his.'],
     ['prose with words in quotes', '{camera}: "push in", then “hold”：慢慢地。'],
-  ])('is shown as it is when it is %s', (_what, text) => {
+  ])('what a model writes is shown as it is when it is %s', (_what, text) => {
     expect(read(text)).toEqual({ message: text, form_data: {} });
   });
 
-  it('keeps good fields beside a message of another type', () => {
+  test('what a model writes keeps good fields beside a message of another type', () => {
     const text = json({ message: 1, patch: { lighting: 'soft' } });
     expect(read(text)).toEqual({ message: '', form_data: { lighting: 'soft' } });
   });
 
-  it.each([
+  test.each([
     '',
     '  \n',
     '<think>never ends',
@@ -270,11 +270,11 @@ describe('what a model writes', () => {
     '["push_in"]',
     '```json\n{"a": "b" "c"}\n```',
     '\0\0',
-  ])('is an error when there is nothing in it: %j', (text) => {
+  ])('what a model writes is an error when there is nothing in it: %j', (text) => {
     expect(() => read(text)).toThrow(expect.objectContaining({ code: 'PROVIDER_BAD_REPLY' }) as Error);
   });
 
-  it('stays text: HTML is not touched, control characters go, and 8000 characters are enough', () => {
+  test('what a model writes stays text: HTML is not touched, control characters go, and 8000 characters are enough', () => {
     const html = '<img src=x onerror=alert(1)> **bold** [x](javascript:1)';
     expect(read(json({ message: html, patch: {} })).message).toBe(html);
     expect(read(json({ message: 'a\u0000b\u001b[31mc\nd', patch: {} })).message).toBe('ab[31mc\nd');
@@ -282,7 +282,7 @@ describe('what a model writes', () => {
     expect(read(`{"message":"broken \\ud800 pair","patch":{}}`).message.isWellFormed()).toBe(true);
   });
 
-  it.each<[string, unknown, Partial<FormData>]>([
+  test.each<[string, unknown, Partial<FormData>]>([
     [
       'every field',
       {
@@ -341,13 +341,13 @@ describe('what a model writes', () => {
     ['no keys of its own', { status: 'completed', $set: {}, __proto__: 1, 'constructor.x': 'x' }, {}],
     ['a list', ['push_in'], {}],
     ['a string', 'push_in', {}],
-  ])('changes the form by %s', (_what, patch, expected) => {
+  ])('what a model writes changes the form by %s', (_what, patch, expected) => {
     expect(patchOf(patch)).toEqual(expected);
   });
 
   const both = { camera_movement: 'push_in', duration_s: 10 };
 
-  it.each<[string, unknown]>([
+  test.each<[string, unknown]>([
     ['a list of fields and values', { patch: Object.entries(both).map(([field, value]) => ({ field, value })) }],
     ['a list of objects', { patch: [{ camera_movement: 'push_in' }, { duration_s: 10 }] }],
     ['a list of both', { patch: [{ name: 'duration_s', value: 10 }, { camera_movement: 'push_in' }, 'x', null] }],
@@ -365,11 +365,11 @@ describe('what a model writes', () => {
     ['fields beside the message', both],
     ['a patch beside an echo of the form', { patch: both, form_data: { lighting: 'rim' } }],
     ['a patch of null beside changes', { patch: null, changes: both }],
-  ])('is read where the changes stand as %s', (_what, fields) => {
+  ])('what a model writes is read where the changes stand as %s', (_what, fields) => {
     expect(read(json({ message: 'm', ...(fields as object) }))).toEqual({ message: 'm', form_data: both });
   });
 
-  it('does not reach the prototype', () => {
+  test('what a model writes does not reach the prototype', () => {
     const text =
       '{"message":"m","patch":{"__proto__":{"camera_movement":"push_in"},"constructor":{"prototype":{}},"a.__proto__":{"x":1}}}';
     expect(read(text).form_data).toEqual({});

@@ -77,7 +77,7 @@ const untilAborted = (signal: AbortSignal) =>
   });
 
 describe('a question', () => {
-  it('is answered with prose, the fields to change, and who was asked', async () => {
+  test('a question is answered with prose, the fields to change, and who was asked', async () => {
     const { provider } = fakeProvider(good);
     expect(await ask(provider)).toEqual({
       suggestion: { message: 'Push in slowly.', form_data: { camera_movement: 'push_in' } },
@@ -86,16 +86,16 @@ describe('a question', () => {
     });
   });
 
-  it.each([
+  test.each([
     ['which move?', 'The model proposed these changes without a word about them.'],
     ['怎么运镜？', '模型只给出了这些修改，没有说明。'],
-  ])('that is answered by changes alone is told so in its language: %s', async (message, sentence) => {
+  ])('a question that is answered by changes alone is told so in its language: %s', async (message, sentence) => {
     const { provider } = fakeProvider(json({ patch: { camera_movement: 'push_in' } }));
     const { suggestion } = await ask(provider, { message });
     expect(suggestion).toEqual({ message: sentence, form_data: { camera_movement: 'push_in' } });
   });
 
-  it('tells the model the vocabulary, the limits of the video provider and the form', async () => {
+  test('a question tells the model the vocabulary, the limits of the video provider and the form', async () => {
     const { provider, requests } = fakeProvider(good);
     await ask(provider);
     const [request] = requests;
@@ -108,7 +108,7 @@ describe('a question', () => {
     expect(request).toMatchObject({ message: 'which move?', form_data: form, imageJpeg: null, history: [] });
   });
 
-  it('comes with a schema that strict modes take', async () => {
+  test('a question comes with a schema that strict modes take', async () => {
     const { provider, requests } = fakeProvider(good);
     await ask(provider);
     type Schema = { properties?: Record<string, Schema>; required?: string[]; additionalProperties?: boolean };
@@ -124,7 +124,7 @@ describe('a question', () => {
     expect(json(schema)).not.toMatch(/maxLength|minimum|pattern|allOf/);
   });
 
-  it('brings the last eight turns, the answers as the JSON they were', async () => {
+  test('a question brings the last eight turns, the answers as the JSON they were', async () => {
     const { provider, requests } = fakeProvider(good);
     await ask(provider, { ai_collaboration: [...Array(11).keys()].map((id) => entry(id)) });
     const history = requests[0]?.history ?? [];
@@ -132,7 +132,7 @@ describe('a question', () => {
     expect(JSON.parse(history[0]?.assistant ?? '')).toEqual({ message: 'answer 3', patch: { lighting: 'soft' } });
   });
 
-  it('brings the picture as a JPEG of at most 1568 pixels', async () => {
+  test('a question brings the picture as a JPEG of at most 1568 pixels', async () => {
     const folder = path.join(config.UPLOAD_DIR, 'images');
     mkdirSync(folder, { recursive: true });
     const wide = sharp({ create: { width: 2000, height: 1000, channels: 3, background: 'red' } });
@@ -143,7 +143,7 @@ describe('a question', () => {
     expect({ format, width, height }).toEqual({ format: 'jpeg', width: 1568, height: 784 });
   });
 
-  it('goes without the picture when the file is gone', async () => {
+  test('a question goes without the picture when the file is gone', async () => {
     const { provider, requests } = fakeProvider(good);
     const { suggestion } = await ask(provider, { image_path: 'uploads/images/gone.png' });
     expect(requests[0]?.imageJpeg).toBeNull();
@@ -153,14 +153,14 @@ describe('a question', () => {
     );
   });
 
-  it.each([
+  test.each([
     [
       'which move?',
       'Push in slowly.\n\nThe model did not take the picture, so this advice was given without seeing it; ',
     ],
     ['怎么拍？', 'Push in slowly.\n\n模型没有接受图片，'],
   ])(
-    'tells when the picture was not seen, in the language of "%s", and the model does not read that',
+    'a question tells when the picture was not seen, in the language of "%s", and the model does not read that',
     async (message, start) => {
       isPictureUnseen = true;
       const { provider, requests } = fakeProvider(good);
@@ -171,7 +171,7 @@ describe('a question', () => {
     },
   );
 
-  it('leaves out the old turns once the vendor refused them', async () => {
+  test('a question leaves out the old turns once the vendor refused them', async () => {
     const { provider, requests } = fakeProvider(new AppError('CONTENT_REFUSED', 'no'), good);
     const entries = [entry(101), entry(102)];
     expect(await failureOf(ask(provider, { ai_collaboration: entries }))).toMatchObject({ code: 'CONTENT_REFUSED' });
@@ -186,24 +186,24 @@ describe('a failed call', () => {
   const refused = (status: number) =>
     new AppError('PROVIDER_FAILED', 'no', { cause: Object.assign(new Error('vendor'), { status }) });
 
-  it.each([
+  test.each([
     ['PROVIDER_FAILED', new AppError('PROVIDER_FAILED', 'no')],
     ['PROVIDER_RATE_LIMITED', rateLimited(1)],
     ['a conflict', refused(409)],
     ['an overload', refused(529)],
-  ])('with %s is made again', async (_what, error) => {
+  ])('a failed call with %s is made again', async (_what, error) => {
     const { provider, requests } = fakeProvider(error, good);
     expect((await ask(provider)).suggestion.message).toBe('Push in slowly.');
     expect(requests).toHaveLength(2);
   });
 
-  it('is made three times at most', async () => {
+  test('a failed call is made three times at most', async () => {
     const { provider, requests } = fakeProvider(rateLimited(5));
     expect((await failureOf(ask(provider))).code).toBe('PROVIDER_RATE_LIMITED');
     expect(requests).toHaveLength(3);
   });
 
-  it.each([
+  test.each([
     ['PROVIDER_TIMEOUT', new AppError('PROVIDER_TIMEOUT', 'it may still be paid')],
     ['PROVIDER_AUTH', new AppError('PROVIDER_AUTH', 'no')],
     ['PROVIDER_QUOTA', new AppError('PROVIDER_QUOTA', 'no')],
@@ -213,37 +213,40 @@ describe('a failed call', () => {
     ['PROVIDER_FAILED', refused(400)],
     ['PROVIDER_FAILED', refused(413)],
     ['INTERNAL', new TypeError('a fault of ours')],
-  ])('with %s is not made again (row %#)', async (code, error) => {
+  ])('a failed call with %s is not made again (row %#)', async (code, error) => {
     const { provider, requests } = fakeProvider(error, good);
     expect((await failureOf(ask(provider))).code).toBe(code);
     expect(requests).toHaveLength(1);
   });
 
-  it('waits half a second and more before it is made again', async () => {
+  test('a failed call waits half a second and more before it is made again', async () => {
     const { provider } = fakeProvider(new AppError('PROVIDER_FAILED', 'no'), good);
     const startedAt = Date.now();
     await ask(provider);
     expect(Date.now() - startedAt).toBeGreaterThanOrEqual(370);
   });
 
-  it('waits as long as the provider asks', async () => {
+  test('a failed call waits as long as the provider asks', async () => {
     const { provider } = fakeProvider(rateLimited(700), good);
     const startedAt = Date.now();
     await ask(provider);
     expect(Date.now() - startedAt).toBeGreaterThanOrEqual(695);
   });
 
-  it.each([4000, 25_000])('is given up at once when the provider asks for %i ms, past the deadline', async (ms) => {
-    const { provider, requests } = fakeProvider(rateLimited(ms), good);
-    const startedAt = Date.now();
-    expect(await failureOf(ask(provider))).toMatchObject({ code: 'PROVIDER_RATE_LIMITED', retryAfterMs: ms });
-    expect(requests).toHaveLength(1);
-    expect(Date.now() - startedAt).toBeLessThan(1000);
-  });
+  test.each([4000, 25_000])(
+    'a failed call is given up at once when the provider asks for %i ms, past the deadline',
+    async (ms) => {
+      const { provider, requests } = fakeProvider(rateLimited(ms), good);
+      const startedAt = Date.now();
+      expect(await failureOf(ask(provider))).toMatchObject({ code: 'PROVIDER_RATE_LIMITED', retryAfterMs: ms });
+      expect(requests).toHaveLength(1);
+      expect(Date.now() - startedAt).toBeLessThan(1000);
+    },
+  );
 });
 
 describe('the end of patience', () => {
-  it('comes after LLM_TIMEOUT_MS', async () => {
+  test('the end of patience comes after LLM_TIMEOUT_MS', async () => {
     const { provider, requests } = fakeProvider(untilAborted);
     const startedAt = Date.now();
     expect((await failureOf(ask(provider))).code).toBe('PROVIDER_TIMEOUT');
@@ -252,7 +255,7 @@ describe('the end of patience', () => {
     expect(requests).toHaveLength(1);
   });
 
-  it('comes at once when the client hangs up during the call', async () => {
+  test('the end of patience comes at once when the client hangs up during the call', async () => {
     const client = new AbortController();
     const { provider, requests } = fakeProvider((signal) => {
       queueMicrotask(() => client.abort());
@@ -264,7 +267,7 @@ describe('the end of patience', () => {
     expect(requests).toHaveLength(1);
   });
 
-  it('comes at once when the client hangs up between two calls', async () => {
+  test('the end of patience comes at once when the client hangs up between two calls', async () => {
     const client = new AbortController();
     const { provider, requests } = fakeProvider(() => {
       setImmediate(() => client.abort());

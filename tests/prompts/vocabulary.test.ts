@@ -11,7 +11,7 @@ import {
 const ids = (words: { id: string }[]) => words.map(({ id }) => id).join(' ');
 
 describe('the vocabulary', () => {
-  it('offers the camera movements, shot sizes and lightings of the contract', () => {
+  test('the vocabulary offers the camera movements, shot sizes and lightings of the contract', () => {
     expect(ids(cameraMovements)).toBe(
       'static push_in pull_out zoom_in zoom_out pan_left pan_right tilt_up tilt_down truck_left truck_right pedestal_up ' +
         'pedestal_down crane_up crane_down orbit_left orbit_right orbit_360 tracking handheld roll dolly_zoom whip_pan ' +
@@ -27,7 +27,7 @@ describe('the vocabulary', () => {
     );
   });
 
-  it('names every choice in English and Chinese and has a phrase for it', () => {
+  test('the vocabulary names every choice in English and Chinese and has a phrase for it', () => {
     const kinds: [WordKind, typeof cameraMovements][] = [
       ['camera_movement', cameraMovements],
       ['shot_size', shotSizes],
@@ -44,7 +44,7 @@ describe('the vocabulary', () => {
     }
   });
 
-  it('puts a phrase in the place of an id and leaves free text and nothing as they are', () => {
+  test('the vocabulary puts a phrase in the place of an id and leaves free text and nothing as they are', () => {
     expect(phraseOf('camera_movement', 'push_in')).toBe('the camera slowly pushes in toward the subject');
     expect(phraseOf('camera_movement', 'a drunken sway')).toBe('a drunken sway');
     expect(phraseOf('lighting', '')).toBe('');
@@ -54,8 +54,8 @@ describe('the vocabulary', () => {
   });
 });
 
-describe('finding words', () => {
-  it.each([
+describe('the words of a text', () => {
+  test.each([
     ['camera_movement', 'slow push-in on her face', 'push_in'],
     ['camera_movement', 'The camera pushes in, then pans left', 'push_in pan_left'],
     ['camera_movement', 'panning left please', 'pan_left'],

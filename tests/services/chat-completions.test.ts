@@ -43,7 +43,7 @@ afterEach(() => {
 });
 
 describe('the form of the reply', () => {
-  it('is json_object where there is no schema mode, with the schema in the rules, and that is remembered', async () => {
+  test('the form of the reply is json_object where there is no schema mode, with the schema in the rules, and that is remembered', async () => {
     const { bodies, ask } = meet({}, [400, noFormat], [200, good], [200, good]);
     await ask();
     await ask();
@@ -51,26 +51,26 @@ describe('the form of the reply', () => {
     expect(bodies[1]?.messages[0]?.content).toContain(JSON.stringify(question.schema));
   });
 
-  it('is left to the rules where there is no JSON mode at all', async () => {
+  test('the form of the reply is left to the rules where there is no JSON mode at all', async () => {
     const { bodies, ask } = meet({}, [400, noFormat], [400, fault('no')], [200, good]);
     await ask();
     expect(formatsOf(bodies)).toEqual(['json_schema', 'json_object', undefined]);
   });
 
-  it('is not json_object with LM Studio, whose error is a bare string', async () => {
+  test('the form of the reply is not json_object with LM Studio, whose error is a bare string', async () => {
     const bare = { error: "'response_format.type' must be 'json_schema' or 'text'" };
     const { bodies, ask } = meet({}, [400, bare], [200, good]);
     await ask();
     expect(formatsOf(bodies)).toEqual(['json_schema', undefined]);
   });
 
-  it('is not changed when the words were refused', async () => {
+  test('the form of the reply is not changed when the words were refused', async () => {
     const moderated = { error: { message: 'response_format', code: 'moderated' } };
     const { ask } = meet({}, [400, moderated]);
     expect((await failureOf(ask())).code).toBe('CONTENT_REFUSED');
   });
 
-  it('is given up after the last step', async () => {
+  test('the form of the reply is given up after the last step', async () => {
     const replies: [number, unknown][] = [1, 2, 3, 4].map(() => [400, noFormat]);
     const { bodies, ask } = meet({}, ...replies);
     expect((await failureOf(ask())).code).toBe('PROVIDER_FAILED');
@@ -79,7 +79,7 @@ describe('the form of the reply', () => {
 });
 
 describe('a parameter that the model does not know', () => {
-  it('is renamed where the answer names its new name, and that is remembered', async () => {
+  test('a parameter that the model does not know is renamed where the answer names its new name, and that is remembered', async () => {
     const refusal = fault("Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.", 'max_tokens');
     const { bodies, ask } = meet({ max_tokens: 9 }, [400, refusal], [200, good], [200, good]);
     await ask();
@@ -91,24 +91,24 @@ describe('a parameter that the model does not know', () => {
     ]);
   });
 
-  it.each([
+  test.each([
     ['in a field', fault('Unsupported value', 'reasoning_effort')],
     ['in words only', fault('Unrecognized request argument supplied: reasoning_effort')],
-  ])('is left out when it is named %s', async (_where, refusal) => {
+  ])('a parameter that the model does not know is left out when it is named %s', async (_where, refusal) => {
     const { bodies, ask } = meet({ reasoning_effort: 'none', store: false }, [400, refusal], [200, good]);
     await ask();
     expect(bodies[1]).not.toHaveProperty('reasoning_effort');
     expect(bodies[1]).toHaveProperty('store', false);
   });
 
-  it('is not tried under its old name again', async () => {
+  test('a parameter that the model does not know is not tried under its old name again', async () => {
     const refusal = fault("'max_tokens' or 'max_completion_tokens' is wrong", 'max_tokens');
     const { bodies, ask } = meet({ max_tokens: 9 }, [400, refusal], [400, refusal]);
     expect((await failureOf(ask())).code).toBe('PROVIDER_FAILED');
     expect(bodies).toHaveLength(2);
   });
 
-  it('does not keep a model that always thinks from answering', async () => {
+  test('a parameter that the model does not know does not keep a model that always thinks from answering', async () => {
     const always = fault('parameter enable_thinking must be true');
     const jsonMode = fault('Json mode response is not supported when enable_thinking is true');
     const replies: [number, unknown][] = [

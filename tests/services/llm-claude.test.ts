@@ -50,7 +50,7 @@ afterEach(() => {
 });
 
 describe('Claude', () => {
-  it('gets the key, the version, the rules apart, the history, and the picture before the question', async () => {
+  test('Claude gets the key, the version, the rules apart, the history, and the picture before the question', async () => {
     const { bodies, headers } = answerWith(host, [200, good]);
     const claude = loadProvider('claude', env);
     expect(await claude.suggest(question, still())).toEqual({ text: answer, model: 'claude-sonnet-5-5' });
@@ -76,18 +76,18 @@ describe('Claude', () => {
     });
   });
 
-  it('is found by a base URL with /v1 too, and at another version', async () => {
+  test('Claude is found by a base URL with /v1 too, and at another version', async () => {
     const { headers } = answerWith('https://claude.example.org', [200, good]);
     const variables = { ANTHROPIC_BASE_URL: 'https://claude.example.org/v1/', ANTHROPIC_VERSION: '2023-06-01' };
     await loadProvider('claude', { ...env, ...variables }).suggest({ ...question, imageJpeg: null }, still());
     expect(headers[0]).toMatchObject({ 'anthropic-version': '2023-06-01' });
   });
 
-  it('is not ready without a key', () => {
+  test('Claude is not ready without a key', () => {
     expect(loadProvider('claude', {}).settings.missing).toEqual(['ANTHROPIC_API_KEY']);
   });
 
-  it('is asked without what its model does not know, with the schema in the rules instead, from then on', async () => {
+  test('Claude is asked without what its model does not know, with the schema in the rules instead, from then on', async () => {
     const noEffort = vendorError('invalid_request_error', 'This model does not support the effort parameter.');
     const noFormat = vendorError('invalid_request_error', 'output_config.format: not supported by this model');
     const { bodies } = answerWith(host, [400, noEffort], [400, noFormat], [200, good], [200, good]);
@@ -104,7 +104,7 @@ describe('Claude', () => {
     expect(bodies[3]?.system).toContain(JSON.stringify(question.schema));
   });
 
-  it('of an older server is asked without output_config', async () => {
+  test('Claude of an older server is asked without output_config', async () => {
     const refusal = vendorError('invalid_request_error', 'output_config: Extra inputs are not permitted');
     const { bodies } = answerWith(host, [400, refusal], [200, good]);
     await loadProvider('claude', env).suggest(question, still());
@@ -115,7 +115,7 @@ describe('Claude', () => {
 describe('a server of the shape of Claude', () => {
   const hasPicture = (body: Body) => JSON.stringify(body).includes('image/jpeg');
 
-  it.each([
+  test.each([
     ['names the picture', 400, vendorError('invalid_request_error', 'This model does not support image input.'), 2],
     ['knows no such block', 422, { detail: [{ msg: "unknown variant `image`, expected 'text'" }] }, 2],
     [
@@ -127,20 +127,23 @@ describe('a server of the shape of Claude', () => {
     ['tells it inside a 200', 200, vendorError('invalid_request_error', 'text-only model'), 2],
     // Without the format, without the picture, then without both.
     ['names nothing', 400, vendorError('invalid_request_error', 'bad request'), 3],
-  ])('that %s is asked without the picture, from then on at once', async (_what, status, refusal, requests) => {
-    const bodies: Body[] = [];
-    nock(host)
-      .persist()
-      .post('/v1/messages', (sent: Body) => Boolean(bodies.push(sent)))
-      .reply(() => (hasPicture(bodies.at(-1)!) ? [status, refusal] : [200, good]));
-    const claude = loadProvider('claude', env);
-    expect(await claude.suggest(question, still())).toMatchObject({ text: answer, isPictureUnseen: true });
-    expect(bodies).toHaveLength(requests);
-    await claude.suggest(question, still());
-    expect(bodies).toHaveLength(requests + 1);
-    expect(bodies.map(hasPicture)).toEqual([...Array<boolean>(requests - 1).fill(true), false, false]);
-    nock.cleanAll();
-  });
+  ])(
+    'a server of the shape of Claude that %s is asked without the picture, from then on at once',
+    async (_what, status, refusal, requests) => {
+      const bodies: Body[] = [];
+      nock(host)
+        .persist()
+        .post('/v1/messages', (sent: Body) => Boolean(bodies.push(sent)))
+        .reply(() => (hasPicture(bodies.at(-1)!) ? [status, refusal] : [200, good]));
+      const claude = loadProvider('claude', env);
+      expect(await claude.suggest(question, still())).toMatchObject({ text: answer, isPictureUnseen: true });
+      expect(bodies).toHaveLength(requests);
+      await claude.suggest(question, still());
+      expect(bodies).toHaveLength(requests + 1);
+      expect(bodies.map(hasPicture)).toEqual([...Array<boolean>(requests - 1).fill(true), false, false]);
+      nock.cleanAll();
+    },
+  );
 
   const events = [
     { type: 'message_start', message: { model: 'claude-sonnet-5-5', content: [] } },
@@ -150,11 +153,11 @@ describe('a server of the shape of Claude', () => {
     { type: 'message_delta', delta: { stop_reason: 'end_turn' } },
   ];
 
-  it.each<[string, unknown]>([
+  test.each<[string, unknown]>([
     ['text that is no list', { model: 'claude-sonnet-5-5', content: answer, stop_reason: 'end_turn' }],
     ['the input of a tool', reply([{ type: 'tool_use', input: JSON.parse(answer) as object }], 'tool_use')],
     ['an event stream', events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join('')],
-  ])('is read when it answers with %s', async (_what, body) => {
+  ])('a server of the shape of Claude is read when it answers with %s', async (_what, body) => {
     answerWith(host, [200, body]);
     const reply = await loadProvider('claude', env).suggest(question, still());
     expect(reply).toEqual({ text: answer, model: 'claude-sonnet-5-5' });
@@ -167,7 +170,7 @@ describe('the errors of Claude', () => {
     claude = loadProvider('claude', env);
   });
 
-  it.each<[number, string, string, RegExp]>([
+  test.each<[number, string, string, RegExp]>([
     [400, 'invalid_request_error', 'PROVIDER_FAILED', /ANTHROPIC_MODEL/],
     [401, 'authentication_error', 'PROVIDER_AUTH', /ANTHROPIC_API_KEY/],
     [402, 'billing_error', 'PROVIDER_QUOTA', /no credit/],
@@ -179,7 +182,7 @@ describe('the errors of Claude', () => {
     [500, 'api_error', 'PROVIDER_FAILED', /on its side/],
     [504, 'timeout_error', 'PROVIDER_TIMEOUT', /in time/],
     [529, 'overloaded_error', 'PROVIDER_FAILED', /on its side/],
-  ])('%i %s is %s', async (status, type, code, sentence) => {
+  ])('an answer %i %s of Claude is %s', async (status, type, code, sentence) => {
     // What names nothing is asked again in simpler forms.
     answerWith(host, ...Array<[number, unknown]>(status === 400 ? 4 : 1).fill([status, vendorError(type)]));
     const failure = await failureOf(claude.suggest(question, still()));
@@ -191,7 +194,7 @@ describe('the errors of Claude', () => {
 
   const spendLimit = { error_code: 'enforced_spend_limit_reached' };
 
-  it.each<[string, number, object, string]>([
+  test.each<[string, number, object, string]>([
     [
       'a monthly limit',
       400,
@@ -201,23 +204,23 @@ describe('the errors of Claude', () => {
     ['an empty account', 400, vendorError('invalid_request_error', 'Your credit balance is too low'), 'PROVIDER_QUOTA'],
     ['a spend limit', 429, vendorError('rate_limit_error', 'Stop', spendLimit), 'PROVIDER_QUOTA'],
     ['a long history', 400, vendorError('invalid_request_error', 'prompt is too long: 2 > 1'), 'PROVIDER_FAILED'],
-  ])('%s (%i) is understood', async (_what, status, body, code) => {
+  ])('an error of Claude with %s (%i) is understood', async (_what, status, body, code) => {
     answerWith(host, [status, body]);
     expect((await failureOf(claude.suggest(question, still()))).code).toBe(code);
   });
 
-  it.each<[string, unknown, string]>([
+  test.each<[string, unknown, string]>([
     ['a refusal', reply([{ type: 'text', text: 'no' }], 'refusal'), 'CONTENT_REFUSED'],
     ['only thinking', reply([{ type: 'thinking', thinking: 'hm' }], 'max_tokens'), 'PROVIDER_BAD_REPLY'],
     ['a full context', reply([], 'model_context_window_exceeded'), 'PROVIDER_BAD_REPLY'],
     ['a page', '<html>', 'PROVIDER_BAD_REPLY'],
     ['no content', { type: 'message' }, 'PROVIDER_BAD_REPLY'],
-  ])('%s is understood', async (_what, body, code) => {
+  ])('an error of Claude with %s is understood', async (_what, body, code) => {
     answerWith(host, [200, body]);
     expect((await failureOf(claude.suggest(question, still()))).code).toBe(code);
   });
 
-  it('honour Retry-After', async () => {
+  test('the errors of Claude honour Retry-After', async () => {
     answerWith(host, [429, vendorError('rate_limit_error'), { 'Retry-After': '11' }]);
     const failure = await failureOf(claude.suggest(question, still()));
     expect(failure).toMatchObject({ retryAfterMs: 11_000 });

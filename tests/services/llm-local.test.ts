@@ -8,7 +8,7 @@ async function ask(message: string, form: Partial<FormData> = {}) {
 }
 
 describe('suggestions without a model', () => {
-  it('say in the language of the user that no model was asked, and how to get one', async () => {
+  test('suggestions without a model say in the language of the user that no model was asked, and how to get one', async () => {
     const english = await ask('help me');
     expect(english.message).toMatch(/no model was asked.*LLM_PROVIDER.*key.*\.env/);
     const chinese = await ask('帮我优化运镜');
@@ -19,7 +19,7 @@ describe('suggestions without a model', () => {
     expect(local.settings.missing).toEqual([]);
   });
 
-  it.each<[string, Partial<FormData>]>([
+  test.each<[string, Partial<FormData>]>([
     [
       'slow push in, close-up, golden hour, 8 seconds, 9:16',
       {
@@ -43,17 +43,17 @@ describe('suggestions without a model', () => {
     ['横屏', { aspect_ratio: '16:9' }],
     ['a portrait of my cat in the 1980s', {}],
     ['100 seconds', {}],
-  ])('turn "%s" into fields', async (message, patch) => {
+  ])('suggestions without a model turn "%s" into fields', async (message, patch) => {
     expect((await ask(message)).patch).toEqual(patch);
   });
 
-  it('take 平移 as a truck and say so', async () => {
+  test('suggestions without a model take 平移 as a truck and say so', async () => {
     const { message, patch } = await ask('镜头向左平移');
     expect(patch).toEqual({ camera_movement: 'truck_left' });
     expect(message).toMatch(/平移.*横移.*摇/);
   });
 
-  it.each<[string, string, Partial<FormData>, RegExp]>([
+  test.each<[string, string, Partial<FormData>, RegExp]>([
     ['stacked moves', 'push in and orbit', {}, /one dominant camera move/],
     ['a zoom', 'zoom in', {}, /focal length/],
     ['a full circle', '360 orbit', {}, /large move/],
@@ -62,11 +62,11 @@ describe('suggestions without a model', () => {
     ['a described picture', 'better?', { prompt: 'A photo of a girl in a red dress' }, /need not describe/],
     ['too much at once', 'better?', { prompt: 'she stands up, then walks off, then waves' }, /one action and one move/],
     ['an empty prompt', 'better?', {}, /prompt is empty/],
-  ])('advise on %s', async (_what, message, form, advice) => {
+  ])('suggestions without a model advise on %s', async (_what, message, form, advice) => {
     expect((await ask(message, form)).message).toMatch(advice);
   });
 
-  it('give no advice that does not apply', async () => {
+  test('suggestions without a model give no advice that does not apply', async () => {
     const { message } = await ask('slow push in', { prompt: 'she turns her head toward the window' });
     expect(message.split('\n')).toHaveLength(2);
   });

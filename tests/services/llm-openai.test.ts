@@ -45,7 +45,7 @@ describe('OpenAI', () => {
     openai = loadProvider('openai', env);
   });
 
-  it('gets the key, the rules, the history and the picture on the current turn only', async () => {
+  test('OpenAI gets the key, the rules, the history and the picture on the current turn only', async () => {
     const { bodies, headers } = answerWith('https://api.openai.com', [200, good]);
     expect(await openai.suggest(question, still())).toEqual({ text: answer, model: 'gpt-6-luna-2026-10-01' });
     expect(headers[0]).toMatchObject({ authorization: `Bearer ${key}` });
@@ -75,26 +75,26 @@ describe('OpenAI', () => {
     });
   });
 
-  it('gets plain text when there is no picture', async () => {
+  test('OpenAI gets plain text when there is no picture', async () => {
     const { bodies } = answerWith('https://api.openai.com', [200, good]);
     await openai.suggest({ ...question, imageJpeg: null }, still());
     expect(bodies[0]?.messages.at(-1)).toEqual({ role: 'user', content: question.question });
   });
 
-  it('gets its own fields at the regional hosts too', async () => {
+  test('OpenAI gets its own fields at the regional hosts too', async () => {
     const { bodies } = answerWith('https://eu.api.openai.com', [200, good]);
     const european = loadProvider('openai', { ...env, OPENAI_BASE_URL: 'https://eu.api.openai.com/v1/' });
     await european.suggest(question, still());
     expect(bodies[0]).toHaveProperty('store', false);
   });
 
-  it('is not ready without a key', () => {
+  test('OpenAI is not ready without a key', () => {
     expect(loadProvider('openai', {}).settings.missing).toEqual(['OPENAI_API_KEY']);
   });
 });
 
 describe('a server of the OpenAI shape', () => {
-  it('gets only what all of them know, and needs no key', async () => {
+  test('a server of the OpenAI shape gets only what all of them know, and needs no key', async () => {
     const { bodies, headers } = answerWith(localUrl, [200, good]);
     const provider = loadProvider('openai', local);
     await provider.suggest(question, still());
@@ -103,7 +103,7 @@ describe('a server of the OpenAI shape', () => {
     expect(headers[0]).not.toHaveProperty('authorization');
   });
 
-  it('gets the key where there is one, and is not taken for OpenAI by a similar name', async () => {
+  test('a server of the OpenAI shape gets the key where there is one, and is not taken for OpenAI by a similar name', async () => {
     const { bodies, headers } = answerWith('https://notapi.openai.com.example.org', [200, good]);
     const base = 'https://notapi.openai.com.example.org/v1';
     await loadProvider('openai', { ...env, OPENAI_BASE_URL: base }).suggest(question, still());
@@ -121,7 +121,7 @@ describe('the errors of OpenAI', () => {
     openai = loadProvider('openai', env);
   });
 
-  it.each<[number, string, string, RegExp]>([
+  test.each<[number, string, string, RegExp]>([
     [400, 'context_length_exceeded', 'PROVIDER_FAILED', /too long/],
     [400, 'content_policy_violation', 'CONTENT_REFUSED', /OpenAI refused this under its content policy/],
     [400, 'something', 'PROVIDER_FAILED', /OPENAI_MODEL/],
@@ -139,7 +139,7 @@ describe('the errors of OpenAI', () => {
     [500, 'server_error', 'PROVIDER_FAILED', /on its side/],
     [503, 'server_is_overloaded', 'PROVIDER_FAILED', /on its side/],
     [504, 'timeout', 'PROVIDER_TIMEOUT', /in time/],
-  ])('%i %s is %s, in our words', async (status, vendorCode, code, sentence) => {
+  ])('an answer %i %s of OpenAI is %s, in our words', async (status, vendorCode, code, sentence) => {
     // What names nothing is asked again in simpler forms; what is too long only without its cap.
     const isUnnamed = code === 'PROVIDER_FAILED' && [400, 422].includes(status);
     const count = vendorCode === 'context_length_exceeded' ? 2 : isUnnamed ? 5 : 1;
@@ -156,7 +156,7 @@ describe('the errors of OpenAI', () => {
     expect(failure.cause?.message).not.toContain(key);
   });
 
-  it.each<[string, number, unknown, string, RegExp]>([
+  test.each<[string, number, unknown, string, RegExp]>([
     ['an empty body', 500, '', 'PROVIDER_FAILED', /on its side/],
     ['a page of a proxy', 502, '<html>bad gateway</html>', 'PROVIDER_FAILED', /on its side/],
     ['a bare string', 401, { error: 'no' }, 'PROVIDER_AUTH', /OPENAI_API_KEY/],
@@ -167,30 +167,30 @@ describe('the errors of OpenAI', () => {
     ['only thinking', 200, completion({ content: null }, 'length'), 'PROVIDER_BAD_REPLY', /on reasoning/],
     ['a refusal', 200, completion({ content: null, refusal: 'no' }), 'CONTENT_REFUSED', /declined to answer/],
     ['a filtered answer', 200, completion({ content: '' }, 'content_filter'), 'CONTENT_REFUSED', /declined to answer/],
-  ])('%s (%i) is understood', async (_what, status, body, code, sentence) => {
+  ])('an error of OpenAI with %s (%i) is understood', async (_what, status, body, code, sentence) => {
     answerWith('https://api.openai.com', [status, body]);
     const failure = await failureOf(openai.suggest(question, still()));
     expect(failure).toMatchObject({ code, message: expect.stringMatching(sentence) as string });
   });
 
-  it.each([
+  test.each([
     [{ 'Retry-After': '7' }, 7000],
     [{ 'Retry-After-Ms': '1500', 'Retry-After': '2' }, 1500],
     [{}, undefined],
-  ])('tell with %j how long to stay away', async (headers, retryAfterMs) => {
+  ])('the errors of OpenAI tell with %j how long to stay away', async (headers, retryAfterMs) => {
     answerWith('https://api.openai.com', [429, vendorError('rate_limit_exceeded'), headers]);
     const failure = await failureOf(openai.suggest(question, still()));
     expect(failure).toMatchObject({ retryAfterMs });
   });
 
-  it('never hold the picture', async () => {
+  test('the errors of OpenAI never hold the picture', async () => {
     const echo = { error: { message: `cannot read data:image/jpeg;base64,${'QUJD'.repeat(500)}` } };
     answerWith('https://api.openai.com', [400, echo]);
     const failure = await failureOf(openai.suggest(question, still()));
     expect(failure.cause?.message).not.toContain('QUJDQUJD');
   });
 
-  it('come at once when the caller hangs up', async () => {
+  test('the errors of OpenAI come at once when the caller hangs up', async () => {
     nock('https://api.openai.com').post('/v1/chat/completions').delay(10_000).reply(200, good);
     const caller = new AbortController();
     const call = failureOf(openai.suggest(question, caller.signal));

@@ -124,7 +124,7 @@ export function describeLlmProvider(name: 'openai' | 'claude' | 'qwen', dialect:
     });
     afterAll(() => double.stop());
 
-    it('gets advice and valid fields, and sends the picture once', async () => {
+    test(`${name} gets advice and valid fields, and sends the picture once`, async () => {
       const { suggestion, provider } = await ask();
       expect(provider).toBe(name);
       expect(suggestion.message).toMatch(/push in/);
@@ -135,7 +135,7 @@ export function describeLlmProvider(name: 'openai' | 'claude' | 'qwen', dialect:
       expect(JSON.stringify(requests[0]?.body)).toContain('question 2');
     });
 
-    it.each<[string, Partial<Rule>, string, number | number[]]>([
+    test.each<[string, Partial<Rule>, string, number | number[]]>([
       ['a moderated question', dialect.moderated, 'CONTENT_REFUSED', 1],
       ['an empty account', dialect.withoutCredit, 'PROVIDER_QUOTA', 1],
       ['a rate limit that stays', { status: 429, headers: { 'Retry-After': '0' } }, 'PROVIDER_RATE_LIMITED', 3],
@@ -150,7 +150,7 @@ export function describeLlmProvider(name: 'openai' | 'claude' | 'qwen', dialect:
       ['silence', { delay_ms: 5000 }, 'PROVIDER_TIMEOUT', 1],
       ['an answer that drips', { drip: { bytes: 1, every_ms: 50 } }, 'PROVIDER_TIMEOUT', 1],
       ['a gateway that gave up waiting', { status: 504, body: {} }, 'PROVIDER_TIMEOUT', 1],
-    ])('tells of %s', async (_what, rule, code, tries) => {
+    ])(`${name} tells of %s`, async (_what, rule, code, tries) => {
       await double.script([{ match, ...rule }]);
       const failure = await failureOf(ask());
       expect(failure.code).toBe(code);
@@ -159,20 +159,20 @@ export function describeLlmProvider(name: 'openai' | 'claude' | 'qwen', dialect:
       expect([tries].flat()).toContain(length);
     });
 
-    it('recovers from a short rate limit', async () => {
+    test(`${name} recovers from a short rate limit`, async () => {
       await double.script([{ match, times: 1, status: 429, headers: { 'Retry-After': '0' }, body: {} }]);
       expect((await ask()).suggestion.message).toMatch(/push in/);
       expect(await double.requests()).toHaveLength(2);
     });
 
-    it('says that the key is wrong, after one try', async () => {
+    test(`${name} says that the key is wrong, after one try`, async () => {
       await double.set({ api_key: 'sk-another-one' });
       const failure = await failureOf(ask());
       expect(failure).toMatchObject({ code: 'PROVIDER_AUTH', message: expect.stringMatching(/_API_KEY/) as string });
       expect(await double.requests()).toHaveLength(1);
     });
 
-    it('drops the call when the client hangs up', async () => {
+    test(`${name} drops the call when the client hangs up`, async () => {
       await double.script([{ match, delay_ms: 5000 }]);
       const client = new AbortController();
       const call = failureOf(ask(client.signal));

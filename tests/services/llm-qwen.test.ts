@@ -31,7 +31,7 @@ afterEach(() => {
 });
 
 describe('Qwen', () => {
-  it('gets thinking switched off, a schema, the history and the picture once', async () => {
+  test('Qwen gets thinking switched off, a schema, the history and the picture once', async () => {
     const bodies = answerWith(host, [200, completion(answer)]);
     const qwen = loadProvider('qwen', env);
     expect(await qwen.suggest(question, still())).toEqual({ text: answer, model: 'qwen3.8-flash' });
@@ -50,7 +50,7 @@ describe('Qwen', () => {
     expect(body?.messages.at(-1)?.content).toMatchObject([{ type: 'text' }, { type: 'image_url' }]);
   });
 
-  it('is asked at the host of the setting', async () => {
+  test('Qwen is asked at the host of the setting', async () => {
     const bodies = answerWith('https://dashscope-intl.aliyuncs.com', [200, completion(answer)]);
     const base = 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1/';
     await loadProvider('qwen', { ...env, DASHSCOPE_BASE_URL: base, QWEN_MODEL: 'qwen4-max' }).suggest(
@@ -60,7 +60,7 @@ describe('Qwen', () => {
     expect(bodies[0]).toMatchObject({ model: 'qwen4-max' });
   });
 
-  it('is not ready without a key', () => {
+  test('Qwen is not ready without a key', () => {
     expect(loadProvider('qwen', {}).settings.missing).toEqual(['DASHSCOPE_API_KEY']);
   });
 });
@@ -71,7 +71,7 @@ describe('the errors of Qwen', () => {
     qwen = loadProvider('qwen', env);
   });
 
-  it.each<[number, string, string, RegExp]>([
+  test.each<[number, string, string, RegExp]>([
     [400, 'invalid_parameter_error', 'PROVIDER_FAILED', /QWEN_MODEL/],
     [400, 'Arrearage', 'PROVIDER_QUOTA', /unpaid/],
     [400, 'data_inspection_failed', 'CONTENT_REFUSED', /Qwen refused this under its content policy/],
@@ -93,7 +93,7 @@ describe('the errors of Qwen', () => {
     [500, 'RequestTimeOut', 'PROVIDER_TIMEOUT', /in time/],
     [503, 'ModelUnavailable', 'PROVIDER_FAILED', /on its side/],
     [504, 'timeout', 'PROVIDER_TIMEOUT', /in time/],
-  ])('%i %s is %s, in both forms of its body', async (status, vendorCode, code, sentence) => {
+  ])('an answer %i %s of Qwen is %s, in both forms of its body', async (status, vendorCode, code, sentence) => {
     const compatible = {
       error: { message: `vendor text ${key}`, type: 'x', param: null, code: vendorCode },
       request_id: 'r-1',
@@ -111,12 +111,12 @@ describe('the errors of Qwen', () => {
     }
   });
 
-  it('honour Retry-After', async () => {
+  test('the errors of Qwen honour Retry-After', async () => {
     answerWith(host, [429, { code: 'limit_requests' }, { 'Retry-After': '3' }]);
     expect(await failureOf(qwen.suggest(question, still()))).toMatchObject({ retryAfterMs: 3000 });
   });
 
-  it('say that thinking ate the answer', async () => {
+  test('the errors of Qwen say that thinking ate the answer', async () => {
     answerWith(host, [200, completion('', 'length')]);
     const failure = await failureOf(qwen.suggest(question, still()));
     expect(failure).toMatchObject({

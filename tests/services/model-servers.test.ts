@@ -89,8 +89,8 @@ beforeAll(async () => {
 afterAll(() => new Promise((resolve) => listener.close(resolve)));
 
 describe('a question that a server does not understand', () => {
-  it.each(refusals.map((row) => [row.server, row.what, row] as const))(
-    'is asked of %s in a simpler form: %s',
+  test.each(refusals.map((row) => [row.server, row.what, row] as const))(
+    'a question that a server does not understand is asked of %s in a simpler form: %s',
     async (_server, _what, row) => {
       const { asked, ask } = meet((body) => (row.refuses(body) ? row : body.stream ? streamed : good));
       const { suggestion } = await ask();
@@ -109,21 +109,21 @@ describe('a question that a server does not understand', () => {
     },
   );
 
-  it('keeps its schema where only the picture was refused', async () => {
+  test('a question that a server does not understand keeps its schema where only the picture was refused', async () => {
     const { refuses, status, body } = refusals.find(({ what }) => what === '1210, which names nothing')!;
     const { asked, ask } = meet((sent) => (refuses(sent) ? { status, body } : good));
     await ask();
     expect(asked.at(-1)).toMatchObject({ max_tokens: 4096, response_format: { type: 'json_schema' } });
   });
 
-  it('is given up after eight requests at most', async () => {
+  test('a question that a server does not understand is given up after eight requests at most', async () => {
     const words = ['json_schema', 'no', 'grammar', 'System role not supported', 'max_tokens', 'image_url'];
     const { asked, askOnce } = meet(() => ({ status: 400, body: { error: words[asked.length - 1] ?? 'no' } }));
     expect((await failureOf(askOnce())).code).toBe('PROVIDER_FAILED');
     expect(asked.length).toBeLessThanOrEqual(8);
   });
 
-  it('is too long where nothing can be left out any more, and then the sentence names the model', async () => {
+  test('a question that a server does not understand is too long where nothing can be left out any more, and then the sentence names the model', async () => {
     const error = { message: 'the request exceeds the available context size', type: 'exceed_context_size_error' };
     const { asked, askOnce } = meet(() => ({ status: 400, body: { error } }));
     expect((await failureOf(askOnce())).message).toMatch(/too long for any-model; set THE_MODEL/);
@@ -132,24 +132,30 @@ describe('a question that a server does not understand', () => {
 });
 
 describe('what no simpler form helps against', () => {
-  it.each(finalFaults)('is asked once: %s (%i)', async (_what, status, body, code, sentence) => {
-    const { asked, askOnce } = meet(() => ({ status, body }));
-    const failure = await failureOf(askOnce());
-    expect(failure).toMatchObject({ code, message: expect.stringMatching(sentence) as string });
-    expect(asked).toHaveLength(1);
-  });
+  test.each(finalFaults)(
+    'a question that no simpler form helps is asked once: %s (%i)',
+    async (_what, status, body, code, sentence) => {
+      const { asked, askOnce } = meet(() => ({ status, body }));
+      const failure = await failureOf(askOnce());
+      expect(failure).toMatchObject({ code, message: expect.stringMatching(sentence) as string });
+      expect(asked).toHaveLength(1);
+    },
+  );
 });
 
 describe('what asking again does not mend', () => {
-  it.each(asIfAnswers)('is asked once: %s', async (_what, body, code, sentence) => {
-    const { asked, ask } = meet(() => ({ status: 200, body }));
-    expect(await failureOf(ask())).toMatchObject({ code, message: expect.stringMatching(sentence) as string });
-    expect(asked).toHaveLength(1);
-  });
+  test.each(asIfAnswers)(
+    'a question that asking again does not mend is asked once: %s',
+    async (_what, body, code, sentence) => {
+      const { asked, ask } = meet(() => ({ status: 200, body }));
+      expect(await failureOf(ask())).toMatchObject({ code, message: expect.stringMatching(sentence) as string });
+      expect(asked).toHaveLength(1);
+    },
+  );
 });
 
 describe('an answer', () => {
-  it.each(replies)('of %s is read: %s', async (_server, _what, body) => {
+  test.each(replies)('an answer of %s is read: %s', async (_server, _what, body) => {
     const { asked, ask } = meet(() => ({ status: 200, body }));
     const { suggestion, model } = await ask();
     expect(suggestion).toEqual({ message: 'Push in slowly.', form_data: { camera_movement: 'push_in' } });

@@ -85,57 +85,69 @@ const soft: Colour = [150, 110, 90];
 
 beforeAll(makeUploadFolders);
 
-describe('the colours that are sent are those of a colour-managed viewer', () => {
-  it.each<[string, 8 | 16, 'srgb' | 'p3' | null]>([
+describe('the colours that are sent', () => {
+  test.each<[string, 8 | 16, 'srgb' | 'p3' | null]>([
     ['8 bits without a profile', 8, null],
     ['8 bits with an sRGB profile', 8, 'srgb'],
     ['8 bits with a P3 profile', 8, 'p3'],
     ['16 bits without a profile', 16, null],
     ['16 bits with an sRGB profile', 16, 'srgb'],
     ['16 bits with a P3 profile', 16, 'p3'],
-  ])('for a PNG of %s', async (_what, bits, name) => {
+  ])('the colours that are sent are those of a colour-managed viewer for a PNG of %s', async (_what, bits, name) => {
     const icc = name ? await profileOf(name) : undefined;
     for (const colour of [red, green, soft]) {
       await expectColour(pngOf(colour, bits, icc), name === 'p3' ? p3ToSrgb(colour) : colour);
     }
   });
 
-  it.each<[string, 8 | 16, boolean]>([
+  test.each<[string, 8 | 16, boolean]>([
     ['8 bits', 8, false],
     ['8 bits with a profile', 8, true],
     ['16 bits', 16, false],
     ['16 bits with a profile', 16, true],
-  ])('for greys of %s', async (_what, bits, hasProfile) => {
-    const grey = hasProfile ? linearToSrgb(100) : 100;
-    await expectColour(pngOf([100], bits, hasProfile ? linearGreyProfile() : undefined), [grey, grey, grey]);
-  });
+  ])(
+    'the colours that are sent are those of a colour-managed viewer for greys of %s',
+    async (_what, bits, hasProfile) => {
+      const grey = hasProfile ? linearToSrgb(100) : 100;
+      await expectColour(pngOf([100], bits, hasProfile ? linearGreyProfile() : undefined), [grey, grey, grey]);
+    },
+  );
 
-  it.each(['jpeg', 'webp', 'avif'] as const)('for a %s with a P3 profile', async (format) => {
-    const bytes = await sharp(pngOf(soft, 8, await profileOf('p3')))
-      .keepIccProfile()
-      .toFormat(format, { quality: 100 })
-      .toBuffer();
-    await expectColour(bytes, p3ToSrgb(soft), 6);
-  });
+  test.each(['jpeg', 'webp', 'avif'] as const)(
+    'the colours that are sent are those of a colour-managed viewer for a %s with a P3 profile',
+    async (format) => {
+      const bytes = await sharp(pngOf(soft, 8, await profileOf('p3')))
+        .keepIccProfile()
+        .toFormat(format, { quality: 100 })
+        .toBuffer();
+      await expectColour(bytes, p3ToSrgb(soft), 6);
+    },
+  );
 
-  it.each([10, 12] as const)('for an AVIF of %i bits with a P3 profile', async (bitdepth) => {
-    const bytes = await sharp(pngOf(soft, 16, await profileOf('p3')))
-      .withIccProfile('p3')
-      .avif({ quality: 95, bitdepth })
-      .toBuffer();
-    await expectColour(bytes, p3ToSrgb(soft), 6);
-  });
+  test.each([10, 12] as const)(
+    'the colours that are sent are those of a colour-managed viewer for an AVIF of %i bits with a P3 profile',
+    async (bitdepth) => {
+      const bytes = await sharp(pngOf(soft, 16, await profileOf('p3')))
+        .withIccProfile('p3')
+        .avif({ quality: 95, bitdepth })
+        .toBuffer();
+      await expectColour(bytes, p3ToSrgb(soft), 6);
+    },
+  );
 
-  it.each([true, false])('for a JPEG in CMYK, with its profile: %s', async (hasProfile) => {
-    const printed = sharp(pngOf(soft, 8)).toColourspace('cmyk').withIccProfile('cmyk');
-    const withProfile = await printed.jpeg({ quality: 100 }).toBuffer();
-    const bytes = hasProfile ? withProfile : withoutProfile(withProfile);
-    expect(await sharp(bytes).metadata()).toMatchObject({ space: 'cmyk', hasProfile });
-    // What lcms makes of these inks by the perceptual intent.
-    await expectColour(bytes, [149, 103, 71]);
-  });
+  test.each([true, false])(
+    'the colours that are sent are those of a colour-managed viewer for a JPEG in CMYK, with its profile: %s',
+    async (hasProfile) => {
+      const printed = sharp(pngOf(soft, 8)).toColourspace('cmyk').withIccProfile('cmyk');
+      const withProfile = await printed.jpeg({ quality: 100 }).toBuffer();
+      const bytes = hasProfile ? withProfile : withoutProfile(withProfile);
+      expect(await sharp(bytes).metadata()).toMatchObject({ space: 'cmyk', hasProfile });
+      // What lcms makes of these inks by the perceptual intent.
+      await expectColour(bytes, [149, 103, 71]);
+    },
+  );
 
-  it('for a palette, and white where a picture is transparent', async () => {
+  test('the colours that are sent are those of a colour-managed viewer for a palette, and white where a picture is transparent', async () => {
     await expectColour(await sharp(pngOf(soft, 8)).png({ palette: true, colours: 4 }).toBuffer(), soft);
     const clear = { width: 96, height: 64, channels: 4 as const, background: { r: 200, g: 0, b: 0, alpha: 0 } };
     for (const format of ['png', 'webp', 'avif'] as const) {
@@ -143,7 +155,7 @@ describe('the colours that are sent are those of a colour-managed viewer', () =>
     }
   });
 
-  it('for a profile that does not fit its picture, which is left aside', async () => {
+  test('the colours that are sent are those of a colour-managed viewer for a profile that does not fit its picture, which is left aside', async () => {
     await expectColour(pngOf(soft, 8, linearGreyProfile()), soft);
     await expectColour(pngOf(soft, 16, linearGreyProfile()), soft);
     await expectColour(pngOf(soft, 16, Buffer.from('no profile at all')), soft);
@@ -160,7 +172,7 @@ function withoutProfile(bytes: Buffer): Buffer {
 
 const upright = ['ABCD', 'ABCD', 'BADC', 'DCBA', 'CDAB', 'ACBD', 'CADB', 'DBCA', 'BDAC', 'ABCD'];
 
-describe('a picture is sent as it is seen', () => {
+describe('a picture that is sent', () => {
   const corners = async (bytes: Buffer) => {
     const places = [0.25, 0.75].flatMap((y) => [0.25, 0.75].map((x) => [x, y] as const));
     const found = await Promise.all(places.map(([x, y]) => colourAt(bytes, x, y)));
@@ -177,8 +189,8 @@ describe('a picture is sent as it is seen', () => {
     }
   }
 
-  it.each(upright.map((expected, orientation) => [orientation, expected] as const))(
-    'for a JPEG of orientation %i',
+  test.each(upright.map((expected, orientation) => [orientation, expected] as const))(
+    'a picture is sent as it is seen for a JPEG of orientation %i',
     async (orientation, expected) => {
       const picture = await quarters(192, 128);
       const bytes = await picture.withMetadata({ orientation: 7 }).jpeg({ quality: 95 }).toBuffer();
@@ -190,23 +202,23 @@ describe('a picture is sent as it is seen', () => {
     },
   );
 
-  it.each(
+  test.each(
     (['png', 'webp'] as const).flatMap((format) => [1, 2, 3, 4, 5, 6, 7, 8].map((turn) => [format, turn] as const)),
-  )('for a %s of orientation %i', async (format, orientation) => {
+  )('a picture is sent as it is seen for a %s of orientation %i', async (format, orientation) => {
     const picture = (await quarters(192, 128)).withMetadata({ orientation });
     await expectCorners(await picture.toFormat(format, { quality: 95 }).toBuffer(), upright[orientation]!);
   });
 });
 
-describe('files of cameras and phones are taken', () => {
+describe('files of cameras and phones', () => {
   const photo = async () => (await quarters(192, 128)).jpeg({ quality: 95 }).toBuffer();
 
-  it.each<[string, (jpeg: Buffer) => Buffer]>([
+  test.each<[string, (jpeg: Buffer) => Buffer]>([
     ['a motion photo, with a clip behind it', (jpeg) => Buffer.concat([jpeg, readFileSync('tests/fixtures/clip.mp4')])],
     ['a Samsung JPEG, with its trailer', (jpeg) => Buffer.concat([jpeg, Buffer.from('\0\0\x01\nImage_UTC_DataSEFT')])],
     ['an MPO, two JPEGs in one file', (jpeg) => Buffer.concat([jpeg, jpeg])],
     ['a JPEG without its end', (jpeg) => jpeg.subarray(0, -2)],
-  ])('%s', async (_what, make) => {
+  ])('a file of a camera or a phone is taken: %s', async (_what, make) => {
     const bytes = make(await photo());
     const { image_path: imagePath } = await storeImage(bytes);
     for (const [, sent] of receivers) {
@@ -215,7 +227,7 @@ describe('files of cameras and phones are taken', () => {
   });
 });
 
-it('is refused as unreadable by the local renderer when its file is damaged since', async () => {
+test('a picture whose file is damaged since is refused as unreadable by the local renderer', async () => {
   const { image_path: imagePath } = await storeImage(pngOf(soft, 8));
   writeFileSync(imageFile(imagePath), 'no picture');
   expect(await local.submit(jobOf(imageFile(imagePath)), signal)).toMatchObject({ code: 'IMAGE_UNREADABLE' });

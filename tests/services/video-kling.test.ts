@@ -52,7 +52,7 @@ describe('the provider kling', () => {
     return { job, body };
   }
 
-  it('sends the picture as bare base64 and the attempt as external_task_id', async () => {
+  test('the provider kling sends the picture as bare base64 and the attempt as external_task_id', async () => {
     const { job, body } = await sentBy(kling, { lighting: 'soft', seed: 3, negative_prompt: 'blur' });
     expect(body).toEqual({
       contents: [
@@ -64,32 +64,32 @@ describe('the provider kling', () => {
     });
   });
 
-  it('leaves the prompt out where there are no words at all', async () => {
+  test('the provider kling leaves the prompt out where there are no words at all', async () => {
     const { body } = await sentBy(kling, { prompt: '' });
     expect(body.contents.map(({ type }) => type)).toEqual(['first_frame']);
   });
 
-  it.each([
+  test.each([
     ['kling-3.0-turbo', 2500, 13, { resolution: '720p', duration: 5 }],
     ['kling-3.0', 3072, 13, { resolution: '720p', duration: 5, multi_shot: false, audio: 'off' }],
     ['kling-2.6', 2500, 2, { resolution: '720p', duration: 5, audio: 'off' }],
     ['kling-2.5-turbo', 2500, 2, { resolution: '720p', duration: 5 }],
     ['kling-9', 2500, 13, { resolution: '720p', duration: 5 }],
-  ])('gives %s only the settings that it knows', async (model, promptMax, lengths, settings) => {
+  ])('the provider kling gives %s only the settings that it knows', async (model, promptMax, lengths, settings) => {
     const provider = load(model);
     expect(provider.capabilities.prompt_max).toBe(promptMax);
     expect(provider.capabilities.durations_s).toHaveLength(lengths);
     expect((await sentBy(provider)).body.settings).toEqual(settings);
   });
 
-  it('enlarges a picture below 300 pixels', async () => {
+  test('the provider kling enlarges a picture below 300 pixels', async () => {
     const { picture } = await makeJob(kling, { aspect_ratio: '21:9' });
     const { width, height } = await sharp(picture).metadata();
     expect(Math.min(width, height)).toBeGreaterThanOrEqual(300);
     expect(width / height).toBeLessThanOrEqual(2.5);
   });
 
-  it.each([
+  test.each([
     [{ status: 'submitted' }, { state: 'queued' }],
     [{ status: 'processing' }, { state: 'running' }],
     [
@@ -111,23 +111,23 @@ describe('the provider kling', () => {
       { state: 'failed', code: 'CONTENT_REFUSED', charged: 'maybe' },
     ],
     [{ status: 'constructor' }, { state: 'running' }],
-  ])('reads the task %j', async (task, expected) => {
+  ])('the provider kling reads the task %j', async (task, expected) => {
     expect(await check(task)).toMatchObject(expected);
   });
 
-  it.each([[], null, 'none', [{ type: 'video' }], [{ type: 'video', url: 'soon' }]])(
-    'knows a finished task as made whose outputs are %j',
+  test.each([[], null, 'none', [{ type: 'video' }], [{ type: 'video', url: 'soon' }]])(
+    'the provider kling knows a finished task as made whose outputs are %j',
     async (outputs) => {
       expect(await check({ status: 'succeeded', outputs })).toEqual({ state: 'completed', url: null });
     },
   );
 
-  it('takes no list for a bad answer', async () => {
+  test('the provider kling takes no list for a bad answer', async () => {
     nock(host).get(`/tasks?task_ids=${taskId}`).reply(200, { code: 0, data: null });
     expect((await errorOf(kling.check(taskId, open()))).code).toBe('PROVIDER_BAD_REPLY');
   });
 
-  it('takes an empty list for a task that the vendor does not have', async () => {
+  test('the provider kling takes an empty list for a task that the vendor does not have', async () => {
     nock(host).get(`/tasks?task_ids=${taskId}`).reply(200, { code: 0, data: [] });
     expect(await kling.check(taskId, open())).toMatchObject({ state: 'not_found' });
   });
@@ -137,7 +137,7 @@ describe('the provider kling', () => {
     return kling.submit(await makeJob(kling), open());
   }
 
-  it.each([
+  test.each([
     [401, 1000, 'PROVIDER_AUTH'],
     [401, 1001, 'PROVIDER_AUTH'],
     [401, 1002, 'PROVIDER_AUTH'],
@@ -155,29 +155,35 @@ describe('the provider kling', () => {
     [400, 1301, 'CONTENT_REFUSED'],
     [200, 1301, 'CONTENT_REFUSED'],
     [400, 1999, 'INVALID_INPUT'],
-  ])('takes a create answered with %i and code %i as refused: %s', async (status, code, expected) => {
-    expect(await submitAnswered(status, { code, message: 'no' })).toMatchObject({ state: 'refused', code: expected });
-  });
+  ])(
+    'the provider kling takes a create answered with %i and code %i as refused: %s',
+    async (status, code, expected) => {
+      expect(await submitAnswered(status, { code, message: 'no' })).toMatchObject({ state: 'refused', code: expected });
+    },
+  );
 
-  it.each([
+  test.each([
     [401, 'PROVIDER_AUTH'],
     [402, 'PROVIDER_QUOTA'],
     [413, 'INVALID_INPUT'],
     [422, 'INVALID_INPUT'],
-  ])('goes by the HTTP status %i where the body has no code', async (status, code) => {
+  ])('the provider kling goes by the HTTP status %i where the body has no code', async (status, code) => {
     expect(await submitAnswered(status, '<html>')).toMatchObject({ state: 'refused', code });
   });
 
-  it.each([
+  test.each([
     [429, { code: 1302, message: 'rate' }, 'PROVIDER_RATE_LIMITED'],
     [429, { code: 1303, message: 'parallel' }, 'PROVIDER_RATE_LIMITED'],
     [429, '<html>', 'PROVIDER_RATE_LIMITED'],
     [503, { code: 5001, message: 'unavailable' }, 'PROVIDER_FAILED'],
-  ])('takes a create answered with %i %j as not taken yet, and waits a second at least', async (status, body, code) => {
-    expect(await submitAnswered(status, body)).toMatchObject({ state: 'not_accepted', code, retryAfterMs: 1000 });
-  });
+  ])(
+    'the provider kling takes a create answered with %i %j as not taken yet, and waits a second at least',
+    async (status, body, code) => {
+      expect(await submitAnswered(status, body)).toMatchObject({ state: 'not_accepted', code, retryAfterMs: 1000 });
+    },
+  );
 
-  it.each([
+  test.each([
     [500, { code: 5000, message: 'fault' }],
     [504, { code: 5002, message: 'timeout' }],
     [400, { code: 5002, message: 'timeout' }],
@@ -185,11 +191,11 @@ describe('the provider kling', () => {
     [502, '<html>'],
     [503, '<html>'],
     [409, '{}'],
-  ])('does not know what became of a create answered with %i %j', async (status, body) => {
+  ])('the provider kling does not know what became of a create answered with %i %j', async (status, body) => {
     expect((await errorOf(submitAnswered(status, body))).code).toBe('PROVIDER_FAILED');
   });
 
-  it('finds the first task when a create turns out to be the second one', async () => {
+  test('the provider kling finds the first task when a create turns out to be the second one', async () => {
     const job = await makeJob(kling);
     nock(host).post('/image-to-video/kling-3.0-turbo').reply(400, { code: 1201, message: 'already exists' });
     const data = [{ id: taskId, status: 'processing', external_id: job.attempt_id }];
@@ -197,14 +203,14 @@ describe('the provider kling', () => {
     expect(await kling.submit(job, open())).toEqual({ state: 'accepted', taskId });
   });
 
-  it('takes a bad parameter as refused when there is no first task', async () => {
+  test('the provider kling takes a bad parameter as refused when there is no first task', async () => {
     const job = await makeJob(kling);
     nock(host).post('/image-to-video/kling-3.0-turbo').reply(400, { code: 1201, message: 'image is too small' });
     nock(host).get(`/tasks?external_task_ids=${job.attempt_id}`).reply(200, { code: 0, data: [] });
     expect(await kling.submit(job, open())).toMatchObject({ state: 'refused', code: 'INVALID_INPUT' });
   });
 
-  it('does not know what became of a create when the question for the first one never left', async () => {
+  test('the provider kling does not know what became of a create when the question for the first one never left', async () => {
     const job = await makeJob(kling);
     nock(host).post('/image-to-video/kling-3.0-turbo').reply(400, { code: 1201, message: 'already exists' });
     const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
@@ -214,7 +220,7 @@ describe('the provider kling', () => {
     expect(await errorOf(kling.lookup!('ours', open()))).toMatchObject({ unsent: true });
   });
 
-  it('does not take the task of another attempt for ours', async () => {
+  test('the provider kling does not take the task of another attempt for ours', async () => {
     const data = [{ id: taskId, status: 'processing', external_id: 'another' }];
     nock(host).get('/tasks?external_task_ids=ours').reply(200, { code: 0, data });
     expect(await kling.lookup!('ours', open())).toBeNull();

@@ -156,23 +156,26 @@ describe('the camera', () => {
     return { right: end.x - start.x, down: end.y - start.y, growth: end.area / start.area };
   };
 
-  test('looks to the left with pan_left: things are further to the right at the end', async () => {
+  test('the camera looks to the left with pan_left: things are further to the right at the end', async () => {
     expect((await moveOf('pan_left')).right).toBeGreaterThan(5);
   });
 
-  test('rises with crane_up: things are further down at the end', async () => {
+  test('the camera rises with crane_up: things are further down at the end', async () => {
     expect((await moveOf('crane_up')).down).toBeGreaterThan(5);
   });
 
-  test('goes away with pull_out', async () => {
+  test('the camera goes away with pull_out', async () => {
     expect((await moveOf('pull_out')).growth).toBeLessThan(0.8);
   });
 
-  test.each(['a slow drift, as in a dream', 'constructor'])('comes nearer with the unknown "%s"', async (id) => {
-    expect((await moveOf(id)).growth).toBeGreaterThan(1.2);
-  });
+  test.each(['a slow drift, as in a dream', 'constructor'])(
+    'the camera comes nearer with the unknown "%s"',
+    async (id) => {
+      expect((await moveOf(id)).growth).toBeGreaterThan(1.2);
+    },
+  );
 
-  test.each(['roll', 'dolly_zoom'])('shows no black edge with %s', async (id) => {
+  test.each(['roll', 'dolly_zoom'])('the camera shows no black edge with %s', async (id) => {
     const white = path.join(config.DATA_DIR, 'white.png');
     await sharp({ create: { width: 900, height: 900, channels: 3, background: '#fff' } })
       .png()
@@ -195,15 +198,15 @@ describe('the light', () => {
   let original: ReturnType<typeof toLight>;
   beforeAll(async () => (original = toLight(await sharp(sample).stats())));
 
-  test('is warm in the golden hour', async () => {
+  test('the light is warm in the golden hour', async () => {
     expect((await lightOf('golden_hour')).warmth).toBeGreaterThan(original.warmth * 1.15);
   });
 
-  test('is dark at night', async () => {
+  test('the light is dark at night', async () => {
     expect((await lightOf('night')).brightness).toBeLessThan(original.brightness * 0.7);
   });
 
-  test('and the camera stay as they are for free text and static', async () => {
+  test('the light and the camera stay as they are for free text and static', async () => {
     const { warmth, brightness } = await lightOf('just as it is');
     expect(warmth).toBeCloseTo(original.warmth, 1);
     expect(Math.abs(brightness - original.brightness)).toBeLessThan(3);
@@ -226,7 +229,7 @@ test('a photo that was taken upright stands upright', async () => {
 });
 
 describe('a task', () => {
-  test('is one task however often it is submitted', async () => {
+  test('a task of the local renderer is one task however often it is submitted', async () => {
     const both = await Promise.all([local.submit(job('twice'), signal), local.submit(job('twice'), signal)]);
     expect(both).toEqual([
       { state: 'accepted', taskId: 'twice' },
@@ -236,7 +239,7 @@ describe('a task', () => {
     await follow('twice');
   });
 
-  test('waits for its turn when all cores are busy, and can be cancelled while it waits or runs', async () => {
+  test('a task of the local renderer waits for its turn when all cores are busy, and can be cancelled while it waits or runs', async () => {
     const names = Array.from({ length: availableParallelism() + 2 }, (_, index) => `busy-${index}`);
     for (const name of names) await local.submit(job(name, { duration_s: 15 }), signal);
     const states = await Promise.all(names.map(async (name) => (await local.check(name, signal)).state));
@@ -251,7 +254,7 @@ describe('a task', () => {
     await follow('after-busy');
   });
 
-  test('that died with its process is rendered again when it is asked for', async () => {
+  test('a task of the local renderer that died with its process is rendered again when it is asked for', async () => {
     const script = `
       const local = require('./src/services/video-local').default;
       const { signal } = new AbortController();
@@ -269,7 +272,7 @@ describe('a task', () => {
   });
 
   test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)(
-    'whose ffmpeg is ended by %s is rendered again',
+    'a task of the local renderer whose ffmpeg is ended by %s is rendered again',
     async (ending) => {
       await local.submit(job(`ended-by-${ending}`, { duration_s: 4 }), signal);
       await interrupt(`ended-by-${ending}`, ending);
@@ -284,7 +287,7 @@ describe('a task', () => {
     },
   );
 
-  test('whose ffmpeg is ended a fourth time has failed', async () => {
+  test('a task of the local renderer whose ffmpeg is ended a fourth time has failed', async () => {
     await local.submit(job('ended-often', { duration_s: 15 }), signal);
     for (let count = 1; count <= 3; count++) {
       await interrupt('ended-often', 'SIGKILL');
@@ -299,7 +302,7 @@ describe('a task', () => {
     });
   });
 
-  test('has an ffmpeg in a process group of its own, which a cancellation ends', async () => {
+  test('a task of the local renderer has an ffmpeg in a process group of its own, which a cancellation ends', async () => {
     await local.submit(job('grouped', { duration_s: 15 }), signal);
     const { pid, group } = await eventually(async () => ffmpegOf(process.pid));
     expect(group).toBe(pid);
@@ -307,7 +310,7 @@ describe('a task', () => {
     expect(isAlive(pid)).toBe(false);
   });
 
-  test('is refused, free of charge, when the picture cannot be read', async () => {
+  test('a task of the local renderer is refused, free of charge, when the picture cannot be read', async () => {
     expect(await local.submit(job('no-picture', {}, '/nowhere.png'), signal)).toMatchObject({
       state: 'refused',
       code: 'IMAGE_UNREADABLE',
@@ -316,7 +319,7 @@ describe('a task', () => {
     expect(existsSync(path.join(rendersFolder, 'no-picture'))).toBe(false);
   });
 
-  test('fails with the words of ffmpeg when its files are damaged', async () => {
+  test('a task of the local renderer fails with the words of ffmpeg when its files are damaged', async () => {
     await mkdir(path.join(rendersFolder, 'damaged'), { recursive: true });
     await writeFile(path.join(rendersFolder, 'damaged/still.png'), 'no picture');
     const { camera_movement, lighting, duration_s, aspect_ratio } = emptyForm;
@@ -330,7 +333,7 @@ describe('a task', () => {
     });
   });
 
-  test('is forgotten a day after it was touched last', async () => {
+  test('a task of the local renderer is forgotten a day after it was touched last', async () => {
     const old = path.join(rendersFolder, 'old');
     await mkdir(old, { recursive: true });
     const yesterday = new Date(Date.now() - 25 * 3600 * 1000);
@@ -341,7 +344,7 @@ describe('a task', () => {
   });
 });
 
-describe('in a server that is stopped', () => {
+describe('a server that is stopped', () => {
   /** A server in a process group of its own whose ffmpeg is at work. */
   async function startRendering(): Promise<{ server: TestServer; id: string; ffmpeg: number }> {
     const server = await startServer({}, { detached: true });
@@ -356,7 +359,7 @@ describe('in a server that is stopped', () => {
     return { server, id, ffmpeg: pid };
   }
 
-  test('by a Ctrl-C of its terminal, the clip is rendered after the next start', async () => {
+  test('a clip is rendered after the next start when a Ctrl-C of the terminal stops the server', async () => {
     const { server, id, ffmpeg } = await startRendering();
     const exited = once(server.child, 'exit');
     process.kill(-server.child.pid!, 'SIGINT');
@@ -369,7 +372,7 @@ describe('in a server that is stopped', () => {
     await rm(server.folder, { recursive: true, force: true });
   });
 
-  test('by a service manager that signals every process, the clip is rendered after the next start', async () => {
+  test('a clip is rendered after the next start when a service manager that signals every process stops the server', async () => {
     const { server, id, ffmpeg } = await startRendering();
     const exited = once(server.child, 'exit');
     process.kill(ffmpeg, 'SIGTERM');

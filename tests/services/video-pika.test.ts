@@ -59,7 +59,7 @@ describe('the provider pika', () => {
     return pika.check(jobId, open());
   };
 
-  it('uploads the picture with the returned headers and without the key', async () => {
+  test('the provider pika uploads the picture with the returned headers and without the key', async () => {
     let wish: Record<string, unknown> = {};
     const uploaded: Buffer[] = [];
     nock(host, { reqheaders: { 'x-api-key': canaryKey } })
@@ -84,7 +84,7 @@ describe('the provider pika', () => {
     expect(width / height).toBeCloseTo(21 / 9, 1);
   });
 
-  it('sends the prepared body with the attempt as the key', async () => {
+  test('the provider pika sends the prepared body with the attempt as the key', async () => {
     takeUpload();
     const job = await makeJob(pika);
     nock(host, { reqheaders: { 'idempotency-key': job.attempt_id, 'x-api-key': canaryKey } })
@@ -93,7 +93,7 @@ describe('the provider pika', () => {
     expect(await pika.submit(job, open())).toEqual({ state: 'accepted', taskId: jobId });
   });
 
-  it.each([
+  test.each([
     ['401', 401, { message: 'bad key' }, 'PROVIDER_AUTH'],
     ['402', 402, { message: 'pay' }, 'PROVIDER_QUOTA'],
     ['413', 413, { message: 'big' }, 'INVALID_INPUT'],
@@ -104,18 +104,18 @@ describe('the provider pika', () => {
     ['nonsense', 200, {}, 'PROVIDER_BAD_REPLY'],
     ['an address on plain http', 200, { ...grant, upload_url: 'http://storage.test/in' }, 'PROVIDER_BAD_REPLY'],
     ['no address at all', 200, { ...grant, upload_url: 'storage' }, 'PROVIDER_BAD_REPLY'],
-  ])('throws when the upload is answered with %s', async (_what, status, body, code) => {
+  ])('the provider pika throws when the upload is answered with %s', async (_what, status, body, code) => {
     nock(host).post('/v1/media/uploads').reply(status, body, { 'Retry-After': '7' });
     expect(await errorOf(makeJob(pika))).toMatchObject({ code });
   });
 
-  it('throws when the storage does not take the picture', async () => {
+  test('the provider pika throws when the storage does not take the picture', async () => {
     nock(host).post('/v1/media/uploads').reply(200, grant);
     nock(storage).put('/in?sig=1').reply(403, '<Error/>');
     expect((await errorOf(makeJob(pika))).code).toBe('PROVIDER_FAILED');
   });
 
-  it.each([
+  test.each([
     [{ status: 'queued' }, { state: 'queued' }],
     [{ status: 'running' }, { state: 'running' }],
     [
@@ -123,13 +123,13 @@ describe('the provider pika', () => {
       { state: 'completed', url: 'https://cdn.test/a.mp4' },
     ],
     [{ status: 'constructor' }, { state: 'running' }],
-  ])('reads the job %j', async (job, expected) => {
+  ])('the provider pika reads the job %j', async (job, expected) => {
     expect(await check(job)).toEqual(expected);
   });
 
   const content = `/v1/media/jobs/${jobId}/content`;
 
-  it('asks for the content when the finished job does not name it, and again when it is not ready', async () => {
+  test('the provider pika asks for the content when the finished job does not name it, and again when it is not ready', async () => {
     nock(host).get(content).reply(200, { url: 'https://cdn.test/a.mp4' });
     expect(await check({ status: 'completed' })).toEqual({ state: 'completed', url: 'https://cdn.test/a.mp4' });
     nock(host).get(content).reply(404, { message: 'Content is not ready' });
@@ -138,23 +138,26 @@ describe('the provider pika', () => {
     expect((await errorOf(check({ status: 'completed' }))).code).toBe('PROVIDER_FAILED');
   });
 
-  it.each([[{}], [{ url: 'soon' }], [[]], [{ url: 7 }]])(
-    'knows a finished job as made whose content is %j',
+  test.each([[{}], [{ url: 'soon' }], [[]], [{ url: 7 }]])(
+    'the provider pika knows a finished job as made whose content is %j',
     async (body) => {
       nock(host).get(content).reply(200, body);
       expect(await check({ status: 'completed' })).toEqual({ state: 'completed', url: null });
     },
   );
 
-  it.each([404, 410])('has lost the video of a finished job whose content is answered with %i', async (status) => {
-    nock(host).get(content).reply(status, { message: 'Not found' });
-    expect(await check({ status: 'completed' })).toEqual({
-      state: 'not_found',
-      reason: `HTTP ${status}: {"message":"Not found"}`,
-    });
-  });
+  test.each([404, 410])(
+    'the provider pika has lost the video of a finished job whose content is answered with %i',
+    async (status) => {
+      nock(host).get(content).reply(status, { message: 'Not found' });
+      expect(await check({ status: 'completed' })).toEqual({
+        state: 'not_found',
+        reason: `HTTP ${status}: {"message":"Not found"}`,
+      });
+    },
+  );
 
-  it.each([
+  test.each([
     ['invalid_input', 'INVALID_INPUT'],
     ['content_moderation', 'CONTENT_REFUSED'],
     ['insufficient_balance', 'PROVIDER_QUOTA'],
@@ -171,21 +174,21 @@ describe('the provider pika', () => {
     ['internal', 'TASK_FAILED'],
     ['constructor', 'TASK_FAILED'],
     [null, 'TASK_FAILED'],
-  ])('reads the error code %s of a failed job as %s, not charged', async (code, expected) => {
+  ])('the provider pika reads the error code %s of a failed job as %s, not charged', async (code, expected) => {
     const failed = await check({ status: 'failed', error: { code, message: 'no' } });
     expect(failed).toMatchObject({ state: 'failed', code: expected, charged: 'no' });
   });
 
-  it.each([
+  test.each([
     [{ state: 'settled', charge_micro_usd: 200_000 }, 'yes'],
     [{ state: 'settled', charge_micro_usd: 0 }, 'no'],
     [{ state: 'pending', charge_micro_usd: 200_000 }, 'no'],
     [null, 'no'],
-  ])('says of a failed job with the bill %j that it was charged: %s', async (billing, charged) => {
+  ])('the provider pika says of a failed job with the bill %j that it was charged: %s', async (billing, charged) => {
     expect(await check({ status: 'failed', error: null, billing })).toMatchObject({ state: 'failed', charged });
   });
 
-  it.each([
+  test.each([
     [400, { message: 'bad' }, 'INVALID_INPUT'],
     [401, { message: 'bad key' }, 'PROVIDER_AUTH'],
     [402, { message: 'pay' }, 'PROVIDER_QUOTA'],
@@ -198,22 +201,22 @@ describe('the provider pika', () => {
     [403, refusedJob('membership_required'), 'PROVIDER_AUTH'],
     [429, refusedJob('insufficient_balance'), 'PROVIDER_QUOTA'],
     [503, refusedJob('admission_suspended'), 'PROVIDER_AUTH'],
-  ])('takes a create answered with %i %j as refused', async (status, body, code) => {
+  ])('the provider pika takes a create answered with %i %j as refused', async (status, body, code) => {
     nock(host).post(create).reply(status, body);
     expect(await submit()).toMatchObject({ state: 'refused', code });
   });
 
-  it.each([
+  test.each([
     [429, { message: 'slow down' }, 'PROVIDER_RATE_LIMITED'],
     [400, refusedJob('rate_limited'), 'PROVIDER_RATE_LIMITED'],
     [503, refusedJob('provider_unavailable'), 'PROVIDER_FAILED'],
     [503, { message: 'Unavailable' }, 'PROVIDER_FAILED'],
-  ])('takes a create answered with %i %j as not taken yet', async (status, body, code) => {
+  ])('the provider pika takes a create answered with %i %j as not taken yet', async (status, body, code) => {
     nock(host).post(create).reply(status, body, { 'Retry-After': '7' });
     expect(await submit()).toMatchObject({ state: 'not_accepted', code, retryAfterMs: 7000 });
   });
 
-  it.each([
+  test.each([
     [409, { message: 'Idempotency-Key was used with another request' }],
     [409, refusedJob('invalid_input')],
     [408, {}],
@@ -222,12 +225,12 @@ describe('the provider pika', () => {
     [502, ''],
     [504, '<html>'],
     [503, '<html>'],
-  ])('does not know what became of a create answered with %i %j', async (status, body) => {
+  ])('the provider pika does not know what became of a create answered with %i %j', async (status, body) => {
     nock(host).post(create).reply(status, body);
     expect((await errorOf(submit())).code).toBe('PROVIDER_FAILED');
   });
 
-  it('keeps the key of an attempt, whatever the vendor answered before, so that it can never pay twice', async () => {
+  test('the provider pika keeps the key of an attempt, whatever the vendor answered before, so that it can never pay twice', async () => {
     takeUpload();
     const job = await makeJob(pika);
     const keys: string[] = [];
@@ -248,7 +251,7 @@ describe('the provider pika', () => {
     expect(keys).toEqual([job.attempt_id, job.attempt_id, job.attempt_id, job.attempt_id]);
   });
 
-  it('takes a job for cancelled once it is erased, and not when the erasure was only accepted', async () => {
+  test('the provider pika takes a job for cancelled once it is erased, and not when the erasure was only accepted', async () => {
     nock(host).delete(`/v1/media/jobs/${jobId}`).reply(204);
     await pika.cancel!(jobId, open());
     nock(host).delete(`/v1/media/jobs/${jobId}`).reply(404, { message: 'no such job' });
@@ -261,7 +264,7 @@ describe('the provider pika', () => {
 });
 
 describe('the double of pika', () => {
-  it('refuses another body under a key that was used', async () => {
+  test('the double of pika refuses another body under a key that was used', async () => {
     nock.restore();
     const double = await startDouble('pika');
     const send = (prompt: string) =>

@@ -104,7 +104,7 @@ export function describeVideoProvider(subject: VideoSubject): void {
       return submitted.taskId;
     }
 
-    it('follows a task from the queue to a video that can be fetched', async () => {
+    test(`the provider ${name} follows a task from the queue to a video that can be fetched`, async () => {
       await double.set({ queued_ms: 60_000 });
       const taskId = await submitOne();
       expect(await provider.check(taskId, open())).toMatchObject({ state: 'queued' });
@@ -120,21 +120,21 @@ export function describeVideoProvider(subject: VideoSubject): void {
       expect(await double.accepted()).toMatchObject([{ task_id: taskId }]);
     });
 
-    it('sends what it offers: every length and every ratio is taken by the vendor', async () => {
+    test(`the provider ${name} sends what it offers: every length and every ratio is taken by the vendor`, async () => {
       const { durations_s: durations, aspect_ratios: ratios } = provider.capabilities;
       for (const duration of durations) await submitOne({ duration_s: duration });
       for (const ratio of ratios) await submitOne({ aspect_ratio: ratio, duration_s: durations[0] });
       expect(await double.accepted()).toHaveLength(durations.length + ratios.length);
     });
 
-    it('sends what the form says, and never more words than the vendor takes', async () => {
+    test(`the provider ${name} sends what the form says, and never more words than the vendor takes`, async () => {
       const long = { shot_size: 'x'.repeat(100), lighting: 'y'.repeat(100), camera_movement: 'z'.repeat(100) };
       const prompt = 'p'.repeat(provider.capabilities.prompt_max - 50);
       await submitOne({ ...long, prompt, negative_prompt: 'blur', seed: 4294967295 });
       expect(await double.accepted()).toHaveLength(1);
     });
 
-    it('adopts a video that comes late', async () => {
+    test(`the provider ${name} adopts a video that comes late`, async () => {
       await double.set({ queued_ms: 0, running_ms: 0, ends: 'never' });
       const taskId = await submitOne();
       expect(await provider.check(taskId, open())).toMatchObject({ state: 'running' });
@@ -142,19 +142,19 @@ export function describeVideoProvider(subject: VideoSubject): void {
       expect(await provider.check(taskId, open())).toMatchObject({ state: 'completed' });
     });
 
-    it('tells a task that failed at the vendor from a question that failed', async () => {
+    test(`the provider ${name} tells a task that failed at the vendor from a question that failed`, async () => {
       await double.set({ queued_ms: 0, running_ms: 0, ends: 'failed' });
       const taskId = await submitOne();
       expect(await provider.check(taskId, open())).toMatchObject({ state: 'failed', code: 'TASK_FAILED' });
     });
 
-    it('keeps a task with an unknown status word running', async () => {
+    test(`the provider ${name} keeps a task with an unknown status word running`, async () => {
       const taskId = await submitOne();
       await double.script([{ match: task, body: subject.unknownStatus(taskId) }]);
       expect(await provider.check(taskId, open())).toMatchObject({ state: 'running' });
     });
 
-    it('says that a create was refused, with our code', async () => {
+    test(`the provider ${name} says that a create was refused, with our code`, async () => {
       const job = await makeJob(provider);
       for (const [answer, code] of [
         [subject.moderated, 'CONTENT_REFUSED'],
@@ -169,7 +169,7 @@ export function describeVideoProvider(subject: VideoSubject): void {
       expect(await double.accepted()).toHaveLength(0);
     });
 
-    it('says that a create was not taken, and when to come back, in seconds or as a date', async () => {
+    test(`the provider ${name} says that a create was not taken, and when to come back, in seconds or as a date`, async () => {
       const job = await makeJob(provider);
       await double.script([{ match: create, ...subject.rateLimited, headers: { 'Retry-After': '7' } }]);
       expect(await provider.submit(job, open())).toMatchObject({
@@ -191,7 +191,7 @@ export function describeVideoProvider(subject: VideoSubject): void {
       expect(await double.accepted()).toHaveLength(0);
     });
 
-    it('throws when nobody knows whether a create was taken, after one request', async () => {
+    test(`the provider ${name} throws when nobody knows whether a create was taken, after one request`, async () => {
       const faults: [Partial<Rule>, string][] = [
         [{ delay_ms: 4 * deadlineMs }, 'PROVIDER_TIMEOUT'],
         [{ drip: { bytes: 1, every_ms: 150 } }, 'PROVIDER_TIMEOUT'],
@@ -214,7 +214,7 @@ export function describeVideoProvider(subject: VideoSubject): void {
       }
     });
 
-    it('throws when the answer to a create makes no sense, and does not invent an id', async () => {
+    test(`the provider ${name} throws when the answer to a create makes no sense, and does not invent an id`, async () => {
       const job = await makeJob(provider);
       for (const body of [
         '<html>fine</html>',
@@ -232,7 +232,7 @@ export function describeVideoProvider(subject: VideoSubject): void {
       }
     });
 
-    it('throws when the answer about a task makes no sense, is missing or is about another task', async () => {
+    test(`the provider ${name} throws when the answer about a task makes no sense, is missing or is about another task`, async () => {
       const taskId = await submitOne();
       const faults: [Partial<Rule>, string][] = [
         [{ body: '<html>fine</html>' }, 'PROVIDER_BAD_REPLY'],
@@ -249,7 +249,7 @@ export function describeVideoProvider(subject: VideoSubject): void {
       }
     });
 
-    it('tells a task that the vendor does not have from an answer that somebody else gave', async () => {
+    test(`the provider ${name} tells a task that the vendor does not have from an answer that somebody else gave`, async () => {
       expect(await provider.check('no-such-task', open())).toMatchObject({ state: 'not_found' });
       const taskId = await submitOne();
       await double.script([{ match: task, status: 404, body: '<html>nginx</html>' }]);
@@ -261,7 +261,7 @@ export function describeVideoProvider(subject: VideoSubject): void {
       });
     });
 
-    it('throws with the time to wait when it asks for a task too often', async () => {
+    test(`the provider ${name} throws with the time to wait when it asks for a task too often`, async () => {
       const taskId = await submitOne();
       await double.script([{ match: task, ...subject.rateLimited, headers: { 'Retry-After': '7' } }]);
       expect(await errorOf(provider.check(taskId, open()))).toMatchObject({
@@ -270,13 +270,13 @@ export function describeVideoProvider(subject: VideoSubject): void {
       });
     });
 
-    it('throws when the key is refused while a task runs', async () => {
+    test(`the provider ${name} throws when the key is refused while a task runs`, async () => {
       const taskId = await submitOne();
       await double.set({ api_key: 'another-key' });
       expect((await errorOf(provider.check(taskId, open()))).code).toBe('PROVIDER_AUTH');
     });
 
-    it('stops asking when the caller gives up', async () => {
+    test(`the provider ${name} stops asking when the caller gives up`, async () => {
       const taskId = await submitOne();
       await double.script([{ match: task, delay_ms: 10_000 }]);
       const controller = new AbortController();
@@ -285,7 +285,7 @@ export function describeVideoProvider(subject: VideoSubject): void {
       expect((await asked).code).toBe('PROVIDER_TIMEOUT');
     });
 
-    it('follows no redirect, so that neither the key nor the picture goes elsewhere', async () => {
+    test(`the provider ${name} follows no redirect, so that neither the key nor the picture goes elsewhere`, async () => {
       let strangers = 0;
       const stranger = http.createServer((_request, response) => {
         strangers += 1;
@@ -306,7 +306,7 @@ export function describeVideoProvider(subject: VideoSubject): void {
       expect(strangers).toBe(0);
     });
 
-    it('keeps the key out of errors and reasons, even when the vendor repeats it', async () => {
+    test(`the provider ${name} keeps the key out of errors and reasons, even when the vendor repeats it`, async () => {
       const taskId = await submitOne();
       const job = await makeJob(provider);
       const body = { code: 1002, error: `bad key ${canaryKey}`, message: `bad key ${canaryKey}` };
@@ -323,7 +323,7 @@ export function describeVideoProvider(subject: VideoSubject): void {
       expect(inspect([refused, error, lost], { depth: 10, showHidden: true })).not.toContain(canaryKey);
     });
 
-    it('pays once for one attempt that is sent twice, where the vendor can tell', async () => {
+    test(`the provider ${name} pays once for one attempt that is sent twice, where the vendor can tell`, async () => {
       const job = await makeJob(provider);
       const first = await provider.submit(job, open());
       expect(first).toMatchObject({ state: 'accepted' });
@@ -332,7 +332,7 @@ export function describeVideoProvider(subject: VideoSubject): void {
       expect(await double.accepted()).toHaveLength(1);
     });
 
-    it('finds the task of an attempt whose answer was lost, where the vendor has a list', async () => {
+    test(`the provider ${name} finds the task of an attempt whose answer was lost, where the vendor has a list`, async () => {
       expect(provider.lookup !== undefined).toBe(provider.capabilities.deduplication === 'lookup');
       if (!provider.lookup) return;
       const job = await makeJob(provider);
@@ -343,7 +343,7 @@ export function describeVideoProvider(subject: VideoSubject): void {
       expect(await provider.lookup(job.attempt_id, open())).toBe(accepted!.task_id);
     });
 
-    it('cancels a task, which is gone then, where the vendor can', async () => {
+    test(`the provider ${name} cancels a task, which is gone then, where the vendor can`, async () => {
       expect(provider.cancel !== undefined).toBe(provider.capabilities.cancel);
       if (!provider.cancel) return;
       const taskId = await submitOne();
@@ -351,7 +351,7 @@ export function describeVideoProvider(subject: VideoSubject): void {
       expect(await provider.check(taskId, open())).toMatchObject({ state: 'not_found' });
     });
 
-    it('throws when the vendor has not confirmed that a task is cancelled, where it can', async () => {
+    test(`the provider ${name} throws when the vendor has not confirmed that a task is cancelled, where it can`, async () => {
       if (!provider.cancel) return;
       const taskId = await submitOne();
       const match = task.replace('GET', 'DELETE');
@@ -367,7 +367,7 @@ export function describeVideoProvider(subject: VideoSubject): void {
       expect(await provider.check(taskId, open())).not.toMatchObject({ state: 'not_found' });
     });
 
-    it('knows that nothing was sent when the vendor cannot be reached', async () => {
+    test(`the provider ${name} knows that nothing was sent when the vendor cannot be reached`, async () => {
       const job = await makeJob(provider);
       await double.stop();
       expect(await errorOf(provider.submit(job, open()))).toMatchObject({ code: 'PROVIDER_FAILED', unsent: true });

@@ -43,7 +43,7 @@ describe('the provider runway', () => {
     return runway.check(taskId, open());
   };
 
-  it('gives a create with a large picture the time that a slow line needs', async () => {
+  test('the provider runway gives a create with a large picture the time that a slow line needs', async () => {
     const server = http.createServer(readSlowly(5_000_000, { id: taskId })).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const slow = loadVideoProvider('runway', {
@@ -55,7 +55,7 @@ describe('the provider runway', () => {
     server.close();
   });
 
-  it('sends the key, the version, and the picture as a data URI below 5 MiB', async () => {
+  test('the provider runway sends the key, the version, and the picture as a data URI below 5 MiB', async () => {
     let body: Record<string, unknown> = {};
     nock(host, { reqheaders: { authorization: `Bearer ${canaryKey}`, 'x-runway-version': '2024-11-06' } })
       .post('/v1/image_to_video', (sent: Record<string, unknown>) => Boolean((body = sent)))
@@ -74,14 +74,14 @@ describe('the provider runway', () => {
     expect((promptImage as string).length).toBeLessThan(5 * 1024 * 1024);
   });
 
-  it('crops the picture of a 21:9 shot to 2:1, the widest that is taken', async () => {
+  test('the provider runway crops the picture of a 21:9 shot to 2:1, the widest that is taken', async () => {
     const { picture } = await makeJob(runway, { aspect_ratio: '21:9' });
     const { width, height } = await sharp(picture).metadata();
     expect(width / height).toBeCloseTo(2, 1);
     expect(width / height).toBeLessThanOrEqual(2);
   });
 
-  it.each([
+  test.each([
     ['PENDING', {}, { state: 'queued' }],
     ['THROTTLED', {}, { state: 'queued' }],
     ['RUNNING', { progress: 0.4 }, { state: 'running', progress: 0.4 }],
@@ -91,11 +91,11 @@ describe('the provider runway', () => {
     ['CANCELED', { cost: { credits: 60 } }, { state: 'failed', code: 'CANCELLED', charged: 'yes' }],
     ['CANCELLED', {}, { state: 'failed', code: 'CANCELLED', charged: 'maybe' }],
     ['constructor', {}, { state: 'running' }],
-  ])('reads the status %s with %j', async (status, fields, expected) => {
+  ])('the provider runway reads the status %s with %j', async (status, fields, expected) => {
     expect(await check({ status, ...fields })).toMatchObject(expected);
   });
 
-  it.each([
+  test.each([
     ['SAFETY.INPUT.TEXT', 'CONTENT_REFUSED'],
     ['SAFETY.OUTPUT.VIDEO', 'CONTENT_REFUSED'],
     ['INPUT_PREPROCESSING.SAFETY.TEXT', 'CONTENT_REFUSED'],
@@ -107,26 +107,32 @@ describe('the provider runway', () => {
     ['THIRD_PARTY.UNAVAILABLE', 'TASK_FAILED'],
     ['SOMETHING.NEW', 'TASK_FAILED'],
     [undefined, 'TASK_FAILED'],
-  ])('reads the failure code %s as %s', async (failureCode, code) => {
+  ])('the provider runway reads the failure code %s as %s', async (failureCode, code) => {
     const failed = await check({ status: 'FAILED', failure: 'It did not work', failureCode, cost: { credits: 0 } });
     expect(failed).toMatchObject({ state: 'failed', code, charged: 'no' });
   });
 
-  it.each([
+  test.each([
     ['SAFETY.INPUT.TEXT', { credits: 60 }, 'yes'],
     ['SAFETY.INPUT.TEXT', { credits: 0 }, 'no'],
     ['SAFETY.INPUT.TEXT', undefined, 'yes'],
     ['INTERNAL.BAD_OUTPUT', undefined, 'maybe'],
     [undefined, null, 'maybe'],
-  ])('says of a failure %s with the cost %j that it was charged: %s', async (failureCode, cost, charged) => {
-    expect(await check({ status: 'FAILED', failureCode, cost })).toMatchObject({ state: 'failed', charged });
-  });
+  ])(
+    'the provider runway says of a failure %s with the cost %j that it was charged: %s',
+    async (failureCode, cost, charged) => {
+      expect(await check({ status: 'FAILED', failureCode, cost })).toMatchObject({ state: 'failed', charged });
+    },
+  );
 
-  it.each([[], null, 'none', ['soon'], [{}]])('knows a finished task as made whose output is %j', async (output) => {
-    expect(await check({ status: 'SUCCEEDED', output })).toEqual({ state: 'completed', url: null });
-  });
+  test.each([[], null, 'none', ['soon'], [{}]])(
+    'the provider runway knows a finished task as made whose output is %j',
+    async (output) => {
+      expect(await check({ status: 'SUCCEEDED', output })).toEqual({ state: 'completed', url: null });
+    },
+  );
 
-  it.each([
+  test.each([
     [400, { error: 'Validation of body failed', issues: [] }, 'INVALID_INPUT'],
     [400, { error: 'You do not have enough credits to run this task.' }, 'PROVIDER_QUOTA'],
     [401, { error: 'Unauthorized' }, 'PROVIDER_AUTH'],
@@ -136,17 +142,20 @@ describe('the provider runway', () => {
     [405, {}, 'PROVIDER_NOT_CONFIGURED'],
     [413, '<html>too large</html>', 'INVALID_INPUT'],
     [422, {}, 'INVALID_INPUT'],
-  ])('takes a create answered with %i %j as refused', async (status, body, code) => {
+  ])('the provider runway takes a create answered with %i %j as refused', async (status, body, code) => {
     nock(host).post('/v1/image_to_video').reply(status, body);
     expect(await runway.submit(await makeJob(runway), open())).toMatchObject({ state: 'refused', code });
   });
 
-  it.each([408, 409, 500, 502, 504])('does not know what became of a create answered with %i', async (status) => {
-    nock(host).post('/v1/image_to_video').reply(status, { error: 'oops' });
-    expect((await errorOf(runway.submit(await makeJob(runway), open()))).code).toBe('PROVIDER_FAILED');
-  });
+  test.each([408, 409, 500, 502, 504])(
+    'the provider runway does not know what became of a create answered with %i',
+    async (status) => {
+      nock(host).post('/v1/image_to_video').reply(status, { error: 'oops' });
+      expect((await errorOf(runway.submit(await makeJob(runway), open()))).code).toBe('PROVIDER_FAILED');
+    },
+  );
 
-  it('cancels with DELETE, and says when that failed', async () => {
+  test('the provider runway cancels with DELETE, and says when that failed', async () => {
     nock(host).delete(`/v1/tasks/${taskId}`).reply(204);
     await runway.cancel!(taskId, open());
     nock(host).delete(`/v1/tasks/${taskId}`).reply(404, { error: 'Not found.' });
@@ -155,7 +164,7 @@ describe('the provider runway', () => {
     expect((await errorOf(runway.cancel!(taskId, open()))).code).toBe('PROVIDER_FAILED');
   });
 
-  it('never lets an id lead to another address', async () => {
+  test('the provider runway never lets an id lead to another address', async () => {
     nock(host).get('/v1/tasks/..%2Forganization').reply(404);
     expect(await runway.check('../organization', open())).toEqual({ state: 'not_found', reason: 'HTTP 404: ' });
   });

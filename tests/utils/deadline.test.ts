@@ -10,7 +10,7 @@ import { deadlineSignal } from '../../src/utils/deadline';
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-test('aborts after its time, with a caller and without one', async () => {
+test('a deadline aborts after its time, with a caller and without one', async () => {
   for (const outer of [undefined, new AbortController().signal]) {
     const signal = deadlineSignal(30, outer);
     expect(signal.aborted).toBe(false);
@@ -19,14 +19,14 @@ test('aborts after its time, with a caller and without one', async () => {
   }
 });
 
-test('aborts with its caller, also with one that gave up before', () => {
+test('a deadline aborts with its caller, also with one that gave up before', () => {
   const caller = new AbortController();
   const signal = deadlineSignal(60_000, caller.signal);
   caller.abort();
   expect([signal.aborted, deadlineSignal(60_000, caller.signal).aborted]).toEqual([true, true]);
 });
 
-test('aborts after its time although the garbage was collected meanwhile', async () => {
+test('a deadline aborts after its time although the garbage was collected meanwhile', async () => {
   const signal = deadlineSignal(200, deadlineSignal(60_000, new AbortController().signal));
   for (let rounds = 0; rounds < 100 && !signal.aborted; rounds += 1) {
     collectGarbage();
@@ -35,7 +35,7 @@ test('aborts after its time although the garbage was collected meanwhile', async
   expect(signal.aborted).toBe(true);
 });
 
-test('keeps no process alive', async () => {
+test('a deadline keeps no process alive', async () => {
   const script = `
     const { deadlineSignal } = require('./src/utils/deadline');
     deadlineSignal(3_600_000, new AbortController().signal).addEventListener('abort', () => undefined);

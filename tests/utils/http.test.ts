@@ -54,88 +54,94 @@ async function failureOf(url: string, more: Partial<HttpRequest> = {}) {
   return { code, unsent };
 }
 
-describe('a request that nobody answers is known to be unsent', () => {
+describe('a request that was not sent', () => {
   const unsent = (code: string) => ({ code, unsent: true });
 
-  it('while TCP is open and TLS is not', async () => {
+  test('a request that nobody answers is known to be unsent while TCP is open and TLS is not', async () => {
     const port = await listen(net.createServer());
     expect(await failureOf(`https://127.0.0.1:${port}/`)).toEqual(unsent('PROVIDER_TIMEOUT'));
   });
 
-  it('when the connection is reset before TLS is open', async () => {
+  test('a request that nobody answers is known to be unsent when the connection is reset before TLS is open', async () => {
     const server = net.createServer((socket) => socket.once('data', () => socket.resetAndDestroy()));
     expect(await failureOf(`https://127.0.0.1:${await listen(server)}/`)).toEqual(unsent('PROVIDER_FAILED'));
   });
 
-  it('when the connection is closed before TLS is open', async () => {
+  test('a request that nobody answers is known to be unsent when the connection is closed before TLS is open', async () => {
     const server = net.createServer((socket) => socket.once('data', () => socket.end()));
     expect(await failureOf(`https://127.0.0.1:${await listen(server)}/`)).toEqual(unsent('PROVIDER_FAILED'));
   });
 
-  it.each(['http', 'https'])('when the queue of a server that accepts nothing is full, with %s', async (protocol) => {
-    const port = await listenWithFullQueue();
-    expect(await failureOf(`${protocol}://127.0.0.1:${port}/`)).toEqual(unsent('PROVIDER_TIMEOUT'));
-  });
+  test.each(['http', 'https'])(
+    'a request that nobody answers is known to be unsent when the queue of a server that accepts nothing is full, with %s',
+    async (protocol) => {
+      const port = await listenWithFullQueue();
+      expect(await failureOf(`${protocol}://127.0.0.1:${port}/`)).toEqual(unsent('PROVIDER_TIMEOUT'));
+    },
+  );
 
-  it('when the certificate is not to be trusted', async () => {
+  test('a request that nobody answers is known to be unsent when the certificate is not to be trusted', async () => {
     const port = await listen(https.createServer(selfSigned()));
     expect(await failureOf(`https://localhost:${port}/`)).toEqual(unsent('PROVIDER_FAILED'));
   });
 
-  it.each(['http', 'https'])('when the connection is refused, with %s', async (protocol) => {
-    const server = net.createServer();
-    const port = await listen(server);
-    server.close();
-    expect(await failureOf(`${protocol}://127.0.0.1:${port}/`)).toEqual(unsent('PROVIDER_FAILED'));
-  });
+  test.each(['http', 'https'])(
+    'a request that nobody answers is known to be unsent when the connection is refused, with %s',
+    async (protocol) => {
+      const server = net.createServer();
+      const port = await listen(server);
+      server.close();
+      expect(await failureOf(`${protocol}://127.0.0.1:${port}/`)).toEqual(unsent('PROVIDER_FAILED'));
+    },
+  );
 
-  it('when the name is not known', async () => {
+  test('a request that nobody answers is known to be unsent when the name is not known', async () => {
     const { unsent: isUnsent } = await failureOf('https://vendor.invalid/');
     expect(isUnsent).toBe(true);
   });
 
-  it('when the caller gave up before', async () => {
+  test('a request that nobody answers is known to be unsent when the caller gave up before', async () => {
     const signal = AbortSignal.abort();
     expect(await failureOf('http://127.0.0.1:9/', { signal })).toEqual(unsent('PROVIDER_TIMEOUT'));
   });
 });
 
-describe('a request may have been taken', () => {
+describe('a request that may have been taken', () => {
   const taken = (code: string) => ({ code, unsent: false });
   const serve = async (answer: http.RequestListener) => `http://127.0.0.1:${await listen(http.createServer(answer))}/`;
 
-  it('when it was read and never answered', async () => {
+  test('a request may have been taken when it was read and never answered', async () => {
     expect(await failureOf(await serve(() => undefined))).toEqual(taken('PROVIDER_TIMEOUT'));
   });
 
-  it('when it was accepted by TCP and not even read', async () => {
+  test('a request may have been taken when it was accepted by TCP and not even read', async () => {
     const port = await listen(net.createServer((socket) => socket.pause()));
     expect(await failureOf(`http://127.0.0.1:${port}/`)).toEqual(taken('PROVIDER_TIMEOUT'));
   });
 
-  it('when the connection was reset after it was read', async () => {
+  test('a request may have been taken when the connection was reset after it was read', async () => {
     const url = await serve((request) => request.on('data', () => request.socket.resetAndDestroy()));
     expect(await failureOf(url)).toEqual(taken('PROVIDER_FAILED'));
   });
 
-  it('when the answer broke off', async () => {
+  test('a request may have been taken when the answer broke off', async () => {
     const url = await serve((request, response) => response.write('{', () => request.socket.destroy()));
     expect(await failureOf(url)).toEqual(taken('PROVIDER_FAILED'));
   });
 
-  it('when the answer is larger than is read', async () => {
+  test('a request may have been taken when the answer is larger than is read', async () => {
     const url = await serve((_request, response) => response.end('x'.repeat(2 * 1024 * 1024)));
     expect(await failureOf(url)).toEqual(taken('PROVIDER_BAD_REPLY'));
     expect((await sendRequest({ provider: 'Vendor', method: 'POST', url, maxReplyBytes: 3e6 })).status).toBe(200);
   });
 
-  it('when the caller gave up after it had been read', async () => {
+  test('a request may have been taken when the caller gave up after it had been read', async () => {
     const caller = new AbortController();
     const url = await serve(() => caller.abort());
     expect(await failureOf(url, { signal: caller.signal, deadlineMs: 60_000 })).toEqual(taken('PROVIDER_TIMEOUT'));
   });
 
-  it('when it left on a connection that an earlier one had opened', async () => {
+  test('a request may have been taken when it left on a connection that an earlier one had opened', async () => {
     const connections = new Set<net.Socket>();
     const url = await serve((request, response) => {
       if (connections.has(request.socket)) return request.socket.resetAndDestroy();
@@ -160,22 +166,22 @@ describe('the deadline of a request', () => {
   const post = (url: string, json: unknown) => sendRequest({ provider: 'Vendor', method: 'POST', url, json });
   const twoMb = 'x'.repeat(2_000_000);
 
-  it('grows by 4 s for each MB that is sent', () => {
+  test('the deadline of a request grows by 4 s for each MB that is sent', () => {
     expect([0, 250_000, 9_300_000].map(requestDeadlineMs)).toEqual([300, 1300, 37_500]);
   });
 
-  it('leaves the time that a slow line needs for a large body', async () => {
+  test('the deadline of a request leaves the time that a slow line needs for a large body', async () => {
     const port = await listen(http.createServer(readSlowly(2_500_000, {})));
     expect(await post(`http://127.0.0.1:${port}/`, twoMb)).toMatchObject({ status: 200 });
   });
 
-  it('still ends a small request that nobody answers', async () => {
+  test('the deadline of a request still ends a small request that nobody answers', async () => {
     const port = await listen(http.createServer(() => undefined));
     await expect(post(`http://127.0.0.1:${port}/`, 'x')).rejects.toMatchObject({ code: 'PROVIDER_TIMEOUT' });
   });
 });
 
-describe('through HTTPS_PROXY', () => {
+describe('a request through HTTPS_PROXY', () => {
   const root = path.resolve(__dirname, '../..');
   const folder = mkdtempSync(path.join(os.tmpdir(), 'http-'));
   const identity = selfSigned();
@@ -244,7 +250,7 @@ describe('through HTTPS_PROXY', () => {
     );
   });
 
-  it('a request is unsent until the proxy has connected and TLS is open behind it', () => {
+  test('a request through HTTPS_PROXY is unsent until the proxy has connected and TLS is open behind it', () => {
     expect(results).toMatchObject({
       'https://says-nothing.test/': { code: 'PROVIDER_TIMEOUT', unsent: true },
       'https://refuses.test/': { code: 'PROVIDER_FAILED', unsent: true },
@@ -253,7 +259,7 @@ describe('through HTTPS_PROXY', () => {
     });
   });
 
-  it('a request that the vendor has read may have been taken', () => {
+  test('a request through HTTPS_PROXY that the vendor has read may have been taken', () => {
     expect(results).toMatchObject({
       'https://localhost/answers': 200,
       'https://localhost/is-silent': { code: 'PROVIDER_TIMEOUT', unsent: false },
@@ -264,7 +270,7 @@ describe('through HTTPS_PROXY', () => {
 });
 
 describe('a paid request', () => {
-  test('is given up while its connection is being opened, and nothing leaves', async () => {
+  test('a paid request is given up while its connection is being opened, and nothing leaves', async () => {
     const bytes: Buffer[] = [];
     // Takes the connection and never answers the hello of TLS.
     const silent = net.createServer((socket) => socket.on('data', (chunk) => bytes.push(chunk)));
@@ -287,7 +293,7 @@ describe('a paid request', () => {
     silent.close();
   });
 
-  test('is not cut off once it may have left', async () => {
+  test('a paid request is not cut off once it may have left', async () => {
     const giveUp = new AbortController();
     const server = http.createServer((_request, response) => {
       giveUp.abort();

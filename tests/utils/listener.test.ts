@@ -28,7 +28,7 @@ function open(): net.Socket {
 
 const get = (address: string) => toRequest('GET', address, [`Host: 127.0.0.1:${portOf(server.url)}`]);
 
-test('writes no status line into a body that is on its way', async () => {
+test('the server writes no status line into a body that is on its way', async () => {
   const stream = open();
   stream.write(get('/uploads/videos/big.mp4'));
   const [head] = (await once(stream, 'data')) as [Buffer];
@@ -41,7 +41,7 @@ test('writes no status line into a body that is on its way', async () => {
   expect(Buffer.concat(body).includes('HTTP/1.1')).toBe(false);
 });
 
-test('answers what is no HTTP after an answer that was sent in full', async () => {
+test('the server answers what is no HTTP after an answer that was sent in full', async () => {
   const stream = open();
   stream.write(get('/openapi.json'));
   let received = '';
@@ -53,7 +53,7 @@ test('answers what is no HTTP after an answer that was sent in full', async () =
   expect(received).toMatch(/^HTTP\/1\.1 400 [^]*"INVALID_INPUT"/);
 });
 
-test('keeps an idle connection for longer than Nginx, and than the headers of a request may take', async () => {
+test('the server keeps an idle connection for longer than Nginx, and than the headers of a request may take', async () => {
   const stream = open();
   stream.write(get('/health'));
   const [first] = (await once(stream, 'data')) as [Buffer];

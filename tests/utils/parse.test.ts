@@ -10,9 +10,9 @@ test('what a client sent wrongly is INVALID_INPUT and names the path of each fau
       code: 'INVALID_INPUT',
       message: expect.stringMatching(/^The body is not valid: "name" .+\.$/),
       details: expect.arrayContaining([
-        { path: 'name', message: expect.any(String) },
-        { path: 'form.seed', message: expect.any(String) },
-        { path: 'form.extra', message: 'is not a known field' },
+        { path: 'name', message: expect.any(String), rule: 'too_long', limit: 3 },
+        { path: 'form.seed', message: expect.any(String), rule: 'wrong_type' },
+        { path: 'form.extra', message: 'is not a known field', rule: 'unknown_key' },
       ]),
     }),
   );

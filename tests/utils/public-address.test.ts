@@ -22,7 +22,7 @@ test.each([
   ['2001:db8::1', false],
   ['2002:7f00:1::', false],
   ['localhost', false],
-])('counts %s as public: %s', (address, expected) => {
+])('the address %s counts as public: %s', (address, expected) => {
   expect(isPublicAddress(address)).toBe(expected);
 });
 
@@ -47,11 +47,11 @@ test.each([
   ['::ffff:10.0.0.1', false],
   ['fe80::1', false],
   ['::1', false],
-])('takes %s as the answer of a DNS: %s', (address, expected) => {
+])('%s is taken as the answer of a DNS: %s', (address, expected) => {
   expect(isPublicAnswer(address)).toBe(expected);
 });
 
-test('refuses a name that resolves to this machine', async () => {
+test('a name that resolves to this machine is refused', async () => {
   const error = await new Promise((resolve) => lookupPublic('localhost', { all: true }, resolve));
   expect(String(error)).toContain('localhost is not at a public address');
 });

@@ -97,7 +97,7 @@ describe('work that is shared', () => {
   );
   afterEach(() => void pieces.splice(0));
 
-  test('runs one piece at a time, and those who ask meanwhile share the one after it', async () => {
+  test('work that is shared runs one piece at a time, and those who ask meanwhile share the one after it', async () => {
     const first = ask();
     const others = [ask(), ask(), ask()];
     expect(pieces).toHaveLength(1);
@@ -112,7 +112,7 @@ describe('work that is shared', () => {
     expect(await late).toBe('third');
   });
 
-  test('goes on after a piece that failed', async () => {
+  test('work that is shared goes on after a piece that failed', async () => {
     const first = ask();
     const second = ask();
     pieces[0]!.fail(new Error('away'));

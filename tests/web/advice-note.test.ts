@@ -4,17 +4,20 @@ import { en } from '../../src/web/locales/en';
 import { zh } from '../../src/web/locales/zh';
 
 describe('the note that the picture was not seen', () => {
-  it.each([
+  test.each([
     ['assistant.pictureRefused', unseenSentences.refused],
     ['assistant.pictureUnreadable', unseenSentences.unreadable],
-  ] as const)('is found in both languages, and shown in that of the page: %s', (note, sentences) => {
-    expect({ en: en[note], zh: zh[note] }).toEqual(sentences);
-    for (const sentence of Object.values(sentences)) {
-      expect(splitNote(`Push in.\n\n${sentence}`)).toEqual({ advice: 'Push in.', note });
-    }
-  });
+  ] as const)(
+    'the note that the picture was not seen is found in both languages, and shown in that of the page: %s',
+    (note, sentences) => {
+      expect({ en: en[note], zh: zh[note] }).toEqual(sentences);
+      for (const sentence of Object.values(sentences)) {
+        expect(splitNote(`Push in.\n\n${sentence}`)).toEqual({ advice: 'Push in.', note });
+      }
+    },
+  );
 
-  it('is absent from other advice', () => {
+  test('the note that the picture was not seen is absent from other advice', () => {
     expect(splitNote('Push in.\n\nSlowly.')).toEqual({ advice: 'Push in.\n\nSlowly.', note: null });
   });
 });

@@ -35,7 +35,7 @@ const step = fc.oneof<fc.Arbitrary<Step>[]>(
 );
 const story = fc.array(fc.tuple(fc.nat({ max: 3 }), step), { minLength: 20, maxLength: 60 });
 
-it('leaves two to four clients and the server with the same timeline, whatever they do and however often they are cut', async () => {
+test('two to four clients and the server end with the same timeline, whatever they do and however often they are cut', async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 2, max: 4 }), story, async (count, steps) => {
       const clients = Array.from({ length: count }, () => startClient(server.wsUrl, server.url));

@@ -122,7 +122,11 @@ describe('a message that does not fit', () => {
       );
       expect(answer).toMatchObject({ type: 'error', code: 'INVALID_INPUT', workspace_id: workspace._id });
       expect(answer).not.toHaveProperty('request_id');
-      expect(answer.details).toContainEqual({ path: 'request_id', message: expect.any(String) });
+      expect(answer.details).toContainEqual({
+        path: 'request_id',
+        message: expect.any(String),
+        rule: expect.any(String),
+      });
     },
   );
 
@@ -142,7 +146,7 @@ describe('a message that does not fit', () => {
       for (const key of ['extra', 'version', '$set', 'constructor', 'id', '_id']) {
         const answer = await tab.ask({ type, ...about, ...fields, [key]: {} });
         expect([key, answer]).toEqual([key, expect.objectContaining({ type: 'error', code: 'INVALID_INPUT' })]);
-        expect(answer.details).toContainEqual({ path: key, message: expect.any(String) });
+        expect(answer.details).toContainEqual({ path: key, message: expect.any(String), rule: 'unknown_key' });
       }
     },
   );

@@ -78,11 +78,3 @@ test('the same message again is answered with the stored one, which stays where 
   expect(await tab.ask(message)).toMatchObject({ workspace: { _id: workspace._id } });
   expect(await order()).toEqual([workspace._id, first, last]);
 });
-
-test('a create of an id that is in the trash says that it was deleted', async () => {
-  const id = 'ab'.repeat(12);
-  await create({ workspace_id: id });
-  await tab.ask({ type: 'workspace.delete', workspace_id: id });
-  const answer = await tab.ask({ type: 'workspace.create', workspace_id: id });
-  expect(answer).toMatchObject({ type: 'error', code: 'WORKSPACE_NOT_FOUND' });
-});

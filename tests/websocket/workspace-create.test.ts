@@ -63,12 +63,12 @@ test('a create of an id chosen by the client is not mistaken for another of the 
   expect(await create({ request_id })).toEqual(made[0]);
 });
 
-test('a create of an id in the trash is INVALID_INPUT', async () => {
+test('a create of an id in the trash says that it was deleted', async () => {
   const { _id } = await create();
   await tab.ask({ type: 'workspace.delete', workspace_id: _id });
   expect(await tab.ask({ type: 'workspace.create', workspace_id: _id })).toMatchObject({
     type: 'error',
-    code: 'INVALID_INPUT',
+    code: 'WORKSPACE_NOT_FOUND',
     workspace_id: _id,
   });
   expect(await find(_id)).toBeUndefined();

@@ -1,4 +1,4 @@
-import type { Language } from '../i18n';
+import type { Language } from '../locales/texts';
 import { getState, setState, type Theme } from './store';
 
 const storageKey = 'preferences';

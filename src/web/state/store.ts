@@ -2,7 +2,7 @@ import { create } from 'zustand';
 import type { ErrorCode } from '../../contract/errors';
 import type { Options } from '../../contract/options';
 import type { Workspace } from '../../contract/workspace';
-import type { Language } from '../i18n';
+import type { Language } from '../locales/texts';
 import type { SyncSnapshot } from '../sync';
 
 export type Theme = 'dark' | 'light';

@@ -78,7 +78,7 @@ test('what was stored is still there after a restart on another port', async () 
   expect(await (await connect(second.uri)).collection('shots').findOne()).toMatchObject({ title: '黎明' });
 });
 
-describe('a server that runs', () => {
+describe('an embedded mongod that runs', () => {
   let sharedFolder: string;
   let shared: Embedded;
   let db: mongo.Db;
@@ -110,7 +110,7 @@ describe('a server that runs', () => {
     expect(await shots.distinct('title')).toEqual(['one', 'two']);
   });
 
-  test('it listens on loopback only', async () => {
+  test('an embedded mongod listens on loopback only', async () => {
     const { parsed } = (await db.admin().command({ getCmdLineOpts: 1 })) as { parsed?: { net?: { bindIp?: string } } };
     expect(parsed?.net?.bindIp).toBe('127.0.0.1');
   });
@@ -217,12 +217,12 @@ describe('data that the first mongod on PATH cannot open', () => {
     process.env = { ...savedEnvironment };
   });
 
-  test('is opened by one in the cache that fits', async () => {
+  test('data that the first mongod on PATH cannot open is opened by one in the cache that fits', async () => {
     const { uri } = await start();
     expect(await (await connect(uri)).collection('shots').findOne()).toMatchObject({ title: 'kept' });
   });
 
-  test('ends the start with both versions and the way out where there is no other', async () => {
+  test('data that the first mongod on PATH cannot open ends the start with both versions and the way out where there is no other', async () => {
     await rm(cacheHome, { recursive: true });
     await expect(startEmbedded(folder)).rejects.toMatchObject({
       exitCode: 78,
