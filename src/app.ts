@@ -13,7 +13,7 @@ import { logger } from './utils/logger';
 
 const maxBodyBytes = 256 * 1024;
 const yearMs = 365 * 24 * 3600 * 1000;
-/** Where a provider names no time: the limits of this field count per minute. */
+/** The default Retry-After, since rate limits in this field usually count per minute. */
 const rateLimitMs = 60_000;
 const uploadedFile = /^\/(images|videos)\/[A-Za-z0-9_-]+\.(png|jpg|jpeg|webp|mp4)$/;
 
@@ -21,8 +21,8 @@ const readJson = express.json({ limit: maxBodyBytes, strict: false, type: () => 
 
 type Specs = { openapi: object; asyncapi: object };
 
-/** The Express app around the table of endpoints: who may ask, what a body must be, and the one catch. */
-export function createApp(endpoints: AnyEndpoint[], specs: Specs, timeline: RequestHandler): Express {
+/** The Express app around the endpoints: access control, body parsing, and the one place that writes errors. */
+export function createApp(endpoints: AnyEndpoint[], specs: Specs, webClient: RequestHandler): Express {
   const app = guardedApp();
   app.use(crossOrigin);
   for (const endpoint of endpoints) app[endpoint.method](endpoint.path, readBody(endpoint), runEndpoint(endpoint));
@@ -31,17 +31,17 @@ export function createApp(endpoints: AnyEndpoint[], specs: Specs, timeline: Requ
   app.get('/docs', (_request, response) => void response.type('html').send(docsPage(specs.openapi)));
   app.use('/docs', swaggerUi.serve);
   app.get('/uploads{/*file}', sendUpload);
-  app.use(timeline);
-  app.use(noSuchRoute(endpoints));
+  app.use(webClient);
+  app.use(unknownRoute(endpoints));
   app.use(writeError);
   return app;
 }
 
-/** The app of the socket port: whatever is no upgrade is refused there, in JSON like everywhere. */
+/** The Express app of the socket port, which refuses everything but upgrades, with a JSON error. */
 export function createSocketApp(): Express {
   const app = guardedApp();
   app.use(() => {
-    throw new AppError('NOT_FOUND', 'This port takes WebSocket connections only; REST is served on SERVER_PORT.');
+    throw new AppError('NOT_FOUND', 'This port accepts WebSocket connections only; REST is served on SERVER_PORT.');
   });
   app.use(writeError);
   return app;
@@ -75,7 +75,7 @@ const securityHeaders = helmet({
     },
   },
   crossOriginResourcePolicy: { policy: 'same-site' },
-  // The server speaks plain http on loopback; whoever ends TLS before it sets this.
+  // The server speaks plain http; the proxy that terminates TLS sets this header.
   strictTransportSecurity: false,
 });
 
@@ -91,7 +91,7 @@ const crossOrigin = cors({
   credentials: false,
 });
 
-/** JSON routes take `application/json` only, since a form or plain text needs no preflight from a foreign page. */
+/** JSON routes accept only `application/json`, since forms and plain text need no preflight from a foreign page. */
 function readBody(endpoint: AnyEndpoint) {
   return (request: Request, response: Response, next: NextFunction) => {
     if (!endpoint.body && !endpoint.file) return next();
@@ -112,7 +112,7 @@ function runEndpoint(endpoint: AnyEndpoint) {
     if (result instanceof JsonText) return sendJson(request, response, 200, result);
     const { status, body } = result instanceof Reply ? result : new Reply(endpoint.status ?? 200, result);
     const text = JSON.stringify(body);
-    // Outside production every reply is held to the contract, so that every test is a contract test.
+    // Outside production, every reply is checked against the contract, so that every test is a contract test.
     if (!config.isProduction) endpoint.reply.parse(JSON.parse(text));
     sendJson(request, response, status, new JsonText(text));
   };
@@ -121,13 +121,13 @@ function runEndpoint(endpoint: AnyEndpoint) {
 function sendJson(request: Request, response: Response, status: number, { text, etag }: JsonText): void {
   const isRead = request.method === 'GET' || request.method === 'HEAD';
   if (isRead) response.set({ ETag: etag, 'Cache-Control': 'no-cache' });
-  // Express would answer 200 to `Cache-Control: no-cache`, which fetch sends along with every `If-None-Match`.
+  // Express would reply 200 to `Cache-Control: no-cache`, which fetch sends with every `If-None-Match`.
   const isKnown = isRead && (request.get('If-None-Match') ?? '').split(',').some((known) => known.trim() === etag);
   if (isKnown) response.status(304).end();
   else response.status(status).type('json').send(text);
 }
 
-/** Serves a stored picture or clip: names we gave, types by extension, and no link that leads elsewhere. */
+/** Serves a stored image or clip: only our own names, types by extension, and no symlinks to other places. */
 async function sendUpload(request: Request, response: Response, next: NextFunction): Promise<void> {
   const name = request.path.slice('/uploads'.length);
   const file = path.join(config.UPLOAD_DIR, name);
@@ -135,31 +135,31 @@ async function sendUpload(request: Request, response: Response, next: NextFuncti
   const isOurs = uploadedFile.test(name) && real && root && real === path.join(root, name);
   if (!isOurs) throw new AppError('NOT_FOUND', 'There is no such file.');
   response.set('Content-Security-Policy', "default-src 'none'; sandbox; frame-ancestors 'self'");
-  // With a root, a folder above it whose name begins with a dot is no reason to refuse.
+  // With `root`, Express does not refuse a parent folder whose name begins with a dot.
   response.sendFile(name, { root: config.UPLOAD_DIR, immutable: true, maxAge: yearMs }, (error) => {
     if (error && !response.headersSent) next(error);
   });
 }
 
-/** The page of the API; its files lie below /docs/, wherever the slash of the address is. */
+/** The API page; its base makes assets load from /docs/, with or without a trailing slash in the address. */
 const docsPage = (openapi: object): string =>
   swaggerUi
     .generateHTML(openapi, { customSiteTitle: 'Video Maker API' })
     .replace('<head>', '<head><base href="/docs/">');
 
-/** What is served beside the endpoints, for reading only. */
+/** What is served besides the endpoints, read-only. */
 const pages = /^\/($|docs(\/|$)|uploads\/|assets\/|openapi\.json$|asyncapi\.json$)/;
 
-function noSuchRoute(endpoints: AnyEndpoint[]) {
+function unknownRoute(endpoints: AnyEndpoint[]) {
   return (request: Request) => {
     const isPage = pages.test(request.path) && request.method !== 'GET' && request.method !== 'HEAD';
     const known = endpoints.filter(({ path: address }) => address === request.path);
     const methods = isPage ? ['GET'] : known.map(({ method }) => method.toUpperCase());
     if (methods.length === 0) {
-      throw new AppError('NOT_FOUND', 'There is nothing at this address; /docs lists what there is.');
+      throw new AppError('NOT_FOUND', 'There is nothing at this address; /docs lists all addresses.');
     }
     const allow = methods.includes('GET') ? [...methods, 'HEAD'].join(', ') : methods.join(', ');
-    throw new AppError('METHOD_NOT_ALLOWED', `This address takes ${allow} only.`, { headers: { Allow: allow } });
+    throw new AppError('METHOD_NOT_ALLOWED', `This address allows ${allow} only.`, { headers: { Allow: allow } });
   };
 }
 

@@ -4,10 +4,10 @@ import path from 'node:path';
 import { parse as parseDotenv, populate } from 'dotenv';
 import { z } from 'zod';
 
-/** The project's root: relative paths in settings are relative to it, wherever the process was started. */
+/** The project root, to which relative paths in settings refer, wherever the process was started. */
 export const projectRoot = path.resolve(__dirname, '..');
 
-/** PM2 and systemd are told not to restart a process that ends with this code (EX_CONFIG of sysexits.h). */
+/** The exit code after which PM2 and systemd do not restart the process (EX_CONFIG of sysexits.h). */
 export const configurationExitCode = 78;
 
 export type Problem = { variable: string; message: string };
@@ -18,14 +18,14 @@ loadFile();
 
 const isProduction = process.env.NODE_ENV === 'production';
 
-/** Brings `.env` into the environment, which wins over it. A folder of this name, as some tools make, is none. */
+/** Loads `.env` into the environment, which takes precedence; ignores a folder of that name, which some tools create. */
 function loadFile(): void {
   const files = [path.resolve('.env'), path.join(projectRoot, '.env')];
   const file = files.find((name) => statSync(name, { throwIfNoEntry: false })?.isFile());
   if (!file) return;
   try {
     const text = decode(readFileSync(file));
-    if (text.includes('\0') || text.includes('\ufffd')) throw new Error('it is not text in UTF-8 or UTF-16');
+    if (text.includes('\0') || text.includes('\ufffd')) throw new Error('it is not UTF-8 or UTF-16 text');
     populate(process.env, parseDotenv(text));
   } catch (error) {
     const message = `cannot be read: ${(error as Error).message}; save ${file} in the encoding UTF-8, readable by this user`;
@@ -33,22 +33,20 @@ function loadFile(): void {
   }
 }
 
-/** The `>` of Windows PowerShell writes UTF-16; ASCII in it has a zero in each second byte. */
+/** Decodes UTF-8 or UTF-16, which `>` in Windows PowerShell writes, and in which every second byte of ASCII text is zero. */
 function decode(bytes: Buffer): string {
   const isLittle = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] !== 0 && bytes[1] === 0);
   const isBig = (bytes[0] === 0xfe && bytes[1] === 0xff) || (bytes[0] === 0 && bytes[1] !== 0);
   return new TextDecoder(isLittle ? 'utf-16le' : isBig ? 'utf-16be' : 'utf-8').decode(bytes);
 }
 
-// ---- kinds of values, for this file and for the provider files
-
 const loopbackNames =
   /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[?::(1|ffff:(127(\.\d{1,3}){3}|7f[0-9a-f]{2}:[0-9a-f]{1,4}))\]?)$/i;
 
-/** Tells whether a host name or address can only be this machine. */
+/** Whether a host name or address can only be this machine. */
 export const isLoopback = (host: string): boolean => loopbackNames.test(host);
 
-/** A secret that a provider cannot work without. */
+/** An API key that a provider requires. */
 export const apiKey = z.string().regex(/^[\x21-\x7e]+$/, 'must be one word of printable ASCII characters');
 
 const privateRanges = new BlockList();
@@ -59,34 +57,34 @@ privateRanges.addSubnet('169.254.0.0', 16);
 privateRanges.addSubnet('fc00::', 7, 'ipv6');
 privateRanges.addSubnet('fe80::', 10, 'ipv6');
 
-/** Tells whether a host of a URL is on this machine or in its own network: by a private address, a `.local` name, or Docker's. */
-export function isAtHome(host: string): boolean {
+/** Whether a URL host is this machine or in its local network: a private address, a `.local` name, or Docker's host name. */
+export function isInLocalNetwork(host: string): boolean {
   if (isLoopback(host) || /^(.+\.local|host\.docker\.internal)\.?$/i.test(host)) return true;
   const address = host.replace(/^\[|\]$/g, '');
   const family = isIP(address);
   return family !== 0 && privateRanges.check(address, family === 6 ? 'ipv6' : 'ipv4');
 }
 
-const addressOf = (takesHttp: (host: string) => boolean, message: string) => (address: string) =>
+const addressOf = (allowsHttp: (host: string) => boolean, message: string) => (address: string) =>
   z
     .string()
     .refine((value) => {
       const url = URL.canParse(value) ? new URL(value) : null;
       if (!url || url.username || url.search || url.hash) return false;
-      return url.protocol === 'https:' || (url.protocol === 'http:' && takesHttp(url.hostname));
+      return url.protocol === 'https:' || (url.protocol === 'http:' && allowsHttp(url.hostname));
     }, message)
     .transform((value) => value.replace(/\/+$/, ''))
     .default(address);
 
-/** An address of a vendor: https, or http on loopback outside production; a trailing slash is dropped. */
+/** The base URL of a vendor: https, or http on loopback outside production; trailing slashes are dropped. */
 export const baseUrl = addressOf(
   (host) => !isProduction && isLoopback(host),
   'must be an https address (plain http is for loopback only, and not in production)',
 );
 
-/** An address of a model server, which may stand on the desk beside: as `baseUrl`, and http at home in production too. */
+/** The base URL of a model server, which may be local: like `baseUrl`, but http is allowed in the local network, even in production. */
 export const modelServerUrl = addressOf(
-  isAtHome,
+  isInLocalNetwork,
   'must be an https address (plain http is for loopback, private addresses, .local names and host.docker.internal)',
 );
 
@@ -138,12 +136,12 @@ function isProxyAddress(value: string): boolean {
   return /^(https?|socks|socks5|socks5h):$/.test(protocol) && hostname !== '';
 }
 
-/** A program: a name to be found on PATH, or a file that is there. */
+/** A program: a name to find on PATH, or an existing file. */
 const program = z
   .string()
-  .refine((value) => !/[\\/]/.test(value) || existsSync(value), 'names a file that is not there');
+  .refine((value) => !/[\\/]/.test(value) || existsSync(value), 'names a file that does not exist');
 
-/** What a port can be bound to; an IPv6 address may stand in brackets, as it does in a link. */
+/** An address to bind to; an IPv6 address may be in brackets, as in a URL. */
 const bindAddress = z
   .string()
   .transform((value) => value.replace(/^\[(.+)\]$/, '$1'))
@@ -157,8 +155,6 @@ const providerName = z
   .string()
   .regex(/^[a-z0-9-]+$/, 'must be the name of a provider file, in lower case')
   .default('local');
-
-// ---- the settings of the server itself; a provider file declares its own with readSettings
 
 const server = readSettings(
   z.object({
@@ -193,13 +189,13 @@ const server = readSettings(
   }),
 );
 
-/** The checked settings of the server, read once at start. */
+/** The validated settings of the server, read once at start; provider files declare their own with `readSettings`. */
 export const config = Object.freeze({ ...server.values, isProduction });
 
 /** Every variable that belongs to the server itself. */
 export const serverVariables = server.names;
 
-/** What is wrong with the server's own settings, one entry a variable. */
+/** The problems in the server's own settings, one entry per variable. */
 export function serverProblems(): Problem[] {
   const problems = [...fileProblems, ...server.problems];
   if (isProduction && !config.MONGODB_URI) {
@@ -219,7 +215,7 @@ export function serverProblems(): Problem[] {
   return problems;
 }
 
-/** Reads variables by a zod object: values (a default where one is wrong), the names, and what is wrong or missing. */
+/** Reads variables with a zod object: their values (the default for an invalid one), names, problems and missing names. */
 export function readSettings<Shape extends Record<string, z.ZodType>>(schema: z.ZodObject<Shape>) {
   const names = Object.keys(schema.shape);
   const problems: Problem[] = [];
@@ -242,7 +238,7 @@ export function readSettings<Shape extends Record<string, z.ZodType>>(schema: z.
     names,
     problems,
     missing,
-    /** Where the third party of these settings is asked, from its variable `*_BASE_URL`. */
+    /** The base URL of the third party, from its variable `*_BASE_URL`. */
     baseUrl: baseUrlName && (values[baseUrlName] as string | undefined),
     values: values as z.infer<z.ZodObject<Shape>>,
   };
@@ -250,14 +246,14 @@ export function readSettings<Shape extends Record<string, z.ZodType>>(schema: z.
 
 export type Settings = Pick<ReturnType<typeof readSettings>, 'names' | 'problems' | 'missing'> & { baseUrl?: string };
 
-/** The name under which a variable is set: those of proxies count in lower case too, as most programs take them. */
+/** The name under which a variable is set; proxy variables may also be in lower case, as in most programs. */
 export function nameInEnvironment(name: string): string {
   const isSet = (variable: string) => Boolean(process.env[variable]?.trim());
   const lower = name.toLowerCase();
   return name.endsWith('_PROXY') && !isSet(name) && isSet(lower) ? lower : name;
 }
 
-/** An empty value means "not set", so that `KEY=` in .env is the same as no line at all. */
+/** An empty value means "not set", so that `KEY=` in .env is the same as no line. */
 function rawValue(name: string): string | undefined {
   return process.env[nameInEnvironment(name)]?.trim() || undefined;
 }

@@ -1,7 +1,7 @@
 'use strict';
-// Asks for the version of Node before anything is loaded that an old one cannot read; so this file is plain, and in old words.
+// Checks the version of Node before loading anything that an old one cannot parse, so this file is plain, old JavaScript.
 const [major, minor] = process.versions.node.split('.').map(Number);
-// The `engines` of package.json, which need not lie beside a built server; a test holds the two together.
+// The same as `engines` in package.json, which may be missing beside a built server; a test compares the two.
 const wanted = '20.19';
 const [wantedMajor, wantedMinor] = wanted.split('.').map(Number);
 
@@ -13,6 +13,6 @@ if (major < wantedMajor || (major === wantedMajor && minor < wantedMinor)) {
       wanted +
       ' or newer; install that and start again.\n',
   );
-  // As for wrong settings: PM2 and systemd do not try again.
+  // As for invalid settings, PM2 and systemd do not restart it.
   process.exit(78);
 }

@@ -1,4 +1,4 @@
-// First, as what follows does not load in an old Node.
+// First, since the other imports do not load in an old Node.
 import './node-version';
 import { aiSuggest } from './api/ai-suggest';
 import { createApp, createSocketApp } from './app';
@@ -29,14 +29,14 @@ import { acceptUpgrades, closeSockets, startHeartbeat } from './websocket/connec
 import { watchOtherServers, stopWatching } from './websocket/other-servers';
 import { messages } from './websocket/server';
 
-/** Every REST endpoint; each line is one file. */
+/** Every REST endpoint, one file each. */
 const endpoints = [uploadImage, getWorkspaces, getTrash, generateVideo, generateCancel, aiSuggest, getOptions, health];
 
-/** No paid request sends more: a picture of 7 MB as base64. */
+/** The largest paid request: a 7 MB picture as base64. */
 const largestCreateBytes = 10_000_000;
-/** 80 s by default, within the 90 s after which PM2 and systemd kill: a paid request may be out for nearly as long. */
+/** 80 s by default, nearly the longest paid request, and within the 90 s after which PM2 and systemd kill the process. */
 const stopWithinMs = requestDeadlineMs(largestCreateBytes) + 10_000;
-/** One Ctrl-C can come twice: from the terminal, and from npm, which passes its own on. */
+/** One Ctrl-C can arrive twice: from the terminal, and forwarded by npm. */
 const sameSignalMs = 500;
 
 const specs = { openapi: openApi(endpoints), asyncapi: asyncApi(messages) };
@@ -46,15 +46,15 @@ const socketHttp = createListener(createSocketApp());
 let stopHeartbeat = () => undefined as void;
 let stopSweeping = () => undefined as void;
 let isStopping = false;
-/** Whether the start has failed, and the process is about to end. */
+/** Whether the start has failed and the process is about to exit. */
 let isEnding = false;
 let stoppingSinceMs = 0;
 
-/** Touches nothing that a running server needs before both ports are ours, and works only once the database is there. */
+/** Touches nothing that a running server needs until both ports are open, and starts work once the database is ready. */
 async function start(): Promise<void> {
-  endOnWrongSettings();
+  exitOnInvalidSettings();
   await makeFolders();
-  warnOfFfmpeg();
+  warnIfFfmpegIsUnusable();
   http.server.on('request', createApp(endpoints, specs, await webClient(http.server)));
   acceptUpgrades(http.server, '/ws', hotReloadPath);
   acceptUpgrades(socketHttp.server);
@@ -64,7 +64,7 @@ async function start(): Promise<void> {
   const port = await http.open(config.SERVER_PORT, 'SERVER_PORT');
   const socketPort = await socketHttp.open(config.WS_PORT, 'WS_PORT');
   await sweepTmp();
-  const isReady = await connectDatabase(startWork, (error) => void endStart(error));
+  const isReady = await connectDatabase(startWork, (error) => void failStart(error));
   if (isStopping) return;
   const host = config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST;
   logger.info('server listening', {
@@ -78,7 +78,7 @@ async function start(): Promise<void> {
   process.send?.('ready');
 }
 
-function endOnWrongSettings(): void {
+function exitOnInvalidSettings(): void {
   const problems = [...serverProblems(), ...providerProblems()];
   if (problems.length === 0) return;
   const lines = problems.map(({ variable, message }) => `  ${variable} ${message}`);
@@ -94,13 +94,13 @@ async function makeFolders(): Promise<void> {
   await makeUploadFolders();
 }
 
-/** Looked for now, as it stops everything else for a moment. */
-function warnOfFfmpeg(): void {
+/** Searches for ffmpeg at the start, since that blocks the event loop for a moment. */
+function warnIfFfmpegIsUnusable(): void {
   const problem = ffmpegProblem();
   if (problem) logger.warn('ffmpeg cannot be used', { problem });
 }
 
-/** What needs the database; begun again where the database went away meanwhile. */
+/** Starts everything that needs the database; called again if the database became unavailable in between. */
 async function startWork(): Promise<void> {
   if (isStopping) return;
   await joinServers(isShareable(), watchOtherServers);
@@ -110,8 +110,8 @@ async function startWork(): Promise<void> {
   stopSweeping = startSweeping();
 }
 
-/** Ends a start that cannot succeed: one sentence on the console, the stack in the log. */
-async function endStart(error: unknown): Promise<void> {
+/** Exits after a start that cannot succeed: one sentence on the console, the stack in the log. */
+async function failStart(error: unknown): Promise<void> {
   if (isStopping || isEnding) return;
   isEnding = true;
   const { exitCode = 1, message } = toStartError(error);
@@ -125,7 +125,7 @@ async function endStart(error: unknown): Promise<void> {
 function toStartError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const reason = (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ');
-  const message = `The server could not start, for a reason that it does not know (${reason}); see ${logFolder}/error.log.`;
+  const message = `The server could not start because of an unexpected error (${reason}); see ${logFolder}/error.log.`;
   return new AppError('INTERNAL', message, { cause: error });
 }
 
@@ -137,14 +137,14 @@ function onSignal(signal: string): void {
   isStopping = true;
   stoppingSinceMs = performance.now();
   logger.info('server stopping', { signal });
-  setTimeout(() => void exit('server stopped before all of its work had ended'), stopWithinMs);
+  setTimeout(() => void exit('server stopped before its work was finished'), stopWithinMs);
   stop().then(
     () => exit('server stopped'),
     (error: unknown) => exit('server stopped by an error', error),
   );
 }
 
-/** Stops taking work, finishes what was received, and waits for a paid request that is out. */
+/** Accepts no more work, finishes what was received, and waits for paid requests in flight. */
 async function stop(): Promise<void> {
   stopHeartbeat();
   stopSweeping();
@@ -152,11 +152,11 @@ async function stop(): Promise<void> {
   await Promise.all([closeSockets(), stopEngine()]);
   await Promise.all(closed);
   await stopWatching();
-  await leaveServers().catch((error: unknown) => logger.warn('server not signed off', { error }));
+  await leaveServers().catch((error: unknown) => logger.warn('server not deregistered', { error }));
   await closeDatabase();
 }
 
-/** Ends with code 0, as what is not finished is picked up by the next start. */
+/** Exits with code 0, since the next start resumes unfinished work. */
 async function exit(message: string, error?: unknown): Promise<void> {
   if (error === undefined) logger.info(message, {});
   else logger.error(message, { error });
@@ -165,7 +165,7 @@ async function exit(message: string, error?: unknown): Promise<void> {
 }
 
 async function crash(message: string, error: unknown): Promise<void> {
-  // The start has ended with a code of its own; what breaks after that, such as a line for a log that is closed, is no news.
+  // A failed start has its own exit code; later errors, such as a write to the closed log, do not matter.
   if (isEnding) return;
   logger.error(message, { error });
   await flushLogs();
@@ -177,4 +177,4 @@ process.on('SIGTERM', onSignal);
 process.on('uncaughtException', (error) => void crash('uncaught exception', error));
 process.on('unhandledRejection', (error) => void crash('unhandled rejection', error));
 
-start().catch(endStart);
+start().catch(failStart);

@@ -8,15 +8,15 @@ const built = path.join(projectRoot, 'dist', 'web');
 const yearMs = 365 * 24 * 3600 * 1000;
 const isDevelopment = config.NODE_ENV === 'development' && __filename.endsWith('.ts');
 
-/** Where Vite's own socket lives during development; not set otherwise. */
+/** The path of Vite's own socket in development; undefined otherwise. */
 export const hotReloadPath = isDevelopment ? '/hot-reload' : undefined;
 
-/** Serves the timeline in the browser: what the build made, or the sources with hot reload under `npm run dev`. */
+/** Serves the timeline in the browser: the build, or the sources with hot reload under `npm run dev`. */
 export async function webClient(server: Server): Promise<RequestHandler> {
   if (isDevelopment) return withHotReload(server);
   const router = express.Router();
   if (!existsSync(built)) return router;
-  // The names of assets carry a hash of what is in them; the page itself must always be asked for.
+  // The names of assets contain a hash of their content; the page itself must always be revalidated.
   router.use(
     '/assets',
     express.static(path.join(built, 'assets'), { immutable: true, maxAge: yearMs, index: false, redirect: false }),

@@ -30,7 +30,7 @@ test.each([
   [{ MONGODB_URI: 'postgres://x' }, 'MONGODB_URI'],
   [{ PUBLIC_ORIGIN: 'film.example.com' }, 'PUBLIC_ORIGIN'],
   [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL'],
-  [{ FFMPEG_PATH: '/nowhere/ffmpeg' }, 'FFMPEG_PATH names a file that is not there'],
+  [{ FFMPEG_PATH: '/nowhere/ffmpeg' }, 'FFMPEG_PATH names a file that does not exist'],
   [{ HTTPS_PROXY: 'zzz' }, 'HTTPS_PROXY must be an http, https or socks5 address'],
   [{ https_proxy: '127.0.0.1:7890' }, 'https_proxy must be an http, https or socks5 address'],
   [{ ALL_PROXY: 'ftp://proxy.example.com' }, 'ALL_PROXY must be'],

@@ -152,7 +152,11 @@ describe('a start that cannot succeed', () => {
       'mongodb+srv URI cannot have port number',
       'mongodb+srv',
     ],
-    ['names a file that is not there', '127.0.0.1/film?tls=true&tlsCAFile=/nowhere.pem', '/nowhere.pem cannot be read'],
+    [
+      'names a file that does not exist',
+      '127.0.0.1/film?tls=true&tlsCAFile=/nowhere.pem',
+      '/nowhere.pem cannot be read',
+    ],
   ])(
     'a start that cannot succeed says one sentence and ends with 78 when MONGODB_URI %s',
     async (_what, address, fault, scheme = 'mongodb') => {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Every code that a client can meet, and the HTTP status it travels under. */
+/** Every error code that a client can receive, with its HTTP status. */
 export const errorCodes = {
   INVALID_INPUT: 400,
   INVALID_JSON: 400,
@@ -36,7 +36,7 @@ export const errorCodes = {
   BUSY: 503,
   PROVIDER_TIMEOUT: 504,
   DISK_FULL: 507,
-  // Only met in `video.error`, after the click was answered.
+  // Only in `video.error`, after the reply to the click.
   TIMEOUT: 504,
   CANCELLED: 409,
   DOWNLOAD_FAILED: 502,
@@ -45,7 +45,7 @@ export const errorCodes = {
 
 export type ErrorCode = keyof typeof errorCodes;
 
-/** What a value breaks, for an interface that says it in its own language. */
+/** The rule that a value breaks, so that a user interface can say it in its own language. */
 const errorRules = [
   'required',
   'too_long',
@@ -61,7 +61,7 @@ const errorDetail = z.strictObject({
   path: z.string(),
   message: z.string(),
   rule: z.enum(errorRules).optional(),
-  /** Of `too_long`, `too_short` and `out_of_range`: the longest, shortest, largest or smallest that is taken. */
+  /** For `too_long`, `too_short` and `out_of_range`: the bound that the value violates. */
   limit: z.number().optional(),
 });
 

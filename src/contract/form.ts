@@ -4,11 +4,10 @@ import { text } from './ids';
 export const aspectRatios = ['16:9', '9:16', '1:1', '4:3', '3:4', '21:9'] as const;
 export type AspectRatio = (typeof aspectRatios)[number];
 
-// MongoDB stores UTF-8: a lone surrogate would come back as another text than the one that was acknowledged.
-/** The longest prompt that the form takes, in code points, which zod and JSON Schema count. */
+/** The longest prompt that the form accepts, in code points, as zod and JSON Schema count. */
 export const promptMaxCharacters = 2000;
 
-/** The form of one shot. Carries no defaults, since it also checks updates; the defaults are `emptyForm`. */
+/** The form of one shot, without defaults, since it also checks updates; the defaults are in `emptyForm`. */
 export const formData = z.strictObject({
   camera_movement: text(100),
   shot_size: text(100),
@@ -36,7 +35,7 @@ type FormKey = keyof FormData;
 export const formKeys = Object.keys(formData.shape) as FormKey[];
 
 type DottedForm = { [Key in FormKey as `form_data.${Key}`]: z.ZodOptional<(typeof formData.shape)[Key]> };
-/** The same as dotted keys, each optional. */
+/** The form as dotted keys, each optional. */
 export const dottedForm = Object.fromEntries(
   formKeys.map((key) => [`form_data.${key}`, formData.shape[key].optional()]),
 ) as unknown as DottedForm;

@@ -7,6 +7,7 @@ export const requestIdsKept = 64;
 
 export const time = z.iso.datetime();
 
+// MongoDB stores UTF-8, so a lone surrogate would come back as different text than was acknowledged.
 export const text = (maxLength: number) =>
   z
     .string()

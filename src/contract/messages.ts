@@ -5,16 +5,16 @@ import { objectId, requestId, time } from './ids';
 import { video } from './video';
 import { changes, workspace } from './workspace';
 
-/** The version of a workspace that the author of a message saw. */
+/** The version of the workspace that the author of a message saw. */
 export const baseVersion = z.int().min(0);
 
 const echo = { request_id: requestId.optional() };
 
-/** The shape of a message from a browser: its type, an optional request_id, and its own fields, nothing else. */
+/** The shape of a message from a browser: its type, an optional request_id and its own fields, and nothing else. */
 export const clientMessage = <Type extends string, Fields extends z.ZodRawShape>(type: Type, fields: Fields) =>
   z.strictObject({ type: z.literal(type), request_id: requestId.optional(), ...fields });
 
-/** Every message from the server to a browser, by `type`. */
+/** The shape of every message from the server to a browser, by `type`. */
 export const serverMessages = {
   'workspace.created': z.strictObject({ type: z.literal('workspace.created'), ...echo, workspace }),
   'workspace.sync_confirm': z.strictObject({
@@ -46,7 +46,7 @@ export const serverMessages = {
     video,
     version: z.int(),
     takes: z.array(video).optional(),
-    /** The form of a chosen take, where it became that of the workspace. */
+    /** The form of the chosen take, if it became that of the workspace. */
     changes: changes.optional(),
   }),
   'ai.suggestion': z.strictObject({

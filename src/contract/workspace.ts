@@ -27,7 +27,7 @@ export const workspace = z.strictObject({
 });
 export type Workspace = z.infer<typeof workspace>;
 
-/** What a client may change: the image, and the form as an object, as dotted keys, or both. */
+/** The changes that a client may send: the image, and the form as an object, as dotted keys, or both. */
 export const updates = z.strictObject({
   image_path: imagePath.nullable().optional(),
   image_url: imageUrl.nullable().optional(),
@@ -36,7 +36,7 @@ export const updates = z.strictObject({
 });
 export type Updates = z.infer<typeof updates>;
 
-/** A stored change as it is told to the other tabs: dotted keys with their new values. */
+/** A stored change as broadcast to the other tabs: dotted keys with their new values. */
 export const changes = z.strictObject({
   image_path: z.string().nullable().optional(),
   image_url: z.string().nullable().optional(),

@@ -91,7 +91,7 @@ function operation(
     responses: {
       ...Object.fromEntries([...failures].map((code) => [code, { $ref: '#/components/responses/Error' }])),
       [status]: { description: 'Done', content: shape },
-      ...(otherStatus && { [otherStatus]: { description: 'Not well', content: shape } }),
+      ...(otherStatus && { [otherStatus]: { description: 'Not healthy', content: shape } }),
     },
   };
 }
