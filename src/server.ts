@@ -26,7 +26,7 @@ import { flushLogs, logFolder, logger, logToFiles } from './utils/logger';
 import { asyncApi, openApi } from './utils/specs';
 import { makeUsable } from './utils/usable-folder';
 import { acceptUpgrades, closeSockets, startHeartbeat } from './websocket/connections';
-import { followOtherServers, stopFollowing } from './websocket/other-servers';
+import { watchOtherServers, stopWatching } from './websocket/other-servers';
 import { messages } from './websocket/server';
 
 /** Every REST endpoint; each line is one file. */
@@ -103,7 +103,7 @@ function warnOfFfmpeg(): void {
 /** What needs the database; begun again where the database went away meanwhile. */
 async function startWork(): Promise<void> {
   if (isStopping) return;
-  await joinServers(isShareable(), followOtherServers);
+  await joinServers(isShareable(), watchOtherServers);
   await migrate();
   await startEngine();
   stopSweeping();
@@ -151,7 +151,7 @@ async function stop(): Promise<void> {
   const closed = [http, socketHttp].map(({ close }) => close());
   await Promise.all([closeSockets(), stopEngine()]);
   await Promise.all(closed);
-  await stopFollowing();
+  await stopWatching();
   await leaveServers().catch((error: unknown) => logger.warn('server not signed off', { error }));
   await closeDatabase();
 }

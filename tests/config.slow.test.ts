@@ -7,7 +7,10 @@ test.each([
   [{ SERVER_PORT: 'abc' }, 'SERVER_PORT'],
   [{ SERVER_PORT: '70000' }, 'SERVER_PORT'],
   [{ VIDEO_POLL_INTERVAL_MS: '10' }, 'VIDEO_POLL_INTERVAL_MS'],
-  [{ VIDEO_PROVIDER: 'nobody' }, 'VIDEO_PROVIDER is "nobody", and there are only kling, local, pika, runway'],
+  [
+    { VIDEO_PROVIDER: 'nobody' },
+    'VIDEO_PROVIDER is "nobody", which is not a provider; choose one of kling, local, pika, runway',
+  ],
   [{ VIDEO_PROVIDER: 'runway' }, 'RUNWAY_API_KEY is required when VIDEO_PROVIDER is runway'],
   [{ LLM_PROVIDER: 'claude' }, 'ANTHROPIC_API_KEY is required when LLM_PROVIDER is claude'],
   [{ RUNWAY_BASE_URL: 'http://api.example.com' }, 'RUNWAY_BASE_URL'],

@@ -133,7 +133,7 @@ describe('a start that cannot succeed', () => {
       const { uri } = await proxied({ maxWireVersion });
       const line = await failedStart(settingsCode, settings({ MONGODB_URI: uri }));
       expect(line).toMatch(
-        /^The MongoDB of MONGODB_URI is older than 5\.0, .* update it, or set MONGODB_URI to another\.$/,
+        /^The MongoDB at MONGODB_URI is older than 5\.0, .* update it, or set MONGODB_URI to another one\.$/,
       );
     },
   );
@@ -143,8 +143,8 @@ describe('a start that cannot succeed', () => {
     ['has a port that there is not', '127.0.0.1:99999/film', 'a host or a port in it is not valid'],
     ['has a password with an @', 'film:canary@canary@127.0.0.1/film', 'the password is not written as %40'],
     ['has a password with a %', 'film:canary%zz@127.0.0.1/film', 'URI malformed'],
-    ['names a database with a dot', '127.0.0.1/my.film', 'has a character that MongoDB does not take'],
-    ['names a database of MongoDB itself', '127.0.0.1/local', 'is one of MongoDB itself'],
+    ['names a database with a dot', '127.0.0.1/my.film', 'has a character that MongoDB does not accept'],
+    ['names a database of MongoDB itself', '127.0.0.1/local', 'belongs to MongoDB itself'],
     ['has no host', 'film:canary/film', 'a host or a port in it is not valid'],
     [
       'has a port with mongodb+srv',
@@ -158,7 +158,7 @@ describe('a start that cannot succeed', () => {
     async (_what, address, fault, scheme = 'mongodb') => {
       const line = await failedStart(settingsCode, settings({ MONGODB_URI: `${scheme}://${address}` }));
       expect(line).toMatch(
-        /^MONGODB_URI is not an address of MongoDB \(.*\); correct it in \.env or the environment\.$/,
+        /^MONGODB_URI is not a valid MongoDB address \(.*\); correct it in \.env or the environment\.$/,
       );
       expect(line).toContain(fault);
       expect(line + (await readFile(inside('logs/combined.log'), 'utf8'))).not.toContain('canary');

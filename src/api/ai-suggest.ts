@@ -11,16 +11,16 @@ import { defineEndpoint } from '../utils/endpoint';
 import { logger } from '../utils/logger';
 import { push } from '../utils/push';
 
-type Answer = { workspace_id: string; suggestion: AiEntry['suggestion']; entry: AiEntry };
+type SuggestReply = { workspace_id: string; suggestion: AiEntry['suggestion']; entry: AiEntry };
 
-/** Questions whose answer is still out, so that the same request_id at the same time asks the model once. */
-const asking = new Map<string, Promise<Answer>>();
+/** Questions without an answer yet, so that concurrent requests with one request_id ask the model once. */
+const openQuestions = new Map<string, Promise<SuggestReply>>();
 
-/** Asks the assistant about one workspace; the exchange is stored before it is answered, and a failed one is not. */
+/** Asks the assistant about one workspace; the exchange is stored before the reply, a failed one is not stored. */
 export const aiSuggest = defineEndpoint({
   method: 'post',
   path: '/api/ai/suggest',
-  summary: 'Asks the assistant for advice and a patch of the form; applies nothing by itself.',
+  summary: 'Asks the assistant for advice and a patch of the form, which is not applied.',
   body: z.strictObject({ workspace_id: objectId, message: userMessage, request_id: requestId.optional() }),
   reply: z.strictObject({ workspace_id: objectId, suggestion, entry: aiEntry }),
   errors: [
@@ -37,21 +37,26 @@ export const aiSuggest = defineEndpoint({
   handle({ body: { workspace_id: workspaceId, message, request_id: id }, signal }) {
     if (!id) return ask(workspaceId, message, undefined, signal);
     const key = `${workspaceId} ${id}`;
-    // Goes on when its caller hangs up: another may wait for it, and the same request_id later gets it.
-    const open = new AbortController().signal;
-    // Before anything is read, since whatever was read is old when the answer that was out has come.
-    const answer = asking.get(key) ?? ask(workspaceId, message, id, open).finally(() => asking.delete(key));
-    asking.set(key, answer);
-    return answer;
+    // Continues when the caller hangs up: another one may be waiting, and a repetition will get the result.
+    const neverAborted = new AbortController().signal;
+    const reply =
+      openQuestions.get(key) ?? ask(workspaceId, message, id, neverAborted).finally(() => openQuestions.delete(key));
+    openQuestions.set(key, reply);
+    return reply;
   },
 });
 
-async function ask(workspaceId: string, message: string, id: string | undefined, signal: AbortSignal): Promise<Answer> {
+async function ask(
+  workspaceId: string,
+  message: string,
+  id: string | undefined,
+  signal: AbortSignal,
+): Promise<SuggestReply> {
   const stored = await findWorkspace(workspaceId);
   const earlier = id && stored.ai_collaboration.find((entry) => entry.request_id === id);
   if (earlier) {
     const { request_id, ...entry } = earlier;
-    return toAnswer(workspaceId, toJson<AiEntry>(entry));
+    return toReply(workspaceId, toJson<AiEntry>(entry));
   }
 
   const provider = llmProvider();
@@ -77,10 +82,10 @@ async function ask(workspaceId: string, message: string, id: string | undefined,
   const wireEntry = toJson<AiEntry>(entry);
   logger.info('suggestion stored', { workspace_id: workspaceId, provider: answer.provider, model: answer.model });
   push({ type: 'ai.suggestion', workspace_id: workspaceId, entry: wireEntry, version: after.version });
-  return toAnswer(workspaceId, wireEntry);
+  return toReply(workspaceId, wireEntry);
 }
 
-const toAnswer = (workspaceId: string, entry: AiEntry): Answer => ({
+const toReply = (workspaceId: string, entry: AiEntry): SuggestReply => ({
   workspace_id: workspaceId,
   suggestion: entry.suggestion,
   entry,

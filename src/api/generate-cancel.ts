@@ -4,11 +4,11 @@ import { video } from '../contract/video';
 import { cancelVideo } from '../generation/cancel';
 import { defineEndpoint } from '../utils/endpoint';
 
-/** Ends the running generation of a workspace. */
+/** Cancels the running generation of a workspace. */
 export const generateCancel = defineEndpoint({
   method: 'post',
   path: '/api/generate/cancel',
-  summary: 'Cancels the running generation; the provider is asked to cancel until it confirms, where its API can.',
+  summary: 'Cancels the running generation; also at the provider, repeatedly until it confirms, if its API can cancel.',
   body: z.strictObject({ workspace_id: objectId, attempt_id: z.string().min(1).max(100).optional() }),
   reply: z.strictObject({ workspace_id: objectId, video }),
   errors: ['WORKSPACE_NOT_FOUND', 'NOT_GENERATING'],

@@ -13,7 +13,7 @@ import { parseInput } from '../utils/parse';
 export const generateVideo = defineEndpoint({
   method: 'post',
   path: '/api/generate/video',
-  summary: 'Generates the video of a workspace; `video.status_update` messages tell what becomes of it.',
+  summary: 'Generates the video of a workspace; its progress and result come as `video.status_update` messages.',
   body: z.strictObject({
     workspace_id: objectId,
     provider: z.string().min(1).max(50).optional(),
@@ -42,19 +42,19 @@ export const generateVideo = defineEndpoint({
     requestVideo({
       workspaceId: body.workspace_id,
       provider: body.provider,
-      requestId: onlyKey(body.request_id, readKey(request)),
+      requestId: singleKey(body.request_id, readKey(request)),
       acceptSecondCharge: body.accept_second_charge ?? false,
       expects: body.expects,
     }),
 });
 
-/** The `Idempotency-Key` header, bare or in the quotes of a structured field. */
+/** The `Idempotency-Key` header, bare or quoted like a structured field. */
 function readKey(request: Request): string | undefined {
   const header = request.get('Idempotency-Key');
   return header === undefined ? undefined : parseInput(requestId, header.replace(/^"(.*)"$/, '$1'), 'Idempotency-Key');
 }
 
-function onlyKey(fromBody: string | undefined, fromHeader: string | undefined): string | undefined {
+function singleKey(fromBody: string | undefined, fromHeader: string | undefined): string | undefined {
   if (fromBody !== undefined && fromHeader !== undefined && fromBody !== fromHeader) {
     const details = [{ path: 'request_id', message: 'differs from the Idempotency-Key' }];
     throw new AppError('INVALID_INPUT', 'The request_id and the Idempotency-Key differ; send one of them.', {

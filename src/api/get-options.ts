@@ -7,7 +7,7 @@ import type { LlmProvider, VideoProvider } from '../services/provider';
 
 type Word = { id: string; en: string; zh: string };
 
-/** What the form can offer: the vocabulary, and the providers with what they can do. */
+/** What the form can offer: the vocabulary, and the providers with their limits. */
 export const getOptions = defineEndpoint({
   method: 'get',
   path: '/api/options',

@@ -6,11 +6,11 @@ import { defineEndpoint } from '../utils/endpoint';
 
 const inTrash = { deleted_at: trusted({ $ne: null }) };
 
-/** What is in the trash, for as long as it can be restored. */
+/** The workspaces in the trash, which can still be restored. */
 export const getTrash = defineEndpoint({
   method: 'get',
   path: '/api/trash',
-  summary: 'Lists what is in the trash and can be restored, the newest deletion first.',
+  summary: 'Lists the workspaces in the trash, which can be restored, most recently deleted first.',
   reply: z.strictObject({ workspaces: z.array(workspace.extend({ deleted_at: z.iso.datetime() })) }),
   errors: ['DATABASE_UNAVAILABLE'],
   async handle() {

@@ -9,19 +9,19 @@ import { defineEndpoint, JsonText } from '../utils/endpoint';
 import { logger } from '../utils/logger';
 import { createSharedWork } from '../utils/queue';
 
-/** How long a list may keep everything else waiting at a time, in milliseconds. */
-const workAtOnceMs = 20;
-/** Reading so few bytes takes no longer than asking whether anything was written. */
+/** How long building the list may block the event loop at a time. */
+const maxBlockMs = 20;
+/** Below this size, reading the list is as fast as asking whether anything was written. */
 const smallBytes = 64 * 1024;
 
-/** The JSON of each workspace, by the hash of the bytes that are stored of it: parts of the list that was sent last. */
+/** The JSON of each workspace, by the hash of its stored bytes; each row is a slice of the last list. */
 type Rows = Map<string, Buffer>;
 
-/** The last list, valid as long as the database has written nothing since `at`. */
+/** The last list, valid until the database writes something after `at`. */
 let last: { at: string; list: JsonText; rows: Rows } | null = null;
 const buildOnce = createSharedWork(buildList);
 
-/** The whole timeline in its order; a document that does not fit the contract is left out and logged. */
+/** The whole timeline in order; a document that violates the contract is skipped and logged. */
 export const getWorkspaces = defineEndpoint({
   method: 'get',
   path: '/api/workspaces',
@@ -42,15 +42,15 @@ async function buildList(): Promise<JsonText> {
   const parts = [...rows.values()].flatMap((row, index) => (index > 0 ? [comma, row] : [row]));
   const list = Buffer.concat([head, ...parts, tail]);
   const built = new JsonText(list, [...rows.keys()].join());
-  // The list holds all that is known: nothing is kept twice.
-  last = at === null ? null : { at, list: built, rows: within(list, rows) };
+  // The rows are slices of the list, so that nothing is held in memory twice.
+  last = at === null ? null : { at, list: built, rows: rowsIn(list, rows) };
   return built;
 }
 
 const [head, comma, tail] = ['{"workspaces":[', ',', ']}'].map((text) => Buffer.from(text)) as [Buffer, Buffer, Buffer];
 
-/** The same rows as parts of the list. */
-function within(list: Buffer, rows: Rows): Rows {
+/** The same rows as slices of the list. */
+function rowsIn(list: Buffer, rows: Rows): Rows {
   let start = head.length;
   const placed = [...rows].map(([hash, { length }]): [string, Buffer] => {
     const row = list.subarray(start, start + length);
@@ -60,17 +60,17 @@ function within(list: Buffer, rows: Rows): Rows {
   return new Map(placed);
 }
 
-/** What is `known` was decoded and checked before. */
+/** The rows of the documents; those in `known` are already decoded and checked. */
 async function toRows(documents: Buffer[], known: Rows): Promise<Rows> {
   const rows: Rows = new Map();
-  let restedAtMs = performance.now();
+  let yieldedAtMs = performance.now();
   for (const document of documents) {
     const hash = createHash('sha1').update(document).digest('base64');
     const row = known.get(hash) ?? toRow(document);
     if (row) rows.set(hash, row);
-    if (performance.now() - restedAtMs < workAtOnceMs) continue;
+    if (performance.now() - yieldedAtMs < maxBlockMs) continue;
     await setImmediate();
-    restedAtMs = performance.now();
+    yieldedAtMs = performance.now();
   }
   return rows;
 }
@@ -80,6 +80,6 @@ function toRow(document: Buffer): Buffer | null {
   const text = JSON.stringify(stored);
   const { success, error } = workspace.safeParse(JSON.parse(text));
   if (success) return Buffer.from(text);
-  logger.warn('stored workspace does not fit and is left out', { workspace_id: String(stored._id), error });
+  logger.warn('invalid stored workspace skipped', { workspace_id: String(stored._id), error });
   return null;
 }

@@ -14,16 +14,16 @@ import { isLogging } from '../utils/logger';
 import { folderFault } from '../utils/usable-folder';
 
 const minFreeBytes = 256 * 1024 ** 2;
-const answerWithinMs = 2000;
+const databaseTimeoutMs = 2000;
 
-/** The last counts, shown while the database is away. */
+/** The last counts, shown while the database is unavailable. */
 let jobs = { generating: 0, unclear: 0 };
 
-/** Tells whether the server can do its work: 200 when it can, 503 with what is wrong. */
+/** Reports whether the server can do its work: 200 when it can, 503 with the problems. */
 export const health = defineEndpoint({
   method: 'get',
   path: '/health',
-  summary: 'Tells whether the server can do its work, for people and load balancers.',
+  summary: 'Reports whether the server can do its work, for people and load balancers.',
   reply: z.strictObject({
     status: z.enum(['ok', 'degraded']),
     problems: z.array(z.string()),
@@ -37,16 +37,16 @@ export const health = defineEndpoint({
   otherStatus: 503,
   errors: [],
   async handle() {
-    const [isDatabaseThere, isDiskFree, uploads, dataFault] = await Promise.all([
+    const [isDatabaseUp, isDiskFree, uploads, dataFault] = await Promise.all([
       countJobs(),
       hasFreeDisk(),
       uploadFaults(),
       folderFault(config.DATA_DIR),
     ]);
     const problems = [
-      ...(isDatabaseThere ? [] : ['the database does not answer']),
+      ...(isDatabaseUp ? [] : ['the database does not answer']),
       ...(isSocketPortOpen() ? [] : ['the WebSocket port is closed']),
-      ...(isDiskFree ? [] : ['less than 256 MiB are free on the disk of the uploads']),
+      ...(isDiskFree ? [] : ['less than 256 MiB is free on the disk of the uploads']),
       ...uploads.problems,
     ];
     const body = {
@@ -56,14 +56,14 @@ export const health = defineEndpoint({
         ...providerWarnings(),
         ...ownerWarnings(),
         ...uploads.warnings,
-        // One that is gone is made again.
+        // A missing folder is made again.
         ...(dataFault === null || dataFault === 'ENOENT'
           ? []
-          : ['DATA_DIR cannot be written, where accepted tasks are noted; check its rights and its disk']),
+          : ['DATA_DIR, where accepted tasks are recorded, cannot be written; check its permissions and its disk']),
         ...[ffmpegProblem()].filter((problem) => problem !== null),
         ...(isLogging() ? [] : ['the log files cannot be written']),
       ],
-      mongodb: isDatabaseThere ? 'connected' : 'disconnected',
+      mongodb: isDatabaseUp ? 'connected' : 'disconnected',
       websocket: isSocketPortOpen() ? 'listening' : 'closed',
       jobs,
       disk_free_ok: isDiskFree,
@@ -73,12 +73,12 @@ export const health = defineEndpoint({
   },
 });
 
-/** Not those whose second charge a user has accepted. */
+/** Leaves out those whose second charge a user has accepted. */
 const inDoubt = trusted({ $elemMatch: { state: 'in_doubt', risk_accepted: false } });
 
 let isSocketPortOpen = () => false;
 
-/** Hands this endpoint the way to see whether the socket port is open. */
+/** Tells this endpoint how to see whether the socket port is open. */
 export function reportListening(isListening: () => boolean): void {
   isSocketPortOpen = isListening;
 }
@@ -93,18 +93,18 @@ async function countJobs(): Promise<boolean> {
     jobs = { generating, unclear };
     return true;
   };
-  const late = new Promise<false>((resolve) => setTimeout(resolve, answerWithinMs, false).unref());
-  return Promise.race([count(), late]).catch(() => false);
+  const timedOut = new Promise<false>((resolve) => setTimeout(resolve, databaseTimeoutMs, false).unref());
+  return Promise.race([count(), timedOut]).catch(() => false);
 }
 
-/** True too where it cannot be asked: what is wrong with the folder then is said apart. */
+/** Also true when the disk cannot be checked, since `uploadFaults` reports the folder's problem. */
 async function hasFreeDisk(folder = config.UPLOAD_DIR): Promise<boolean> {
   try {
     const { bavail, bsize } = await statfs(folder);
     return bavail * bsize >= minFreeBytes;
   } catch (error) {
     const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT' && folder !== path.dirname(folder);
-    // It will be made again, on the disk of the folder above.
+    // A missing folder is made again, on the disk of its parent.
     return isGone ? hasFreeDisk(path.dirname(folder)) : true;
   }
 }

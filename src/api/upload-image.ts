@@ -12,12 +12,12 @@ import { AppError } from '../utils/errors';
 import { createLimit } from '../utils/queue';
 
 const uploadsAtOnce = 4;
-/** A sender that is silent for so long has gone. */
-const silenceMs = 10_000;
+/** How long an upload may stall. */
+const stallTimeoutMs = 10_000;
 
-// With Multer's own defaults a field name of 200 bytes can keep the process busy for half a minute.
+// With Multer's default limits, a field name of 200 bytes can block the process for half a minute.
 const receive = multer({
-  // On the disk, since many may arrive at once, each under a random name of Multer.
+  // On disk, since many may arrive at once; Multer gives each a random name.
   storage: multer.diskStorage({
     destination: (_request, _file, callback) => callback(null, path.dirname(temporaryFile())),
   }),
@@ -37,7 +37,7 @@ const receive = multer({
 
 const limited = createLimit(uploadsAtOnce);
 
-/** Takes one picture, judged by its bytes; nothing is left on the disk when it is refused. */
+/** Stores one uploaded picture, checked by its bytes; a rejected one leaves nothing on the disk. */
 export const uploadImage = defineEndpoint({
   method: 'post',
   path: '/api/upload/image',
@@ -62,13 +62,13 @@ export const uploadImage = defineEndpoint({
     'DISK_FULL',
   ],
   handle: async ({ request, signal }) => {
-    // A slow sender holds up nobody: only what has arrived waits for its turn.
+    // Received outside the limit, so that slow senders do not block others.
     const file = await receiveFile(request, signal);
     return limited(async () => storeImage(await takeBytes(file)));
   },
 });
 
-/** Reads a file and removes it: on a disk that is nearly full the picture itself must still fit. */
+/** Reads a file and removes it, so that the picture itself still fits on a nearly full disk. */
 async function takeBytes(file: string): Promise<Buffer> {
   try {
     return await readFile(file);
@@ -80,10 +80,10 @@ async function takeBytes(file: string): Promise<Buffer> {
 function receiveFile(request: Request, signal: AbortSignal): Promise<string> {
   const received = new Promise<string>((resolve, reject) => {
     signal.addEventListener('abort', () => reject(unreadable(signal.reason)), { once: true });
-    request.setTimeout(silenceMs, () => {
-      // Multer removes what has arrived once the request is gone.
+    request.setTimeout(stallTimeoutMs, () => {
+      // Once the request is destroyed, Multer removes the partial file.
       request.res!.once('finish', () => request.destroy());
-      reject(silent());
+      reject(stalled());
     });
     receive(request, request.res!, (error: unknown) => {
       if (error) return reject(isOurs(error) ? (error as Error) : unreadable(error));
@@ -99,7 +99,7 @@ function receiveFile(request: Request, signal: AbortSignal): Promise<string> {
   return received.finally(() => request.setTimeout(0));
 }
 
-/** Of Multer's limits or the disk, which have sentences of their own. */
+/** Whether the error comes from Multer's limits or the disk, which have their own sentences. */
 const isOurs = (error: unknown): boolean => typeof (error as NodeJS.ErrnoException).code === 'string';
 
 const unreadable = (cause: unknown) =>
@@ -107,7 +107,7 @@ const unreadable = (cause: unknown) =>
     cause,
   });
 
-const silent = () =>
-  new AppError('INVALID_INPUT', 'The upload stopped for 10 seconds before its end; send it again.', {
+const stalled = () =>
+  new AppError('INVALID_INPUT', 'The upload stalled for 10 seconds; send it again.', {
     headers: { Connection: 'close' },
   });

@@ -1,7 +1,7 @@
 import type { Changes, Updates } from '../contract/workspace';
 import { AppError } from '../utils/errors';
 
-/** Flattens what a client wants to change to dotted leaves; `image_path` and `image_url` follow each other. */
+/** Flattens the updates of a client to dotted keys; `image_path` and `image_url` are derived from each other. */
 export function toChanges(updates: Updates): Changes {
   const { form_data: form = {}, image_path: path, image_url: url, ...dotted } = updates;
   const fromForm = Object.fromEntries(Object.entries(form).map(([key, value]) => [`form_data.${key}`, value]));
@@ -20,7 +20,7 @@ function imageChanges(path: string | null | undefined, url: string | null | unde
     const details = [
       { path: 'image_url', message: 'names another picture than image_path', rule: 'wrong_form' as const },
     ];
-    throw new AppError('INVALID_INPUT', 'The image_path and the image_url name different pictures; send one.', {
+    throw new AppError('INVALID_INPUT', 'The image_path and the image_url name different images; send one of them.', {
       details,
     });
   }

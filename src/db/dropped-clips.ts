@@ -1,6 +1,6 @@
 import { model, Schema } from 'mongoose';
 
-/** A clip that the user let go, one way or another; only such a clip may be removed, since clips are paid. */
+/** A clip that the user has dropped; only such a clip may be removed, since clips are paid. */
 export const DroppedClip = model<{ _id: string; dropped_at: Date }>(
   'DroppedClip',
   new Schema(
@@ -10,8 +10,8 @@ export const DroppedClip = model<{ _id: string; dropped_at: Date }>(
 );
 
 /**
- * Records that the clips of these attempts may be removed once no workspace refers to them; may be repeated. Called before the
- * write that drops them: a clip that is dropped without a record stays for ever.
+ * Records that the clips of these attempts may be removed once no workspace refers to them; may be called again. Call it
+ * before the write that drops them, since a clip dropped without a record stays for ever.
  */
 export async function recordDropped(attemptIds: string[]): Promise<void> {
   if (attemptIds.length === 0) return;

@@ -18,28 +18,28 @@ import {
   type Sent,
 } from './repetitions';
 
-const maxRaces = 20;
+const maxTries = 20;
 
 export type Edit = Sent & {
   changes: Changes;
 };
 export type EditResult = Pick<StoredWorkspace, 'version' | 'updated_at'> & {
-  /** What is broadcast to the others; null when it was before, or nothing has changed. */
+  /** The changes to broadcast to the others; null when there are none, or they were broadcast before. */
   broadcast: Changes | null;
-  /** The values of other authors that its own had not seen. */
+  /** The values of other authors that this edit replaced unseen. */
   replaced: Changes;
-  /** The fields that a repetition has left as they are, since they are newer. */
+  /** The fields that a repetition left alone, since newer changes exist. */
   kept: string[];
 };
 
 type Arrival = { edit: Edit; resolve: (result: EditResult) => void; reject: (error: unknown) => void };
 
-/** What has come in this tick, by workspace. */
+/** The edits of this tick, by workspace. */
 const arriving = new Map<string, Arrival[]>();
 
 /**
  * Stores the changes of one message, once for each request_id; throws WORKSPACE_NOT_FOUND for an unknown or deleted workspace.
- * Edits of one workspace that come in the same tick are stored in one write, each a version of its own.
+ * Edits of one workspace in the same tick are coalesced into one write, each with a version of its own.
  */
 export function applyEdit(edit: Edit): Promise<EditResult> {
   return new Promise((resolve, reject) => {
@@ -57,31 +57,31 @@ async function storeArrived(workspaceId: string): Promise<void> {
     const results = arrivals.length > 1 ? await storeTogether(arrivals.map(({ edit }) => edit)) : null;
     for (const [index, { edit, resolve }] of arrivals.entries()) resolve(results?.[index] ?? (await storeAlone(edit)));
   } catch (error) {
-    // What stopped one stops all that follow: the workspace or the database is gone.
+    // The workspace or the database is gone, which fails all of them.
     for (const { reject } of arrivals) reject(error);
   }
 }
 
-/** One write for edits of one workspace that are all new; null, and nothing is stored, where one of them may not be. */
+/** Stores edits of one workspace in one write; null, with nothing stored, if one of them may be a repetition. */
 async function storeTogether(edits: Edit[]): Promise<EditResult[] | null> {
   const known = await knownOf(edits[0]!.workspaceId);
   const keys = edits.flatMap(({ key }) => key ?? []);
   const areNew = new Set(keys).size === keys.length;
-  return areNew && edits.every((edit) => leftOf(known, edit) === edit.changes) ? write(known, edits) : null;
+  return areNew && edits.every((edit) => withoutNewer(known, edit) === edit.changes) ? write(known, edits) : null;
 }
 
 async function storeAlone(edit: Edit): Promise<EditResult> {
   const { workspaceId, key } = edit;
-  for (let race = 0; race < maxRaces; race++) {
+  for (let race = 0; race < maxTries; race++) {
     const known = await knownOf(workspaceId);
-    const changes = leftOf(known, edit);
+    const changes = withoutNewer(known, edit);
     const [result] = (await write(known, [{ ...edit, changes }])) ?? [];
     if (result) return { ...result, kept: Object.keys(edit.changes).filter((field) => !(field in changes)) };
 
     const found = await read(workspaceId);
     const present = noteRead(found);
     if (key === undefined || !found.applied.includes(key)) continue;
-    // Stored by the first sending, whose answer was lost: then the others have not been told either.
+    // The first sending was stored but its reply was lost, so it may not have been broadcast either.
     const wasUnresolved = isUnresolved(edit);
     noteStoredBefore(present, edit);
     resolveMessage(workspaceId, key);
@@ -93,26 +93,26 @@ async function storeAlone(edit: Edit): Promise<EditResult> {
       kept: [],
     };
   }
-  const message = 'Others are editing this workspace at the same time; nothing was stored, try again.';
+  const message = 'Others are editing this workspace at the same time, so nothing was stored; try again.';
   throw new AppError('BUSY', message);
 }
 
-/** The changes without those of a repetition that are newer by now. */
-function leftOf(known: Known, edit: Edit): Changes {
+/** The changes of an edit, without the fields that have newer changes if it is a repetition. */
+function withoutNewer(known: Known, edit: Edit): Changes {
   const left = Object.entries(edit.changes).filter(([field]) => !isNewer(known, field, edit));
   return left.length < Object.keys(edit.changes).length ? Object.fromEntries(left) : edit.changes;
 }
 
 /**
- * Stores all the edits against exactly the version that is known, so that none can land later on top of another; null, and
- * nothing is stored, where it is not that version any more or one of them was applied before.
+ * Stores the edits only against the known version, so that a delayed write cannot overwrite a newer one. Null, with nothing
+ * stored, when the version has changed or one of the edits was applied before.
  */
 async function write(known: Known, edits: Edit[]): Promise<EditResult[] | null> {
   const { workspaceId } = edits[0]!;
   const keys = edits.flatMap(({ key }) => key ?? []);
   const version = known.version + edits.length;
   const now = new Date();
-  const replaced = edits.map((edit) => unseenBy(known, edit));
+  const replaced = edits.map((edit) => unseenFields(known, edit));
   const changed = new Map(
     edits.flatMap((edit, index) => {
       const last = changeBy(edit, known.version + 1 + index);
@@ -123,7 +123,7 @@ async function write(known: Known, edits: Edit[]): Promise<EditResult[] | null> 
     `changed.${field}`,
     { version: at, ...(by && { by }) },
   ]);
-  // By the driver: Mongoose would cast what was parsed already, and double the CPU of an edit.
+  // With the driver, since Mongoose would cast parsed values again and double the CPU time of an edit.
   const before: Record<string, unknown> | null = await Workspace.collection.findOneAndUpdate(
     { _id: new Types.ObjectId(workspaceId), deleted_at: null, version: known.version, ...notApplied(keys) },
     {
@@ -154,12 +154,12 @@ async function write(known: Known, edits: Edit[]): Promise<EditResult[] | null> 
   });
 }
 
-/** The fields in which another author has stored something since the version that this one saw. */
-const unseenBy = ({ changed }: Known, { changes, baseVersion, author }: Edit): string[] =>
+/** The fields that another author has changed since the version that this author saw. */
+const unseenFields = ({ changed }: Known, { changes, baseVersion, author }: Edit): string[] =>
   Object.keys(changes).filter((field) => {
     const last = changed.get(fieldKey(field));
-    const isOthers = last?.author === undefined || last.author !== author;
-    return baseVersion !== undefined && last !== undefined && last.version > baseVersion && isOthers;
+    const isByOther = last?.author === undefined || last.author !== author;
+    return baseVersion !== undefined && last !== undefined && last.version > baseVersion && isByOther;
   });
 
 const valuesOf = (stored: Record<string, unknown>, fields: string[]): Changes =>
@@ -174,7 +174,7 @@ async function knownOf(workspaceId: string): Promise<Known> {
   return findKnown(workspaceId) ?? noteRead(await read(workspaceId));
 }
 
-/** Reads what the next write must meet; throws WORKSPACE_NOT_FOUND for an unknown or deleted workspace. */
+/** Reads the version that the next write must match; throws WORKSPACE_NOT_FOUND for an unknown or deleted workspace. */
 async function read(workspaceId: string): Promise<StoredWorkspace> {
   const fields = { version: 1, updated_at: 1, changed: 1, applied: 1 };
   const found = await Workspace.findOne({ _id: workspaceId, deleted_at: null }, fields).lean<StoredWorkspace>();

@@ -2,10 +2,10 @@ import mongoose from 'mongoose';
 import { isShareable, throwWhilePreparing } from './mongodb';
 import { publicFields, Workspace, workspaceNotFound, type StoredWorkspace } from './workspace';
 
-/** What a snapshot is answered with for a moment after a collection or an index was made. */
+/** The error code of a snapshot read right after a collection or an index was created. */
 const snapshotUnavailable = 246;
 
-/** The stored workspace with that id, not in the trash; else throws WORKSPACE_NOT_FOUND. */
+/** The stored workspace with that id; throws WORKSPACE_NOT_FOUND when there is none or it is in the trash. */
 export async function findWorkspace(workspaceId: string): Promise<StoredWorkspace> {
   throwWhilePreparing();
   const found = await Workspace.findOne({ _id: workspaceId, deleted_at: null }).lean<StoredWorkspace>();
@@ -15,11 +15,11 @@ export async function findWorkspace(workspaceId: string): Promise<StoredWorkspac
 
 /**
  * The public part of every workspace that is not in the trash, in order, as BSON, so that a caller decodes only what it has
- * not seen; with the moment of which it is the whole truth, or null where the server has no such moment.
+ * not seen; with the time of the snapshot, or null when the database has no snapshots.
  */
 export async function storedTimeline(): Promise<{ documents: Buffer[]; at: string | null }> {
   if (!isShareable()) return { documents: await findTimeline(), at: null };
-  // Read plainly, a write of an earlier time can become visible later, and would be missed until the next write.
+  // Without a snapshot, an earlier write could become visible after the read and would be missed until the next write.
   const session = mongoose.connection.getClient().startSession({ snapshot: true });
   try {
     const documents = await findTimeline(session);

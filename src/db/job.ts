@@ -1,14 +1,14 @@
 import type { FormData } from '../contract/form';
 
 /**
- * queued: not sent · submitting: the answer to the paid create is out · polling: accepted, its state is asked for ·
- * downloading: made, its file is on the way · timed_out, download_failed: failed for the user, and asked for now and then ·
- * in_doubt: nobody knows whether it was accepted.
+ * queued: not submitted · submitting: the create is in flight · polling: accepted, its state is polled ·
+ * downloading: made, its file is being downloaded · timed_out, download_failed: failed for the user, but still rechecked ·
+ * in_doubt: it is unknown whether it was accepted.
  */
 export type JobState =
   'queued' | 'submitting' | 'polling' | 'downloading' | 'timed_out' | 'download_failed' | 'in_doubt';
 
-/** What the server keeps of one attempt beside the public `video`; `generation/store.ts` alone writes it. */
+/** The server's state of one attempt beside the public `video`; written in `generation/store.ts` and `clicks.ts` only. */
 export type Job = {
   attempt_id: string;
   provider: string;
@@ -17,26 +17,26 @@ export type Job = {
   image_path: string;
   state: JobState;
   task_id: string | null;
-  /** JSON of what the provider prepared, so that a repetition sends the same. */
+  /** The provider's preparation as JSON, so that a repetition sends the same. */
   prepared: string | null;
-  /** Creates sent for this attempt; more than one only where the provider recognises a repetition. */
+  /** Creates sent for this attempt; more than one only if the provider recognises repetitions. */
   submit_attempts: number;
   intent_at: Date;
   sent_at: Date | null;
   accepted_at: Date | null;
-  /** When the user wished the attempt away; it is kept until its fate is known. */
+  /** When the user cancelled the attempt, which is kept until its fate is known. */
   cancelled_at: Date | null;
-  /** Whether a user has accepted to pay a second time while this attempt was in doubt. */
+  /** Whether a user accepted a second charge while this attempt was in doubt. */
   risk_accepted: boolean;
-  /** The id of the last stored step: a step that is repeated after a lost answer finds its own and knows that it is done. */
+  /** The id of the last stored step, by which a step retried after a lost reply finds that it is done. */
   step: string;
   lease: { owner: string; until: Date; epoch: number };
 };
 
-/** The states of a job that holds a slot: what runs at the provider, or may. */
+/** The states of a job that holds a slot, because its task runs or may run at the provider. */
 export const slotStates: JobState[] = ['submitting', 'polling'];
 
-/** The states of a job that this or another process still brings forward. */
+/** The states of a job that this or another process still runs. */
 export const activeStates: JobState[] = [...slotStates, 'queued', 'downloading', 'timed_out', 'download_failed'];
 
 /** The states of a job whose clip is made and paid. */

@@ -2,17 +2,17 @@ import { mongo } from 'mongoose';
 import { configurationExitCode } from '../config';
 import { AppError } from '../utils/errors';
 
-/** What the address may not change: read from a secondary, the list lacks what was acknowledged. */
+/** Options that the URI must not override: a read from a secondary may lack acknowledged writes. */
 const pinned = /^(readPreference|readPreferenceTags|maxStalenessSeconds|retryWrites)=/i;
 
-/** The address without what this server decides; the driver prefers the address to its options. */
+/** The URI without the options that this server sets, since the driver prefers the URI to its options. */
 export function withoutPinned(uri: string): string {
   const [address, query] = uri.split('?') as [string, string?];
   const rest = query?.split('&').filter((option) => !pinned.test(option)) ?? [];
   return rest.length > 0 ? `${address}?${rest.join('&')}` : address;
 }
 
-/** Throws one sentence where the driver does not take the address at all. */
+/** Throws one sentence if the driver cannot accept the URI. */
 export function checkUri(uri: string): void {
   let client: mongo.MongoClient;
   try {
@@ -21,15 +21,17 @@ export function checkUri(uri: string): void {
     throw wrongUri(faultOfUri(error as Error));
   }
   const { dbName } = client.options;
-  if (dbName === 'local') throw wrongUri('its database "local" is one of MongoDB itself');
+  if (dbName === 'local') throw wrongUri('its database "local" belongs to MongoDB itself');
   if (!databaseName.test(dbName))
-    throw wrongUri(`its database name "${dbName.slice(0, 70)}" has a character that MongoDB does not take, or over 63`);
+    throw wrongUri(
+      `its database name "${dbName.slice(0, 70)}" has a character that MongoDB does not accept, or more than 63 of them`,
+    );
 }
 
-/** What MongoDB takes on every system. */
+/** A database name that MongoDB accepts on every system. */
 const databaseName = /^[^/\\. "$*<>:|?,]{1,63}$/;
 
-// What the driver quotes can be a part of the password.
+// The driver's message may quote a part of the password.
 function faultOfUri({ message }: Error): string {
   if (/Unable to parse|Invalid URL/.test(message)) return 'a host or a port in it is not valid';
   const isAtSign = message === 'Invalid connection string' || /unescaped/i.test(message);
@@ -38,8 +40,8 @@ function faultOfUri({ message }: Error): string {
     : message;
 }
 
-/** The error of an address that MongoDB does not take; `fault` completes its sentence. */
+/** The error for an invalid MONGODB_URI; `fault` completes its sentence. */
 export const wrongUri = (fault: string): AppError => {
-  const message = `MONGODB_URI is not an address of MongoDB (${fault}); correct it in .env or the environment.`;
+  const message = `MONGODB_URI is not a valid MongoDB address (${fault}); correct it in .env or the environment.`;
   return new AppError('DATABASE_UNAVAILABLE', message, { exitCode: configurationExitCode });
 };

@@ -6,7 +6,7 @@ import { startEmbedded } from './embedded/embedded';
 import { checkUri, withoutPinned, wrongUri } from './mongodb-uri';
 import { Workspace } from './workspace';
 
-/** Stores whatever it is given until the majority of the database has it in its journal, and reads what is stored. */
+/** Writes are acknowledged once a majority has journaled them, and reads go to the primary. */
 const connectionOptions: mongoose.ConnectOptions = {
   writeConcern: { w: 'majority', j: true },
   readPreference: 'primary',
@@ -21,9 +21,9 @@ const connectionOptions: mongoose.ConnectOptions = {
   bufferCommands: false,
 };
 
-/** That of MongoDB 5.0: the list is read in snapshot sessions, which older servers do not have. */
+/** The wire version of MongoDB 5.0, the first with the snapshot sessions that read the list. */
 const oldestWireVersion = 13;
-const againAfterMs = 1000;
+const reconnectAfterMs = 1000;
 
 let embedded: Awaited<ReturnType<typeof startEmbedded>> | null = null;
 let hasTransactions = false;
@@ -35,9 +35,9 @@ let isStopping = false;
 type OnReady = () => Promise<void>;
 
 /**
- * Connects to MONGODB_URI or starts the embedded mongod, then calls `onReady`; resolves after the first try, true when all
- * of it is done. While the database is unavailable it goes on trying, `onReady` included. Throws, and later calls `onFatal`, for
- * what no waiting mends.
+ * Connects to MONGODB_URI or starts the embedded mongod, then calls `onReady`; resolves after the first try, with whether it
+ * succeeded. While the database is unavailable, it keeps retrying, including `onReady`. For an error that waiting cannot fix,
+ * it throws, or calls `onFatal` if it has resolved.
  */
 export async function connectDatabase(onReady: OnReady, onFatal: (error: unknown) => void): Promise<boolean> {
   if (config.MONGODB_URI) checkUri(config.MONGODB_URI);
@@ -50,7 +50,7 @@ export async function connectDatabase(onReady: OnReady, onFatal: (error: unknown
 
 async function keepTrying(uri: string, onReady: OnReady): Promise<void> {
   while (!isStopping) {
-    await new Promise((resolve) => setTimeout(resolve, againAfterMs));
+    await new Promise((resolve) => setTimeout(resolve, reconnectAfterMs));
     if (isStopping || (await makeReady(uri, onReady))) return;
   }
 }
@@ -63,7 +63,7 @@ async function makeReady(uri: string, onReady: OnReady): Promise<boolean> {
     logger.info('database connected', { replica_set: hasTransactions, embedded: embedded !== null });
     return true;
   } catch (error) {
-    if (isLasting(error)) throw error;
+    if (isPermanent(error)) throw error;
     reportUnavailable(error);
     return false;
   }
@@ -78,20 +78,20 @@ async function prepare(uri: string): Promise<void> {
     await Workspace.createIndexes();
     hasTransactions = Boolean(hello.setName) || hello.msg === 'isdbgrid';
     if (!hasTransactions) {
-      logger.warn('mongodb is a standalone server: start it as a replica set to make a reorder atomic', {});
+      logger.warn('mongodb is a standalone server, start it as a replica set to make reorders atomic', {});
     }
     isPrepared = true;
   } catch (error) {
     await mongoose.disconnect().catch(() => undefined);
-    throw lastingCause(error) ?? error;
+    throw permanentCause(error) ?? error;
   } finally {
     isPreparing = false;
   }
 }
 
-/** What the driver says of an address or a server that it will never take; null for all that may pass. */
-function lastingCause(error: unknown): AppError | null {
-  // The driver itself gives up below 4.4, and says so in the error of its search for a server.
+/** The error for an address or a server that the driver will never accept; null for anything that may be temporary. */
+function permanentCause(error: unknown): AppError | null {
+  // The driver itself rejects versions below 4.4 in its server selection error.
   if (/requires at least (wire version )?\d+ \(MongoDB/.test((error as Error).message)) return tooOld(error);
   const { syscall, path } = error as NodeJS.ErrnoException;
   return syscall === 'open' && path ? wrongUri(`its file ${path} cannot be read`) : null;
@@ -100,15 +100,15 @@ function lastingCause(error: unknown): AppError | null {
 const tooOld = (cause?: unknown): AppError =>
   new AppError(
     'DATABASE_UNAVAILABLE',
-    'The MongoDB of MONGODB_URI is older than 5.0, which is the oldest that works; update it, or set MONGODB_URI to another.',
+    'The MongoDB at MONGODB_URI is older than 5.0, the oldest supported version; update it, or set MONGODB_URI to another one.',
     { cause, exitCode: configurationExitCode },
   );
 
-/** An unreachable database passes, whatever the driver calls it; once connected, an error of our own does not. */
-function isLasting(error: unknown): boolean {
+/** An unreachable database is temporary, whatever the driver calls it; once connected, an error of ours is permanent. */
+function isPermanent(error: unknown): boolean {
   if (error instanceof AppError && error.exitCode !== undefined) return true;
-  const isOfDatabase = error instanceof mongo.MongoError || toAppError(error).code === 'DATABASE_UNAVAILABLE';
-  return isPrepared && !isOfDatabase;
+  const isDatabaseError = error instanceof mongo.MongoError || toAppError(error).code === 'DATABASE_UNAVAILABLE';
+  return isPrepared && !isDatabaseError;
 }
 
 const authenticationCodes = [18, 8000];
@@ -118,33 +118,33 @@ function reportUnavailable(error: unknown): void {
   isUnavailableReported = true;
   const isRefused = authenticationCodes.includes(Number((error as { code?: unknown }).code));
   const what = isRefused ? 'database refuses the user name or password of MONGODB_URI' : 'database not reachable';
-  logger.error(`${what}, trying again`, { error });
+  logger.error(`${what}, retrying`, { error });
 }
 
-/** Closes the connection and, last, the embedded mongod. */
+/** Closes the connection, then the embedded mongod. */
 export async function closeDatabase(): Promise<void> {
   isStopping = true;
   await mongoose.disconnect();
   await embedded?.stop();
 }
 
-/** Whether the database is there as far as the driver knows. */
+/** Whether the driver considers the database connected. */
 export const isDatabaseConnected = (): boolean =>
   !isPreparing && mongoose.connection.readyState === mongoose.ConnectionStates.connected;
 
-/** Throws DATABASE_UNAVAILABLE when the database is known to be unavailable, and when it does not answer. */
+/** Throws DATABASE_UNAVAILABLE when the database is disconnected or does not answer. */
 export async function pingDatabase(): Promise<void> {
   await connectedDatabase().command({ ping: 1 });
 }
 
-/** The database; throws DATABASE_UNAVAILABLE while it is not there. */
+/** The database; throws DATABASE_UNAVAILABLE while it is disconnected. */
 function connectedDatabase(): NonNullable<typeof mongoose.connection.db> {
   const { db } = mongoose.connection;
   if (db && isDatabaseConnected()) return db;
   throw databaseUnavailable();
 }
 
-/** Throws DATABASE_UNAVAILABLE as long as the first connection is being prepared. */
+/** Throws DATABASE_UNAVAILABLE while the first connection is being prepared. */
 export function throwWhilePreparing(): void {
   if (isPreparing) throw databaseUnavailable();
 }
@@ -152,7 +152,7 @@ export function throwWhilePreparing(): void {
 const databaseUnavailable = (): AppError =>
   new AppError('DATABASE_UNAVAILABLE', 'The database is unavailable and nothing was stored; try again in a moment.');
 
-/** When the database last wrote anything, as its replica set counts it; undefined where it is none. */
+/** The time of the last write to the database; undefined without a replica set. */
 export async function lastWriteTime(): Promise<mongo.Timestamp | undefined> {
   const reply = await connectedDatabase().command({ ping: 1 });
   return reply.operationTime as mongo.Timestamp | undefined;
@@ -165,5 +165,5 @@ export async function inTransaction(work: (session?: mongoose.ClientSession) => 
   await mongoose.connection.withSession((session) => session.withTransaction(() => work(session)));
 }
 
-/** Whether the database is a replica set: it has transactions and snapshots, and can tell one server what another has stored. */
+/** Whether the database is a replica set, with transactions, snapshots and change streams. */
 export const isShareable = (): boolean => hasTransactions;

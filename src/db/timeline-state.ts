@@ -1,12 +1,12 @@
 import { model, Schema } from 'mongoose';
 
-/** The one document about the whole timeline: the keys of its last reorders, and the id of the UPLOAD_DIR that it owns. */
+/** The single document about the whole timeline: the keys of its last reorders, and the id of its UPLOAD_DIR. */
 export const TimelineState = model<{
   _id: string;
   applied: string[];
   uploads_id?: string;
   sweeps?: number;
-  /** The last place that one of several servers gave to a new workspace. */
+  /** The last place given to a new workspace while several servers run. */
   last_place?: number;
 }>(
   'TimelineState',

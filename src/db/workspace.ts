@@ -7,30 +7,30 @@ import type { Workspace as WireWorkspace } from '../contract/workspace';
 import { AppError } from '../utils/errors';
 import type { Job } from './job';
 
-/** A workspace as it is stored: the public fields, and what only the server knows. */
+/** A workspace as stored: the public fields, and those of the server only. */
 export type StoredWorkspace = Omit<WireWorkspace, '_id' | 'ai_collaboration'> & {
   _id: Types.ObjectId;
   ai_collaboration: (Omit<AiEntry, '_id'> & { _id: Types.ObjectId; request_id?: string })[];
   deleted_at: Date | null;
-  /** The mark of the write that stored it last, by which each server tells its own writes from those of others. */
+  /** The stamp of the last write, by which each server tells its own writes from those of others. */
   stored_by?: string;
-  /** The request_id that created it, for ever, where the client has not chosen its id. */
+  /** The request_id that created it, kept for ever, unless the client has chosen the id. */
   created_by?: string;
-  /** `<type> <request_id>` of the last messages that were applied. */
+  /** The idempotency keys of the last applied messages: `<type> <request_id>`. */
   applied: string[];
-  /** Which version and message changed each field last, for what repeats an older message; see `edits.ts`. */
+  /** The version and the message that changed each field last; see `repetitions.ts`. */
   changed?: Record<string, { version: number; by?: string }>;
   job: Job | null;
-  /** Attempts that a newer click has replaced, and whose late result becomes a take. */
+  /** Attempts replaced by a newer click, whose late result becomes a take. */
   superseded: Job[];
   clicks: StoredClick[];
-  /** Apart from the clicks, so that none pushes out one that is paid. */
+  /** Separate from the clicks, so that no refusal pushes out a paid click. */
   refusals?: StoredRefusal[];
 };
 
-/** The attempt that a click made, and what that said when it was neither the video nor a take any more. */
+/** A click and its attempt, with the last state of its video once that is no longer the video or a take. */
 type StoredClick = { request_id: string; attempt_id: string; outcome?: Video | null };
-/** Why a click made no attempt. */
+/** A click that was refused, and why. */
 type StoredRefusal = { request_id: string; error: ErrorBody };
 
 const nested = { _id: false, strict: 'throw' } as const;
@@ -49,7 +49,7 @@ const formFields = {
 
 const formSchema = new Schema(formFields, nested);
 
-// A suggestion names only the fields to change, so this one fills nothing in.
+// A suggestion names only the fields to change, so there are no defaults.
 const suggestedFormSchema = new Schema(
   Object.fromEntries(formKeys.map((key) => [key, { ...formFields[key], default: undefined }])),
   nested,
@@ -179,10 +179,10 @@ workspaceSchema.index({ created_by: 1 }, { unique: true, sparse: true });
 mongoose.set('sanitizeFilter', true);
 mongoose.set('strictQuery', 'throw');
 
-/** The model of a workspace: what is stored, in its names on the wire. */
+/** The workspace model, with the field names of the wire. */
 export const Workspace = model<StoredWorkspace>('Workspace', workspaceSchema as unknown as Schema<StoredWorkspace>);
 
-/** Leaves out what only the server knows; a key with `0` here is never on the wire. */
+/** The projection without the server's own fields, which never go over the wire. */
 export const publicFields = {
   deleted_at: 0,
   stored_by: 0,
@@ -196,7 +196,7 @@ export const publicFields = {
   'ai_collaboration.request_id': 0,
 } as const;
 
-/** The error of an id that is unknown or in the trash. */
+/** The error for an id that is unknown or in the trash. */
 export const workspaceNotFound = (): AppError =>
   new AppError(
     'WORKSPACE_NOT_FOUND',
@@ -212,5 +212,5 @@ export function toWire(stored: StoredWorkspace): WireWorkspace {
   });
 }
 
-/** Dates become ISO strings and ids hex, as `JSON.stringify` has them. */
+/** The value as JSON: dates become ISO strings and ids become hex. */
 export const toJson = <Wire>(value: unknown): Wire => JSON.parse(JSON.stringify(value)) as Wire;

@@ -13,15 +13,15 @@ import {
   type ActiveAttempt,
 } from './attempt';
 
-const pollsInFlight = 20;
-const notFoundInARow = 3;
+const maxPollsInFlight = 20;
+const maxNotFound = 3;
 const refusedKeyPauseMs = Math.min(longestBackoffMs, 6 * config.VIDEO_POLL_INTERVAL_MS);
 
-/** Providers that refuse our key; their attempts wait. */
+/** Providers that refuse our key, whose attempts wait. */
 const refusedKeys = new Set<string>();
-const polling = createLimit(pollsInFlight);
+const polling = createLimit(maxPollsInFlight);
 
-/** The provider's answer about the task of an attempt; null when it could not be asked. */
+/** The provider's answer about the task of an attempt; null when the check failed or the provider is cooling down. */
 export async function ask(
   attempt: ActiveAttempt,
   provider: VideoProvider | null,
@@ -31,7 +31,7 @@ export async function ask(
   if (!provider || (cooldownLeftMs(name, 'polls') > 0 && !evenInCooldown)) return null;
   try {
     const checked = await polling(() => provider.check(taskId!, attempt.stop.signal));
-    onAnswer(attempt, checked);
+    onPollReply(attempt, checked);
     return checked;
   } catch (thrown) {
     if (attempt.stop.signal.aborted) throw thrown;
@@ -40,10 +40,10 @@ export async function ask(
   }
 }
 
-/** Whether the provider said often enough that it has no such task: one such answer may come right after the create. */
-export const isGone = ({ notFound }: ActiveAttempt): boolean => notFound >= notFoundInARow;
+/** Whether the provider has repeatedly said that it has no such task; a single answer may just be too soon after the create. */
+export const isGone = ({ notFound }: ActiveAttempt): boolean => notFound >= maxNotFound;
 
-function onAnswer(attempt: ActiveAttempt, checked: Checked): void {
+function onPollReply(attempt: ActiveAttempt, checked: Checked): void {
   const { provider } = attempt.job;
   attempt.badReplies = 0;
   attempt.failedPolls = 0;
@@ -53,10 +53,10 @@ function onAnswer(attempt: ActiveAttempt, checked: Checked): void {
   if (refusedKeys.delete(provider)) logger.info('provider accepts the key again', { provider });
 }
 
-/** A failed poll is not a failed task; a refused key and a limit concern every task of the provider. */
+/** A failed poll is not a failed task; a refused key or a rate limit affects every task of the provider. */
 function onPollError(attempt: ActiveAttempt, error: AppError): void {
   const { provider } = attempt.job;
-  logger.warn('task could not be asked for', { ...logFields(attempt), code: error.code, error });
+  logger.warn('task check failed', { ...logFields(attempt), code: error.code, error });
   attempt.failedPolls++;
   attempt.badReplies = error.code === 'PROVIDER_BAD_REPLY' ? attempt.badReplies + 1 : 0;
   if (error.code !== 'PROVIDER_AUTH' && error.code !== 'PROVIDER_RATE_LIMITED') return;
@@ -66,12 +66,12 @@ function onPollError(attempt: ActiveAttempt, error: AppError): void {
     coolDown(provider, gate, waitMs ?? pauseMs(attempt.failedPolls - 1));
 }
 
-/** Which providers are waited for, in words for `/health`. */
+/** Why attempts are waiting for providers, as sentences for `/health`. */
 export const providerWarnings = (): string[] => [
   ...[...refusedKeys].map(
-    (name) => `${name} refuses the API key: its jobs wait; check the key in .env and restart the server`,
+    (name) => `${name} refuses the API key, so its jobs wait; check the key in .env and restart the server`,
   ),
   ...unusableProviderNames().map(
-    (name) => `${name} cannot be used and its jobs wait: set its key in .env again and restart the server`,
+    (name) => `${name} cannot be used, so its jobs wait; set its key in .env again and restart the server`,
   ),
 ];

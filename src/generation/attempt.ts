@@ -12,7 +12,7 @@ import { logger } from '../utils/logger';
 
 export const longestBackoffMs = 30_000;
 
-/** One click that may cost: its job as last stored, and the video of its workspace, which may be another attempt's by now. */
+/** One click that may cost: its job as last stored, and the video of its workspace, which may belong to another attempt by now. */
 export type Attempt = {
   workspaceId: string;
   job: Job;
@@ -21,7 +21,7 @@ export type Attempt = {
   isSuperseded: boolean;
 };
 
-/** What of a workspace the engine reads. */
+/** The fields of a workspace that the engine reads. */
 export const readFields = {
   video: 1,
   takes: 1,
@@ -32,34 +32,34 @@ export const readFields = {
   superseded: 1,
 } as const;
 
-/** How the sending of an attempt ended, for the click that waits for it. */
+/** The first outcome of an attempt, for the click that waits for it. */
 type Outcome = 'accepted' | 'waiting' | 'ended';
 
-/** An attempt that this process brings forward, with what need not be stored. */
+/** An attempt that this process runs, with its in-memory state. */
 export type ActiveAttempt = Attempt & {
   stop: AbortController;
-  /** Ends the pause before the next step. */
+  /** Ends the wait before the next step. */
   wake: AbortController;
   firstOutcome: Deferred<Outcome>;
-  /** Resolved when the provider was asked to cancel for the first time, and when the attempt is let go. */
+  /** Resolved after the first cancel request to the provider, or when the attempt is released. */
   cancelTried: Deferred<void>;
-  /** By a stored moment, when it was on the clock of this process, which nobody sets. */
-  metAt: Map<number, number>;
+  /** Stored times, in ms, mapped to the monotonic clock of this process. */
+  monotonicTimes: Map<number, number>;
   hasSlot: boolean;
-  /** Whether its paid request is out. */
+  /** Whether its paid request is in flight. */
   isSending: boolean;
-  isRepetitionDue: boolean;
-  /** Told while its create is on the way out that it is not wanted any more. */
-  giveUp: (why: 'cancelled' | 'deleted') => void;
+  isRepeatDue: boolean;
+  /** Stops a create that has not left yet, because its attempt is no longer wanted. */
+  abortSubmit: (why: 'cancelled' | 'deleted') => void;
   /** What the provider last said about a finished task. */
   result: Extract<Checked, { state: 'completed' }> | null;
-  /** When its progress was told last, by the clock of this process. */
-  progressToldMs: number;
+  /** When its progress was last stored, on the monotonic clock. */
+  progressStoredAtMs: number;
   refusals: number;
   lookups: number;
   failedPolls: number;
   badReplies: number;
-  /** How often in a row the provider said that it has no such task. */
+  /** Consecutive replies that the provider has no such task. */
   notFound: number;
   /** Rounds of cancelling without a confirmation. */
   failedCancels: number;
@@ -67,26 +67,26 @@ export type ActiveAttempt = Attempt & {
 
 export type Deferred<Value> = { promise: Promise<Value>; resolve: (value: Value) => void };
 
-/** The attempt is another process's by now, or has ended: thrown by a step of the store, caught by the loop. */
+/** Another process holds the attempt, or it has ended: thrown by a store step, caught by the loop. */
 export class LeaseLost extends Error {}
 
-/** The attempts that this process brings forward, by attempt_id. */
+/** The attempts that this process runs, by attempt_id. */
 export const active = new Map<string, ActiveAttempt>();
 
-/** An attempt as the loop takes it up. */
+/** An attempt ready for the loop. */
 export const activate = (attempt: Attempt): ActiveAttempt => ({
   ...attempt,
   stop: new AbortController(),
   wake: new AbortController(),
   firstOutcome: createDeferred(),
   cancelTried: createDeferred(),
-  metAt: new Map(),
+  monotonicTimes: new Map(),
   hasSlot: false,
   isSending: false,
-  isRepetitionDue: false,
-  giveUp: () => undefined,
+  isRepeatDue: false,
+  abortSubmit: () => undefined,
   result: null,
-  progressToldMs: -Infinity,
+  progressStoredAtMs: -Infinity,
   refusals: 0,
   lookups: 0,
   failedPolls: 0,
@@ -95,23 +95,23 @@ export const activate = (attempt: Attempt): ActiveAttempt => ({
   failedCancels: 0,
 });
 
-/** How long ago a stored moment is, in milliseconds: counted on from its first look, whatever happens to the clock meanwhile. */
-export function ageOf({ metAt }: ActiveAttempt, date: Date | null): number {
+/** The age of a stored time in milliseconds; once read, it advances with the monotonic clock, even if the system clock jumps. */
+export function ageOf({ monotonicTimes }: ActiveAttempt, date: Date | null): number {
   const time = date?.getTime() ?? 0;
-  const met = metAt.get(time) ?? performance.now() - (Date.now() - time);
-  metAt.set(time, met);
-  return performance.now() - met;
+  const monotonic = monotonicTimes.get(time) ?? performance.now() - (Date.now() - time);
+  monotonicTimes.set(time, monotonic);
+  return performance.now() - monotonic;
 }
 
-/** Whether the video of the workspace is this attempt's, and still says how it goes on. */
+/** Whether the video of the workspace still shows this attempt, uncancelled. */
 export const ownsVideo = ({ job, video }: Attempt): boolean =>
   video.attempt_id === job.attempt_id && job.cancelled_at === null;
 
-/** A video that failed, in our own sentence. */
+/** A failed video, with our own sentence for the code. */
 export const failure = (code: ErrorCode, provider: string, charged: VideoError['charged']): Partial<Video> =>
   failedWith(videoErrorOf(code, provider, isNoCharge(provider) ? 'no' : charged));
 
-/** A video that failed with this error. */
+/** A failed video, with this error. */
 export const failedWith = (error: VideoError): Partial<Video> => ({
   status: 'failed',
   phase: null,
@@ -136,47 +136,46 @@ const pickForm = (form: FormData) => Object.fromEntries(formKeys.map((key) => [k
 
 const unusableProviders = new Set<string>();
 
-/** The provider of an attempt; null, with a line in the log, where its file or its key is gone. */
+/** The provider of an attempt; null, and logged once, when its file or its key is missing. */
 export function usableProvider(attempt: Attempt): VideoProvider | null {
   const { provider } = attempt.job;
   try {
     return videoProvider(provider);
   } catch (error) {
-    if (!unusableProviders.has(provider))
-      logger.error('provider of an attempt is not usable', { ...logFields(attempt), error });
+    if (!unusableProviders.has(provider)) logger.error('provider unavailable', { ...logFields(attempt), error });
     unusableProviders.add(provider);
     return null;
   }
 }
 
-/** Providers that attempts wait for and that have no file or no key. */
+/** Providers without a file or a key that attempts wait for. */
 export const unusableProviderNames = (): string[] =>
   [...unusableProviders].filter((name) => [...active.values()].some(({ job }) => job.provider === name));
 
-/** A provider limits creates and polls apart: a full queue for creates says nothing about the tasks that run. */
+/** Providers limit creates and polls separately: a limit on creates does not affect running tasks. */
 export type Gate = 'creates' | 'polls';
 
 const cooldownUntil = new Map<string, number>();
 
-/** Keeps every attempt away from one gate of a provider for that long. */
+/** Starts a cooldown for one gate of a provider, or extends it. */
 export function coolDown(provider: string, gate: Gate, ms: number): void {
   const key = `${provider} ${gate}`;
   cooldownUntil.set(key, Math.max(cooldownUntil.get(key) ?? 0, performance.now() + ms));
 }
 
-/** How long that gate is still closed; 0 when it is open. */
+/** The rest of the cooldown of a gate in milliseconds; 0 when it is open. */
 export const cooldownLeftMs = (provider: string, gate: Gate): number =>
   Math.max(0, (cooldownUntil.get(`${provider} ${gate}`) ?? 0) - performance.now());
 
-/** The pause after that many failures in a row at a provider. */
+/** The back-off in milliseconds after that many consecutive failures at a provider. */
 export const pauseMs = (failures: number): number =>
   backoffMs(failures, config.VIDEO_POLL_INTERVAL_MS, longestBackoffMs);
 
-/** The polling rhythm, with a jitter that keeps many tasks from being asked for at one moment. */
+/** The polling interval, with jitter, so that many tasks are not polled at the same moment. */
 export const nextPollMs = (provider: VideoProvider | null): number =>
   Math.min(provider?.checkEveryMs ?? Infinity, config.VIDEO_POLL_INTERVAL_MS) * (1 + Math.random() * 0.2);
 
-/** What every line of the log about an attempt carries. */
+/** The fields of every log line about an attempt. */
 export const logFields = ({ workspaceId, job }: Attempt) => ({
   workspace_id: workspaceId,
   attempt_id: job.attempt_id,

@@ -17,18 +17,18 @@ import { poll, recheck, remainingMs, startDownload } from './poll';
 import { release } from './queue';
 import { storeStep } from './store';
 
-const cancelRaces = 5;
+const maxCancelTries = 5;
 const cancelWaitMs = 3000;
 
 /**
- * Ends the running generation as CANCELLED for the user; what may be paid is followed until its fate is known. Throws
- * NOT_GENERATING when none runs, or another than `attemptId`.
+ * Ends the running generation as CANCELLED for the user; a task that may be charged is tracked until its fate is known.
+ * Throws NOT_GENERATING when no generation runs, or a different one from `attemptId`.
  */
 export async function cancelVideo(
   workspaceId: string,
   attemptId?: string,
 ): Promise<{ workspace_id: string; video: Video }> {
-  for (let race = 0; race < cancelRaces; race++) {
+  for (let race = 0; race < maxCancelTries; race++) {
     const read = await findWorkspace(workspaceId);
     const { video, job } = read;
     const isOther = attemptId !== undefined && attemptId !== video.attempt_id;
@@ -39,23 +39,23 @@ export async function cancelVideo(
     const cancelled = await storeCancellation(read, cancelledVideo(job));
     if (!cancelled) continue;
     logger.info('video cancelled', logFields(cancelled));
-    await tellFollower(cancelled);
+    await notifyLoop(cancelled);
     return toJson({ workspace_id: workspaceId, video: cancelled.video });
   }
   throw new AppError('BUSY', 'The generation was changed at the same time; try again.');
 }
 
-/** What the video of a cancelled attempt says, and whether it costs. */
+/** The video of a cancelled attempt, with whether it was charged. */
 const cancelledVideo = (job: Job): Partial<Video> =>
   failure('CANCELLED', job.provider, job.state === 'queued' ? 'no' : job.state === 'downloading' ? 'yes' : 'maybe');
 
-/** Lets the loop of the attempt go on at once, and waits a moment for the provider where it is asked to cancel. */
-async function tellFollower({ job, video }: Attempt): Promise<void> {
+/** Wakes the loop of the attempt, and waits up to 3 s for the first cancel request to its provider. */
+async function notifyLoop({ job, video }: Attempt): Promise<void> {
   const attempt = active.get(job.attempt_id);
   if (!attempt) return;
   if (job.state === 'queued') return release(attempt);
   Object.assign(attempt, { job, video });
-  attempt.giveUp('cancelled');
+  attempt.abortSubmit('cancelled');
   attempt.firstOutcome.resolve('ended');
   attempt.wake.abort();
   if (job.state === 'polling')
@@ -63,8 +63,8 @@ async function tellFollower({ job, video }: Attempt): Promise<void> {
 }
 
 /**
- * Cancels a task at its provider, again and again until that is confirmed, however old it is. What is made by then is paid,
- * so that nothing is deleted and its clip arrives as a take; so does that of a provider that cannot cancel.
+ * Cancels a task at its provider, repeatedly until that is confirmed, however old it is. A clip that is made by then is paid,
+ * so it becomes a take; so does the clip of a provider that cannot cancel.
  */
 export async function cancelAtProvider(attempt: ActiveAttempt, provider: VideoProvider | null): Promise<number | null> {
   if (attempt.job.state === 'queued') return endCancelled(attempt);
@@ -87,7 +87,7 @@ export async function cancelAtProvider(attempt: ActiveAttempt, provider: VideoPr
   return null;
 }
 
-/** A task whose time is over leaves its slot to others, and goes on being cancelled. */
+/** Schedules the next cancel request; a task that times out releases its slot, but is still cancelled. */
 async function cancelLater(attempt: ActiveAttempt, retryAfterMs = 0): Promise<number> {
   if (attempt.job.state === 'timed_out') return config.VIDEO_RECHECK_INTERVAL_MS;
   if (remainingMs(attempt) <= 0) return failForNow(attempt, 'TIMEOUT');
@@ -97,13 +97,13 @@ async function cancelLater(attempt: ActiveAttempt, retryAfterMs = 0): Promise<nu
 const isRunning = (checked: { state: string } | null): boolean =>
   checked?.state === 'queued' || checked?.state === 'running';
 
-/** Null when the provider has confirmed it. */
+/** The error of the cancel request; null when the provider confirmed it. */
 async function tryToCancel(attempt: ActiveAttempt, provider: VideoProvider): Promise<AppError | null> {
   try {
     await provider.cancel!(attempt.job.task_id!, attempt.stop.signal);
     return null;
   } catch (error) {
-    logger.warn('provider did not cancel, asking again', { ...logFields(attempt), error });
+    logger.warn('cancel request failed, retrying', { ...logFields(attempt), error });
     return toAppError(error);
   }
 }
@@ -113,32 +113,32 @@ async function endCancelled(attempt: ActiveAttempt): Promise<null> {
   return null;
 }
 
-/** What another server has stored about a workspace: a create that is not wanted any more and has not left yet stays here. */
-export async function hearOtherServer(workspaceId: string): Promise<void> {
+/** Stops unsent creates of a workspace that another server has deleted or cancelled. */
+export async function onStoredElsewhere(workspaceId: string): Promise<void> {
   const sending = [...active.values()].filter((attempt) => attempt.workspaceId === workspaceId && attempt.isSending);
   if (sending.length === 0) return;
   const read = await Workspace.findOne({ _id: workspaceId }, readFields).lean<StoredWorkspace>();
   for (const attempt of sending) {
-    if (!read || read.deleted_at) attempt.giveUp('deleted');
+    if (!read || read.deleted_at) attempt.abortSubmit('deleted');
     const stored = read && attemptsIn(read).find(({ job }) => job.attempt_id === attempt.job.attempt_id);
-    if (stored) hearCancellation(attempt, stored);
+    if (stored) adoptCancellation(attempt, stored);
   }
 }
 
-/** A cancellation that another server has stored. */
-export function hearCancellation(followed: ActiveAttempt, { job, video }: Attempt): void {
-  if (!job.cancelled_at || followed.job.cancelled_at) return;
-  Object.assign(followed, { job, video });
-  followed.giveUp('cancelled');
-  followed.wake.abort();
+/** Applies a cancellation that another server has stored. */
+export function adoptCancellation(attempt: ActiveAttempt, { job, video }: Attempt): void {
+  if (!job.cancelled_at || attempt.job.cancelled_at) return;
+  Object.assign(attempt, { job, video });
+  attempt.abortSubmit('cancelled');
+  attempt.wake.abort();
 }
 
-/** Ends a generation that was not sent, of a workspace that went to the trash; a paid one is followed to its end there. */
+/** Ends the unsubmitted generation of a workspace in the trash; a submitted one is tracked to its end. */
 export async function dropUnsentJob(workspaceId: string): Promise<void> {
-  for (const attempt of active.values()) if (attempt.workspaceId === workspaceId) attempt.giveUp('deleted');
+  for (const attempt of active.values()) if (attempt.workspaceId === workspaceId) attempt.abortSubmit('deleted');
   const inTrash = { _id: workspaceId, deleted_at: trusted({ $ne: null }), 'job.state': 'queued' } as const;
   const read = await Workspace.findOne(inTrash).lean<StoredWorkspace>();
   if (!read?.job) return;
   const dropped = await storeCancellation(read, cancelledVideo(read.job));
-  if (dropped) await tellFollower(dropped);
+  if (dropped) await notifyLoop(dropped);
 }

@@ -10,8 +10,8 @@ import { readFields, type Attempt } from './attempt';
 import type { AppError } from '../utils/errors';
 import { attemptIn, broadcast, dotted } from './store';
 
-/** Matches while everything about the generation is as it was read; the form may be edited meanwhile. */
-const asRead = ({ _id, video, takes, job, superseded }: StoredWorkspace) => ({
+/** Matches if nothing about the generation has changed since it was read; the form may have been edited. */
+const unchangedSince = ({ _id, video, takes, job, superseded }: StoredWorkspace) => ({
   _id,
   deleted_at: null,
   'video.attempt_id': video.attempt_id,
@@ -27,8 +27,8 @@ const asRead = ({ _id, video, takes, job, superseded }: StoredWorkspace) => ({
 });
 
 /**
- * Claim and intent in one write: `video` starts anew, a finished one becomes the first take, the job before is superseded.
- * Null when anything of the generation changed since it was read.
+ * Stores claim and intent in one write: `video` is reset, a finished one becomes the first take, and the previous job is
+ * superseded. Null when the generation has changed since it was read.
  */
 export async function storeClaim(
   read: StoredWorkspace,
@@ -38,7 +38,7 @@ export async function storeClaim(
   const before = [...read.superseded, ...(read.job ? [read.job] : [])].filter(
     (other) => other.attempt_id !== job.attempt_id,
   );
-  // A click that only fetches a file accepts nothing.
+  // A click that only downloads a file accepts no risk.
   const isRiskAccepted = acceptSecondCharge && job.state === 'queued';
   const superseded = isRiskAccepted ? before.map((other) => ({ ...other, risk_accepted: true })) : before;
   const takes = read.video.status === 'completed' ? [read.video, ...read.takes] : read.takes;
@@ -47,7 +47,7 @@ export async function storeClaim(
   const click = requestId ? [{ request_id: requestId, attempt_id: job.attempt_id }] : [];
   const clicks = [...withOutcomes(read, [video, ...kept]), ...click].slice(-requestIdsKept);
   const stored = await Workspace.findOneAndUpdate(
-    asRead(read),
+    unchangedSince(read),
     toSet({ video, takes: kept, job, superseded, clicks, 'changed.video': { version: read.version + 1 } }),
     { returnDocument: 'after', projection: readFields },
   ).lean<StoredWorkspace>();
@@ -56,7 +56,7 @@ export async function storeClaim(
   return attemptIn(stored, job.attempt_id);
 }
 
-/** Keeps what a click was refused with, so that the same request_id never starts anything; false where that click is known already. */
+/** Stores the refusal of a click, so that its request_id never starts anything; false when the click is known already. */
 export async function storeRefusal(workspaceId: string, requestId: string, error: AppError): Promise<boolean> {
   const refusal = { request_id: requestId, error: error.body };
   const { matchedCount } = await Workspace.updateOne(
@@ -71,16 +71,16 @@ export async function storeRefusal(workspaceId: string, requestId: string, error
 }
 
 type Choice = {
-  /** The place among the takes; below 0 the video stays, and only the form is stored. */
+  /** The index of the take; if negative, the video stays and only the form is stored. */
   index: number;
-  /** The form that becomes that of the workspace in the same write; null leaves it as it is. */
+  /** The form to store for the workspace in the same write; null leaves it unchanged. */
   form: FormData | null;
   key: string | undefined;
 };
 
 /**
- * Makes one of the takes the video, in whose place a finished video goes; the job stays, and what it brings becomes a take.
- * Null when anything of the generation changed since it was read.
+ * Swaps a take with a finished video, or moves it to an empty place; the job stays, and its clip becomes a take.
+ * Null when the generation has changed since it was read.
  */
 export function storeChoice(read: StoredWorkspace, { index, form, key }: Choice): Promise<StoredWorkspace | null> {
   const chosen = read.takes[index] ?? read.video;
@@ -90,8 +90,8 @@ export function storeChoice(read: StoredWorkspace, { index, form, key }: Choice)
 }
 
 /**
- * Puts a failed video away: the first take takes its place, else the workspace is idle.
- * Null when anything of the generation changed since it was read.
+ * Dismisses a failed video: the first take replaces it, else the workspace is idle.
+ * Null when the generation has changed since it was read.
  */
 export function storeDismissal(read: StoredWorkspace, key: string | undefined): Promise<StoredWorkspace | null> {
   const [video = idleVideo, ...takes] = read.takes;
@@ -108,13 +108,13 @@ function storeShown(
   const clicks = withOutcomes(read, [video, ...takes]);
   const changed = dotted('changed', Object.fromEntries(['video', ...Object.keys(form)].map((field) => [field, stamp])));
   return Workspace.findOneAndUpdate(
-    { ...asRead(read), ...notApplied(key) },
+    { ...unchangedSince(read), ...notApplied(key) },
     toSet({ video, takes, clicks, ...dotted('form_data', form), ...changed }, key),
     { returnDocument: 'after' },
   ).lean<StoredWorkspace>();
 }
 
-/** The clicks, with what became of those whose video is neither the video nor a take any more. */
+/** The clicks, each with its outcome once its video is no longer kept as the video or a take. */
 function withOutcomes({ clicks, video, takes }: StoredWorkspace, kept: Video[]): StoredWorkspace['clicks'] {
   const gone = [video, ...takes].filter((old) => !kept.some((other) => other.attempt_id === old.attempt_id));
   return clicks.map((click) => {
@@ -123,13 +123,13 @@ function withOutcomes({ clicks, video, takes }: StoredWorkspace, kept: Video[]):
   });
 }
 
-/** Stores that the user wishes the running attempt away; null when anything of it changed since it was read. */
+/** Stores that the user cancelled the running attempt; null when it has changed since it was read. */
 export async function storeCancellation(
   { _id, job: known, video: shown }: StoredWorkspace,
   video: Partial<Video>,
 ): Promise<Attempt | null> {
   const { attempt_id: attemptId, step, state } = known!;
-  const wish = { 'job.cancelled_at': new Date(), 'job.step': randomUUID() };
+  const cancellation = { 'job.cancelled_at': new Date(), 'job.step': randomUUID() };
   const stored = await Workspace.findOneAndUpdate(
     {
       _id,
@@ -137,8 +137,8 @@ export async function storeCancellation(
       'video.status': 'generating',
       ...dotted('job', { attempt_id: attemptId, step }),
     },
-    // What was not sent has come to its end; anything else is kept until its fate is known.
-    toSet({ ...dotted('video', video), ...(state === 'queued' ? { job: null } : wish) }),
+    // A job that was never submitted ends here; any other is kept until its fate is known.
+    toSet({ ...dotted('video', video), ...(state === 'queued' ? { job: null } : cancellation) }),
     { returnDocument: 'after', projection: readFields },
   ).lean<StoredWorkspace>();
   if (!stored) return null;

@@ -11,12 +11,12 @@ import { complete, endAsGone, failForNow } from './ends';
 
 const downloadTries = 3;
 const goneStatuses = [404, 410];
-/** A provider keeps a file for a day at least; after that a link that leads nowhere means that the file is gone. */
+/** Providers keep a file for at least a day; after that, a dead link means that the file is gone. */
 const fileKeptMs = 24 * 3600 * 1000;
 
 type Made = Extract<Checked, { state: 'completed' }>;
 
-/** Downloads the clip of a task that is made: the file is ours before the word is "completed". */
+/** Downloads a clip that is made; the file is on our disk before the video is stored as completed. */
 export async function deliver(attempt: ActiveAttempt, provider: VideoProvider | null): Promise<number | null> {
   const made = attempt.result;
   attempt.result = null;
@@ -30,7 +30,7 @@ export async function deliver(attempt: ActiveAttempt, provider: VideoProvider | 
   }
 }
 
-/** Brings the clip to its place on our disk, with a fresh link for each further try; 'gone' when the provider has it no more. */
+/** Moves the clip into place on our disk, with a fresh link for each retry; 'gone' when the provider no longer has it. */
 export async function fetchClip(
   attempt: ActiveAttempt,
   provider: VideoProvider | null,
@@ -41,7 +41,7 @@ export async function fetchClip(
   let deadLinks = 0;
   for (let tries = 0; tries < downloadTries; tries++) {
     try {
-      // Moved into place before a crash: the address may be dead by now, the file is not.
+      // A crash may have come after the move, and the link may be dead by now.
       if (!hasVideo(attemptId))
         await fetchOnce(attempt, made ?? (await ask(attempt, provider, { evenInCooldown: true })));
       await makePlayable(attemptId, attempt.stop.signal);
@@ -60,9 +60,9 @@ export async function fetchClip(
 
 async function fetchOnce({ job, stop }: ActiveAttempt, made: Checked | null): Promise<void> {
   const { attempt_id: attemptId, provider } = job;
-  if (made?.state !== 'completed') throw new Error(`the task has no result now (${made?.state ?? 'not asked'})`);
+  if (made?.state !== 'completed') throw new Error(`the task has no result (${made?.state ?? 'not checked'})`);
   if ('file' in made) return adoptVideo({ file: made.file, attemptId });
-  if (!made.url) throw new Error('the task is made, but no address of its file can be read');
+  if (!made.url) throw new Error('the task is completed, but the reply has no readable URL');
   const source = { provider: providerTitle(provider), baseUrl: baseUrlOf(provider), url: made.url };
   await fetchVideo({ ...source, attemptId, signal: stop.signal });
 }

@@ -4,10 +4,10 @@ import { settleAccepted } from './accept';
 import { logFields, usableProvider, type Attempt } from './attempt';
 import { attemptsIn } from './leases';
 
-/** A provider that can be asked for a create by our id knows it for longer than this. */
+/** A provider that can look up a create by our id keeps it for longer than this. */
 const askedForMs = 24 * 3600 * 1000;
 
-/** Asks once more for the creates in doubt of a workspace, where their provider can tell by now; returns those that it has. */
+/** Looks up the creates in doubt of a workspace once more; returns those that their provider has. */
 export async function lookUpDoubts(workspace: StoredWorkspace): Promise<Attempt[]> {
   const doubtful = attemptsIn(workspace).filter(
     ({ job: { state, sent_at: sentAt } }) =>
@@ -25,7 +25,7 @@ async function lookUp(attempt: Attempt): Promise<Attempt | null> {
     const task = { workspace_id: attempt.workspaceId, attempt_id: attemptId, task_id: taskId, provider: name };
     return await settleAccepted(task);
   } catch (error) {
-    logger.warn('create in doubt not looked up', { ...logFields(attempt), error });
+    logger.warn('task lookup failed', { ...logFields(attempt), error });
     return null;
   }
 }

@@ -2,14 +2,14 @@ import { config } from '../config';
 import type { ErrorCode } from '../contract/errors';
 import type { VideoError } from '../contract/video';
 import { hasVideo, makePoster, videoUrl } from '../media/videos';
-import { forgottenErrorOf, goneErrorOf, videoErrorOf } from '../services/provider-errors';
+import { staleErrorOf, goneErrorOf, videoErrorOf } from '../services/provider-errors';
 import { logger } from '../utils/logger';
 import { failedWith, failure, isNoCharge, logFields, ownsVideo, type ActiveAttempt, type Attempt } from './attempt';
 import { storeStep } from './store';
 
-const freeSubmits = 3;
+const maxNoChargeSubmits = 3;
 
-/** Ends an attempt whose file is ours: its video is completed, or a take where the video is no longer the attempt's. */
+/** Ends an attempt whose file is on our disk: its video is completed, or becomes a take if the attempt no longer owns the video. */
 export async function complete(attempt: ActiveAttempt): Promise<null> {
   const { attempt_id: attemptId } = attempt.job;
   const video = {
@@ -26,7 +26,7 @@ export async function complete(attempt: ActiveAttempt): Promise<null> {
   return null;
 }
 
-/** Ends an attempt that failed, with what it costs. */
+/** Ends a failed attempt and stores whether it was charged. */
 export async function endAsFailed(
   attempt: ActiveAttempt,
   { code, reason, charged = 'no' }: { code: ErrorCode; reason: string; charged?: VideoError['charged'] },
@@ -37,36 +37,36 @@ export async function endAsFailed(
 }
 
 /**
- * Ends an attempt whose task its provider no longer has: paid and lost. Said even of a cancelled one, whose clip was to come.
- * One that costs nothing is made again.
+ * Ends an attempt whose task its provider no longer has: paid and lost, which is shown even for a cancelled one. A no-charge
+ * task is made again.
  */
 export async function endAsGone(attempt: ActiveAttempt): Promise<number | null> {
   const { provider } = attempt.job;
-  // Of a restored database, or after a crash between the file and the word: its clip is here.
+  // After a restored database, or a crash between the download and the write, its clip is here.
   if (hasVideo(attempt.job.attempt_id)) return complete(attempt);
-  if (isFreeAgain(attempt)) return makeAgain(attempt);
+  if (canRequeue(attempt)) return requeueNoCharge(attempt);
   logger.error('task is gone at the provider', logFields(attempt));
   const video = isNoCharge(provider) ? failure('TASK_FAILED', provider, 'no') : failedWith(goneErrorOf(provider));
-  await storeStep(attempt, { video, job: null, isLastWord: true });
+  await storeStep(attempt, { video, job: null, evenIfCancelled: true });
   return null;
 }
 
-const isFreeAgain = (attempt: ActiveAttempt): boolean =>
+const canRequeue = (attempt: ActiveAttempt): boolean =>
   isNoCharge(attempt.job.provider) &&
-  attempt.job.submit_attempts < freeSubmits &&
+  attempt.job.submit_attempts < maxNoChargeSubmits &&
   attempt.video.status === 'generating' &&
   ownsVideo(attempt);
 
-/** Such as a render of another server that is gone, and its disk with it. */
-async function makeAgain(attempt: ActiveAttempt): Promise<number> {
-  logger.warn('task that costs nothing is gone, made again', logFields(attempt));
+/** Such as a render on another server that is gone along with its disk. */
+async function requeueNoCharge(attempt: ActiveAttempt): Promise<number> {
+  logger.warn('no-charge task is gone, making it again', logFields(attempt));
   attempt.notFound = 0;
   const job = { state: 'queued', task_id: null, sent_at: null, accepted_at: null } as const;
   await storeStep(attempt, { video: { phase: 'queued', progress: null, task_id: null }, job });
   return 0;
 }
 
-/** Failed for the user, and still asked for now and then: what is paid and late is not thrown away. */
+/** Stores the attempt as failed for the user, but keeps checking it, so that a late paid result is not lost. */
 export async function failForNow(
   attempt: ActiveAttempt,
   code: 'TIMEOUT' | 'PROVIDER_BAD_REPLY' | 'DOWNLOAD_FAILED',
@@ -80,16 +80,16 @@ export async function failForNow(
   return config.VIDEO_RECHECK_INTERVAL_MS;
 }
 
-/** Says that nobody knows whether this attempt was accepted; it is never sent again by itself. */
-export async function inDoubt(attempt: Attempt): Promise<null> {
+/** Marks an attempt whose submit outcome is unknown; it is never submitted again automatically. */
+export async function markInDoubt(attempt: Attempt): Promise<null> {
   logger.error('submit outcome unknown', logFields(attempt));
   return storeDoubt(attempt, videoErrorOf('SUBMIT_UNKNOWN', attempt.job.provider, 'maybe'));
 }
 
-/** Says that an attempt waited so long that it may be from a backup, whose server may have sent it since. */
-export async function forgotten(attempt: Attempt): Promise<null> {
-  logger.warn('attempt waited too long to be sent by itself', logFields(attempt));
-  return storeDoubt(attempt, forgottenErrorOf(attempt.job.provider));
+/** Marks an attempt queued for so long that it may come from a backup, whose server may have submitted it since. */
+export async function markStale(attempt: Attempt): Promise<null> {
+  logger.warn('attempt too old to submit automatically', logFields(attempt));
+  return storeDoubt(attempt, staleErrorOf(attempt.job.provider));
 }
 
 async function storeDoubt(attempt: Attempt, error: VideoError): Promise<null> {

@@ -10,34 +10,34 @@ const slotCheckMs = Math.min(config.VIDEO_POLL_INTERVAL_MS, 1000);
 
 const oneByOne = createQueues();
 
-/** Whether one more task may run; what is charged and what is not have VIDEO_MAX_CONCURRENT slots each. */
+/** Whether one more task may run; paid and no-charge providers have VIDEO_MAX_CONCURRENT slots each. */
 export const hasFreeSlot = async (provider: string): Promise<boolean> =>
-  (await countTaken(provider)) < config.VIDEO_MAX_CONCURRENT;
+  (await countTakenSlots(provider)) < config.VIDEO_MAX_CONCURRENT;
 
-/** Gives the attempt a slot when it is the oldest that waits and one is free; returns the time until it asks again. */
+/** Gives the attempt a slot if it is next in the queue and one is available; returns the milliseconds until its next try. */
 export async function acquireSlot(attempt: ActiveAttempt): Promise<number> {
   const { provider } = attempt.job;
   await oneByOne(['slot'], async () => {
     attempt.hasSlot = nextInQueue(provider) === attempt && (await hasFreeSlot(provider));
   });
-  // Read before it is asked who is first: it may end meanwhile.
+  // Read before nextInQueue, since the cooldown may end in between.
   const cooldownMs = cooldownLeftMs(provider, 'creates');
-  // Only the first looks again and again whether another process has left a slot; it wakes the next.
+  // Only the first polls for slots that other processes release; it wakes the next one.
   const isFirst = nextInQueue(provider) === attempt;
   if (!isFirst) wakeNext(provider);
   if (attempt.hasSlot) return 0;
-  await tellThatItWaits(attempt);
+  await showAsQueued(attempt);
   return isFirst ? slotCheckMs : cooldownMs || longestBackoffMs;
 }
 
-/** Whether more tasks run than may, since another process has sent one at the same time. */
+/** Whether more tasks run than allowed, because another process submitted one at the same time. */
 export const isOverbooked = async (provider: string): Promise<boolean> =>
   (await countRunning(provider)) > config.VIDEO_MAX_CONCURRENT;
 
-/** Wakes the oldest attempt that waits for a slot, since one may be free. */
+/** Wakes the next attempt in the queue, since a slot may be available. */
 export const wakeNext = (provider: string): void => nextInQueue(provider)?.wake.abort();
 
-/** Lets go of an attempt: what is stored of it stays as it is, and its slot is for the next. */
+/** Stops running an attempt in this process and passes its slot on; nothing stored changes. */
 export function release(attempt: ActiveAttempt): void {
   const { attempt_id: attemptId, provider } = attempt.job;
   if (active.get(attemptId) === attempt) active.delete(attemptId);
@@ -47,13 +47,12 @@ export function release(attempt: ActiveAttempt): void {
   wakeNext(provider);
 }
 
-/** Told to the browsers once, and to the click that waits for it. */
-async function tellThatItWaits(attempt: ActiveAttempt): Promise<void> {
+async function showAsQueued(attempt: ActiveAttempt): Promise<void> {
   if (attempt.video.phase !== 'queued') await storeStep(attempt, { video: { phase: 'queued' }, job: {} });
   attempt.firstOutcome.resolve('waiting');
 }
 
-/** The oldest attempt that waits and whose provider takes creates. */
+/** The oldest queued attempt whose provider is not cooling down. */
 function nextInQueue(provider: string): ActiveAttempt | undefined {
   let first: ActiveAttempt | undefined;
   for (const attempt of active.values()) {
@@ -65,15 +64,15 @@ function nextInQueue(provider: string): ActiveAttempt | undefined {
   return first;
 }
 
-/** What runs at the providers, and what this process is about to send. */
-async function countTaken(provider: string): Promise<number> {
-  const leaving = [...active.values()].filter(
+/** The tasks that run, and those that this process is about to submit. */
+async function countTakenSlots(provider: string): Promise<number> {
+  const aboutToStart = [...active.values()].filter(
     ({ hasSlot, job }) => hasSlot && job.state === 'queued' && isNoCharge(job.provider) === isNoCharge(provider),
   );
-  return leaving.length + (await countRunning(provider));
+  return aboutToStart.length + (await countRunning(provider));
 }
 
-/** What runs at the providers, trash included. */
+/** The tasks that run at the providers, including those of workspaces in the trash. */
 async function countRunning(provider: string): Promise<number> {
   const inSlot = { $in: slotStates };
   const [counted] = await Workspace.aggregate<{ running: number }>([

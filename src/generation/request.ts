@@ -21,128 +21,125 @@ import { storeClaim, storeRefusal } from './clicks';
 import { lookUpDoubts } from './doubts';
 import { leaseMs } from './leases';
 import { hasFreeSlot } from './queue';
-import { follow, isEngineStopping } from './worker';
+import { startAttempt, isEngineStopping } from './worker';
 
-const answerWithinMs = 30_000;
-const claimRaces = 5;
-/** What says nothing about the click itself. */
-const passingCodes: ErrorCode[] = ['DATABASE_UNAVAILABLE', 'BUSY'];
+const replyWithinMs = 30_000;
+const maxClaimTries = 5;
+/** Errors that say nothing about the click itself, so that they are not kept as its answer. */
+const transientCodes: ErrorCode[] = ['DATABASE_UNAVAILABLE', 'BUSY'];
 
 export type Click = {
   workspaceId: string;
   provider?: string;
   requestId?: string;
   acceptSecondCharge: boolean;
-  /** What the user saw; nothing is started when something else is stored. */
+  /** What the user saw; nothing starts if the stored state differs. */
   expects?: { form_data: FormData; image_path: string | null };
 };
-export type Clicked = { workspace_id: string; task_id: string | null; video: Video };
+export type ClickResult = { workspace_id: string; task_id: string | null; video: Video };
 
-/** The clicks whose answer is still out, by workspace and request_id. */
-const answers = new Map<string, Promise<Clicked>>();
+/** Clicks without a reply yet, by workspace and request_id. */
+const openClicks = new Map<string, Promise<ClickResult>>();
 
 /**
- * Starts one generation: answers once the provider accepted, at once when the attempt must wait for a slot, or after 30 s.
- * The same request_id again is answered with what became of that click, at the same time and later.
+ * Starts one generation; replies when the provider accepts it, when it has to wait for a slot, or after 30 s.
+ * A repeated request_id gets the outcome of the first click, while that one is still open and later.
  */
-export function requestVideo(click: Click): Promise<Clicked> {
+export function requestVideo(click: Click): Promise<ClickResult> {
   if (isEngineStopping())
     throw new AppError('BUSY', 'The server is stopping and nothing was started; click again in a moment.');
   if (!click.requestId) return startVideo(click);
   const key = `${click.workspaceId} ${click.requestId}`;
-  const first = answers.get(key);
+  const first = openClicks.get(key);
   if (first) return first;
-  // Once it is settled, the stored click answers.
-  const answer = startVideo(click).finally(() => answers.delete(key));
-  answers.set(key, answer);
-  return answer;
+  // Afterwards the stored click recognises a repetition.
+  const result = startVideo(click).finally(() => openClicks.delete(key));
+  openClicks.set(key, result);
+  return result;
 }
 
-async function startVideo(click: Click): Promise<Clicked> {
-  for (let race = 0; race < claimRaces; race++) {
+async function startVideo(click: Click): Promise<ClickResult> {
+  for (let race = 0; race < maxClaimTries; race++) {
     const workspace = await findWorkspace(click.workspaceId);
     const isSame = ({ request_id: requestId }: { request_id: string }) => requestId === click.requestId;
     const earlier = workspace.clicks.find(isSame);
-    if (earlier) return answerAgain(workspace, earlier.attempt_id);
+    if (earlier) return replayReply(workspace, earlier.attempt_id);
     const refused = workspace.refusals?.find(isSame)?.error;
     if (refused) throw new AppError(refused.code, refused.message, { details: refused.details });
 
-    if (!click.acceptSecondCharge && isInDoubt(workspace) && (await isSettled(workspace))) continue;
+    if (!click.acceptSecondCharge && isInDoubt(workspace) && (await resumeDoubts(workspace))) continue;
     let attempt;
     try {
       attempt = await newAttempt(workspace, click);
     } catch (error) {
-      if (await isKnown(click, error)) continue;
+      if (await isAnsweredElsewhere(click, error)) continue;
       throw error;
     }
     const claimed = await storeClaim(workspace, attempt, click);
     if (!claimed) continue;
     logger.info('video requested', logFields(claimed));
-    return answerClick(follow(claimed));
+    return replyToClick(startAttempt(claimed));
   }
   throw new AppError('BUSY', 'The generation was changed at the same time; try again.');
 }
 
-/** Whether a create in doubt was found at its provider, and is followed now. */
-async function isSettled(workspace: StoredWorkspace): Promise<boolean> {
+/** Resumes creates in doubt that their provider turns out to have; returns whether there were any. */
+async function resumeDoubts(workspace: StoredWorkspace): Promise<boolean> {
   const found = await lookUpDoubts(workspace);
-  found.forEach(follow);
+  found.forEach(startAttempt);
   return found.length > 0;
 }
 
-/** Keeps the refusal of a click; true where the same click has been answered otherwise meanwhile. */
-async function isKnown({ workspaceId, requestId }: Click, error: unknown): Promise<boolean> {
-  const isRefusal = error instanceof AppError && !passingCodes.includes(error.code);
+/** Stores the refusal of a click; true when the same click has been answered in the meantime. */
+async function isAnsweredElsewhere({ workspaceId, requestId }: Click, error: unknown): Promise<boolean> {
+  const isRefusal = error instanceof AppError && !transientCodes.includes(error.code);
   return isRefusal && requestId !== undefined && !(await storeRefusal(workspaceId, requestId, error));
 }
 
-async function answerClick(attempt: ActiveAttempt): Promise<Clicked> {
+async function replyToClick(attempt: ActiveAttempt): Promise<ClickResult> {
   const { attempt_id: attemptId, state } = attempt.job;
-  if (state === 'downloading') return toClicked(attempt.workspaceId, attempt.video);
-  const outcome = await Promise.race([attempt.firstOutcome.promise, sleep(answerWithinMs, 'out', { ref: false })]);
-  // The end may have been stored by a cancellation or by another process.
-  if (outcome === 'ended') return answerAgain(await findWorkspace(attempt.workspaceId), attemptId);
-  return toClicked(attempt.workspaceId, attempt.video);
+  if (state === 'downloading') return toClickResult(attempt.workspaceId, attempt.video);
+  const outcome = await Promise.race([attempt.firstOutcome.promise, sleep(replyWithinMs, 'timed_out', { ref: false })]);
+  // A cancellation or another process may have stored the end.
+  if (outcome === 'ended') return replayReply(await findWorkspace(attempt.workspaceId), attemptId);
+  return toClickResult(attempt.workspaceId, attempt.video);
 }
 
-/** What became of a click: its take or its video, or what that said when it gave way. */
-function answerAgain({ _id, video, takes, clicks }: StoredWorkspace, attemptId: string): Clicked {
+/** The outcome of an earlier click: its video or take, or the last state of a video that was dropped. */
+function replayReply({ _id, video, takes, clicks }: StoredWorkspace, attemptId: string): ClickResult {
   const isMine = (candidate: Video) => candidate.attempt_id === attemptId;
   const click = clicks.find(({ attempt_id }) => attempt_id === attemptId);
   const mine = takes.find(isMine) ?? [video].find(isMine) ?? click?.outcome;
   if (!mine) {
-    throw new AppError(
-      'NOT_FOUND',
-      'This click was answered long ago, and its video is not kept any more; click anew.',
-    );
+    throw new AppError('NOT_FOUND', 'This click was answered long ago and its video is no longer kept; click again.');
   }
   const wasRefused = mine.error && mine.task_id === null && mine.error.code !== 'CANCELLED';
   if (wasRefused) throw new AppError(mine.error!.code, mine.error!.message);
-  return toClicked(String(_id), mine);
+  return toClickResult(String(_id), mine);
 }
 
-const toClicked = (workspaceId: string, video: Video): Clicked =>
+const toClickResult = (workspaceId: string, video: Video): ClickResult =>
   toJson({ workspace_id: workspaceId, task_id: video.task_id, video });
 
-/** Checks everything that can be known before anything is paid, and freezes the request. */
+/** Checks everything that can be checked before anything is paid, and freezes the request. */
 async function newAttempt(workspace: StoredWorkspace, click: Click): Promise<Attempt> {
   const provider = videoProvider(click.provider);
   const { video, form_data: form, image_path: imagePath } = workspace;
   if (video.status === 'generating') {
-    throw new AppError('VIDEO_IN_PROGRESS', 'This workspace is generating a video already; wait for it or cancel it.');
+    throw new AppError('VIDEO_IN_PROGRESS', 'This workspace is already generating a video; wait for it or cancel it.');
   }
-  refuseChanged(workspace, click);
+  refuseIfChanged(workspace, click);
   const made = findMade(workspace, click);
-  if (made) return fetchAgain(workspace, made);
-  if (!imagePath || !(await isThere(imageFile(imagePath)))) {
+  if (made) return resumeDownload(workspace, made);
+  if (!imagePath || !(await exists(imageFile(imagePath)))) {
     throw new AppError('IMAGE_MISSING', 'This workspace has no image; upload one and set image_path, then generate.');
   }
   if (isInDoubt(workspace) && !click.acceptSecondCharge) {
     const message =
-      'The last generation may have been charged; look into your account, then send accept_second_charge: true.';
+      'The last generation may have been charged; check your account, then send accept_second_charge: true.';
     throw new AppError('SECOND_CHARGE_POSSIBLE', message);
   }
-  refuseImpossible(form, provider);
+  refuseIfUnsupported(form, provider);
 
   const now = new Date();
   const { name, model } = provider;
@@ -169,16 +166,16 @@ async function newAttempt(workspace: StoredWorkspace, click: Click): Promise<Att
   };
 }
 
-function refuseChanged({ form_data: form, image_path: imagePath }: StoredWorkspace, { expects }: Click): void {
+function refuseIfChanged({ form_data: form, image_path: imagePath }: StoredWorkspace, { expects }: Click): void {
   if (!expects) return;
-  const isAsSeen = isDeepStrictEqual(form, expects.form_data) && imagePath === expects.image_path;
-  if (isAsSeen) return;
+  const isUnchanged = isDeepStrictEqual(form, expects.form_data) && imagePath === expects.image_path;
+  if (isUnchanged) return;
   const message =
-    'Something else is stored than what you saw, so nothing was started; look at the form and click again.';
+    'The stored form or image differs from what you saw, so nothing was started; check it and click again.';
   throw new AppError('FORM_CHANGED', message);
 }
 
-/** The newest attempt of the same form and image whose clip is made and paid, and not here yet. */
+/** The newest attempt with the same form and image whose clip is made and paid, but not downloaded. */
 function findMade({ job, superseded, form_data: form, image_path: imagePath }: StoredWorkspace, click: Click) {
   const attempts = [...superseded, ...(job ? [job] : [])];
   return attempts.findLast(
@@ -190,8 +187,8 @@ function findMade({ job, superseded, form_data: form, image_path: imagePath }: S
   );
 }
 
-/** The video is made and paid: a new click only fetches its file. */
-function fetchAgain({ _id, form_data: form }: StoredWorkspace, made: Job): Attempt {
+/** A new click on a video that is made and paid only downloads its file. */
+function resumeDownload({ _id, form_data: form }: StoredWorkspace, made: Job): Attempt {
   const { attempt_id, task_id, provider, model, intent_at: intentAt } = made;
   const facts = { attempt_id, task_id, provider, model, form_data: form, started_at: intentAt.toISOString() };
   return {
@@ -208,7 +205,7 @@ function fetchAgain({ _id, form_data: form }: StoredWorkspace, made: Job): Attem
   };
 }
 
-/** Whether an attempt may have been paid that nobody knows of, and no user has accepted that yet. */
+/** Whether an attempt in doubt may have been charged, and no user has accepted that risk. */
 function isInDoubt({ job, superseded, video }: StoredWorkspace): boolean {
   const doubtful = [...superseded, ...(job ? [job] : [])].filter(
     ({ state, risk_accepted: isAccepted }) => !isAccepted && (state === 'in_doubt' || state === 'submitting'),
@@ -216,7 +213,7 @@ function isInDoubt({ job, superseded, video }: StoredWorkspace): boolean {
   return doubtful.length > 0 || video.error?.code === ('SUBMIT_UNKNOWN' satisfies ErrorCode);
 }
 
-function refuseImpossible(form: FormData, { name, capabilities }: VideoProvider): void {
+function refuseIfUnsupported(form: FormData, { name, capabilities }: VideoProvider): void {
   const { durations_s: durations, aspect_ratios: ratios, prompt_max: promptMax } = capabilities;
   const title = providerTitle(name);
   const refuse = (field: string, message: string, rule: ErrorDetail['rule'], limit?: number) => {
@@ -228,13 +225,13 @@ function refuseImpossible(form: FormData, { name, capabilities }: VideoProvider)
   if (!ratios.includes(form.aspect_ratio)) refuse('aspect_ratio', `must be one of ${ratios.join(', ')}`, 'not_offered');
   const tooLong = promptTooLong(form.prompt, promptMax);
   if (tooLong) refuse('prompt', tooLong, 'too_long', promptMax);
-  const hasWords = [form.prompt, form.camera_movement, form.shot_size, form.lighting].some(
+  const hasText = [form.prompt, form.camera_movement, form.shot_size, form.lighting].some(
     (value) => value.trim() !== '',
   );
-  if (capabilities.prompt_required && !hasWords) refuse('prompt', 'must not be empty', 'required');
+  if (capabilities.prompt_required && !hasText) refuse('prompt', 'must not be empty', 'required');
 }
 
-const isThere = (file: string): Promise<boolean> =>
+const exists = (file: string): Promise<boolean> =>
   access(file).then(
     () => true,
     () => false,

@@ -18,58 +18,58 @@ import { leaseMs } from './leases';
 
 const firstRetryMs = 250;
 const longestRetryMs = 2000;
-const stepRaces = 10;
+const maxStepTries = 10;
 
 let isStopping = false;
 
-/** Lets writes fail from now on instead of waiting for a database that is away. */
+/** Makes writes fail from now on instead of retrying while the database is unavailable. */
 export function stopPersisting(): void {
   isStopping = true;
 }
 
 export type Change = {
-  /** What the video says from now on, as long as it is the attempt's; a finished one that is not becomes a take. */
+  /** The new state of the video while it belongs to the attempt; a finished video that no longer does becomes a take. */
   video?: Partial<Video>;
-  /** null: the attempt has come to its end. */
+  /** null: the attempt has ended. */
   job: Partial<Job> | null;
-  /** Whether the video says it although the user cancelled the attempt. */
-  isLastWord?: boolean;
+  /** Whether the video is updated even though the user cancelled the attempt. */
+  evenIfCancelled?: boolean;
 };
 
 /**
- * Stores one step of an attempt exactly once, wherever the attempt lies by now, then tells the browsers; waits for a database
- * that is away. Throws LeaseLost, and has stored nothing, when another process brings the attempt forward or it has ended.
+ * Stores one step of an attempt exactly once, whether it is the job or superseded by now, then broadcasts it; retries while
+ * the database is unavailable. Throws LeaseLost, with nothing stored, when another process runs the attempt or it has ended.
  */
 export async function storeStep(attempt: Attempt, change: Change): Promise<void> {
   const step = randomUUID();
   const { state } = attempt.job;
   await persist(async (isRetry) => {
-    // A take must know the takes before it, and a repetition whether it is done.
+    // A new take needs the current takes; a retry needs to know whether the step was stored.
     let known: Found | null =
       isRetry || change.video?.status === 'completed' ? await findAttempt(attempt) : { attempt };
-    for (let race = 0; race < stepRaces; race++) {
-      if (!known && isRetry && change.job === null) return tellPresent(attempt);
+    for (let race = 0; race < maxStepTries; race++) {
+      if (!known && isRetry && change.job === null) return broadcastCurrent(attempt);
       if (known?.attempt.job.lease.epoch !== attempt.job.lease.epoch) throw new LeaseLost();
-      // Brought forward since by another follower: what this one is about to do was done, or is not to be done any more.
+      // Another run has advanced the attempt since, so this step is done already or obsolete.
       const { job } = known.attempt;
-      if (job.state !== state && job.step !== step && !isStored(job, change)) throw new LeaseLost();
+      if (job.state !== state && job.step !== step && !holdsChange(job, change)) throw new LeaseLost();
       Object.assign(attempt, known.attempt);
-      if (attempt.job.step === step) return tellPresent(attempt);
+      if (attempt.job.step === step) return broadcastCurrent(attempt);
       const stored = await writeStep(attempt, change, step, known.takes);
-      if (stored) return tell(attempt, stored);
+      if (stored) return adoptAndBroadcast(attempt, stored);
       known = await findAttempt(attempt);
     }
     throw new LeaseLost();
   });
 }
 
-/** Whether a job holds all of a change: it was stored, and a cancellation came on top of it. */
-const isStored = (job: Job, change: Change): boolean =>
+/** Whether the job already contains the whole change: it was stored, and a cancellation followed. */
+const holdsChange = (job: Job, change: Change): boolean =>
   change.job !== null &&
   Object.entries(change.job).every(([key, value]) => isDeepStrictEqual(job[key as keyof Job], value));
 
 type Found = { attempt: Attempt; takes?: Video[] };
-type Told = { stored: StoredWorkspace; isTold: boolean; withTakes: boolean };
+type Written = { stored: StoredWorkspace; isVisible: boolean; withTakes: boolean };
 
 async function findAttempt({ workspaceId, job }: Attempt): Promise<Found | null> {
   const filter = {
@@ -81,26 +81,26 @@ async function findAttempt({ workspaceId, job }: Attempt): Promise<Found | null>
   return attempt && { attempt, takes: stored.takes };
 }
 
-/** The attempt as it lies in a stored workspace; null where it has ended. */
+/** The attempt as stored in a workspace; null when it has ended. */
 export function attemptIn({ _id, video, job, superseded }: StoredWorkspace, attemptId: string): Attempt | null {
   const isSuperseded = job?.attempt_id !== attemptId;
   const found = isSuperseded ? superseded.find((other) => other.attempt_id === attemptId) : job;
   return found ? { workspaceId: String(_id), job: found, video, isSuperseded } : null;
 }
 
-/** The step as one write, against exactly what is known of the attempt and its video; null where anything of it has changed. */
+/** Writes the step only if the attempt and its video are still as last read; null otherwise. */
 async function writeStep(
   attempt: Attempt,
-  { video, job, isLastWord }: Change,
+  { video, job, evenIfCancelled }: Change,
   step: string,
   takes: Video[] | undefined,
-): Promise<Told | null> {
+): Promise<Written | null> {
   const { workspaceId, isSuperseded, video: shown, job: known } = attempt;
   const mine = { attempt_id: known.attempt_id, step: known.step, 'lease.epoch': known.lease.epoch };
-  const isOwner = ownsVideo(attempt) || (isLastWord && shown.attempt_id === known.attempt_id);
-  const said = isOwner ? dotted('video', video) : billOf(attempt, video);
+  const isOwner = ownsVideo(attempt) || (evenIfCancelled && shown.attempt_id === known.attempt_id);
+  const videoFields = isOwner ? dotted('video', video) : chargeOf(attempt, video);
   const take = !isOwner && video?.status === 'completed' ? takeOf(attempt, video) : null;
-  const isTold = take !== null || Object.keys(said).length > 0;
+  const isVisible = take !== null || Object.keys(videoFields).length > 0;
   if (take && takes) await recordDropped(takes.slice(takesKept - 1).map((dropped) => dropped.attempt_id!));
 
   const place = isSuperseded ? 'superseded.$' : 'job';
@@ -114,58 +114,59 @@ async function writeStep(
     },
     {
       $set: {
-        ...said,
-        ...(isTold && { updated_at: new Date(), stored_by: ownStamp() }),
+        ...videoFields,
+        ...(isVisible && { updated_at: new Date(), stored_by: ownStamp() }),
         ...(job ? dotted(place, { ...job, step }) : !isSuperseded && { job: null }),
       },
-      ...(isTold && { $inc: { version: 1 } }),
+      ...(isVisible && { $inc: { version: 1 } }),
       ...(!job && isSuperseded && { $pull: { superseded: { attempt_id: known.attempt_id } } }),
-      // The clip that is shown stays the first: a late one goes before it only where the video itself is shown.
+      // The clip on show must not change: without a completed video it is the first take, so a late take goes second.
       ...(take && {
         $push: { takes: { $each: [take], $position: shown.status === 'completed' ? 0 : 1, $slice: takesKept } },
       }),
     },
     { returnDocument: 'after', projection: readFields },
   ).lean<StoredWorkspace>();
-  return stored && { stored, isTold, withTakes: take !== null };
+  return stored && { stored, isVisible, withTakes: take !== null };
 }
 
-/** A cancelled video goes on saying that it was cancelled, and says what that costs as soon as it is known. */
-function billOf({ job, video: shown }: Attempt, video: Partial<Video> | undefined): object {
+/** A cancelled video stays cancelled, but shows whether it was charged as soon as that is known. */
+function chargeOf({ job, video: shown }: Attempt, video: Partial<Video> | undefined): object {
   if (shown.attempt_id !== job.attempt_id || shown.error?.code !== 'CANCELLED' || isNoCharge(job.provider)) return {};
   const isMade = video?.status === 'completed' || video?.phase === 'downloading';
   const charged = isMade ? 'yes' : video?.error?.charged;
   return charged && charged !== shown.error.charged ? { 'video.error.charged': charged } : {};
 }
 
-/** What a step has stored whose answer was lost, and so was not told; what another server stored its change stream tells. */
-async function tellPresent(attempt: Attempt): Promise<void> {
+/** Broadcasts a step whose write succeeded but whose reply was lost; another server's write comes by the change stream. */
+async function broadcastCurrent(attempt: Attempt): Promise<void> {
   const stored = await Workspace.findOne({ _id: attempt.workspaceId }, readFields).lean<StoredWorkspace>();
-  if (stored) tell(attempt, { stored, isTold: isOwnStamp(stored.stored_by), withTakes: stored.takes.length > 0 });
+  if (!stored) return;
+  adoptAndBroadcast(attempt, { stored, isVisible: isOwnStamp(stored.stored_by), withTakes: stored.takes.length > 0 });
 }
 
-function tell(attempt: Attempt, { stored, isTold, withTakes }: Told): void {
+function adoptAndBroadcast(attempt: Attempt, { stored, isVisible, withTakes }: Written): void {
   Object.assign(attempt, attemptIn(stored, attempt.job.attempt_id) ?? { video: stored.video });
-  if (isTold) broadcast(stored, withTakes);
+  if (isVisible) broadcast(stored, withTakes);
 }
 
 /**
- * Whether an attempt that is about to be sent is still ours and wanted: not in the trash, not cancelled, not superseded.
- * Where sending is how its fate is learned (`toLearn`), the trash alone counts.
+ * Whether an attempt about to be submitted is still ours and wanted: not in the trash, not cancelled, not superseded.
+ * When the request only reveals the fate of an earlier create (`isProbe`), only the trash counts.
  */
-export const isWanted = ({ workspaceId, job }: Attempt, { toLearn = false } = {}): Promise<boolean> =>
+export const isWanted = ({ workspaceId, job }: Attempt, { isProbe = false } = {}): Promise<boolean> =>
   persist(async () => {
     const mine = { attempt_id: job.attempt_id, 'lease.epoch': job.lease.epoch };
-    const wanted = toLearn
+    const wanted = isProbe
       ? { $or: [dotted('job', mine), { superseded: trusted({ $elemMatch: mine }) }] }
       : dotted('job', { ...mine, cancelled_at: null });
     return (await Workspace.exists({ _id: workspaceId, deleted_at: null, ...wanted })) !== null;
   });
 
 /**
- * Stores the task id of an accepted attempt, whoever holds its lease by now: the attempt id alone guards the money.
- * Returns the attempt as this process is to follow it, 'taken' when the task is known already and followed or ended elsewhere,
- * or 'unknown' when the database has no such attempt.
+ * Stores the task id of an accepted attempt and takes its lease, whichever process holds it: a paid task must not be lost.
+ * Returns the attempt for this process to run, 'taken' when another process has the task or it has ended, or 'unknown' when
+ * the database has no such attempt.
  */
 export function storeAccepted(task: AcceptedTask): Promise<Attempt | 'taken' | 'unknown'> {
   const { workspace_id: workspaceId, attempt_id: attemptId, task_id: taskId } = task;
@@ -212,7 +213,7 @@ function writeAccepted(attempt: Attempt, taskId: string): Promise<StoredWorkspac
   ).lean<StoredWorkspace>();
 }
 
-/** The message that tells what became of a video. */
+/** The broadcast with the current state of a video. */
 export const statusUpdate = (stored: StoredWorkspace, withTakes = false) =>
   ({
     type: 'video.status_update',
@@ -222,12 +223,12 @@ export const statusUpdate = (stored: StoredWorkspace, withTakes = false) =>
     ...(withTakes && { takes: toJson<Video[]>(stored.takes) }),
   }) as const;
 
-/** Tells every browser what became of a video, unless its workspace is in the trash. */
+/** Broadcasts the state of a video, unless its workspace is in the trash. */
 export function broadcast(stored: StoredWorkspace, withTakes = false): void {
   if (!stored.deleted_at) push(statusUpdate(stored, withTakes));
 }
 
-/** Repeats a write on every fault of the database, whatever its code: what is paid must not depend on one moment. */
+/** Retries a write on every database error, whatever its code, so that no paid result is lost to a short outage. */
 async function persist<Result>(write: (isRetry: boolean) => Promise<Result>): Promise<Result> {
   for (let failures = 0; ; failures++) {
     try {
@@ -241,6 +242,6 @@ async function persist<Result>(write: (isRetry: boolean) => Promise<Result>): Pr
   }
 }
 
-/** Fields as dotted keys below a prefix. */
+/** The fields as dotted keys under a prefix. */
 export const dotted = (prefix: string, fields: object = {}) =>
   Object.fromEntries(Object.entries(fields).map(([key, value]) => [`${prefix}.${key}`, value]));

@@ -15,17 +15,17 @@ import {
   type ActiveAttempt,
 } from './attempt';
 import { accepted } from './accept';
-import { complete, endAsFailed, inDoubt } from './ends';
+import { complete, endAsFailed, markInDoubt } from './ends';
 import { isOverbooked } from './queue';
 import * as store from './store';
 
-const refusalsInARow = 5;
+const maxRefusals = 5;
 
-/** Paid requests that are out right now, each until its outcome is stored; a stop waits for them. */
-export const submits = new Set<Promise<unknown>>();
+/** Paid requests in flight, each until its outcome is stored; a stop waits for them. */
+export const submitsInFlight = new Set<Promise<unknown>>();
 
 type Refusal = Exclude<Submitted, { state: 'accepted' }>;
-type Answer = Submitted | { state: 'unknown' };
+type SubmitOutcome = Submitted | { state: 'unknown' };
 type Prepared = { job: VideoJob; refusal?: undefined } | { job?: undefined; refusal: Refusal };
 
 const notConfigured: Refusal = {
@@ -33,14 +33,14 @@ const notConfigured: Refusal = {
   code: 'PROVIDER_NOT_CONFIGURED',
   reason: 'the settings changed while it waited',
 };
-const passingCodes: ErrorCode[] = [
+const transientCodes: ErrorCode[] = [
   'PROVIDER_RATE_LIMITED',
   'PROVIDER_FAILED',
   'PROVIDER_TIMEOUT',
   'PROVIDER_BAD_REPLY',
 ];
 
-/** Sends an attempt that has a slot: everything that is free first, then the intent, then one paid request. */
+/** Submits an attempt that has a slot: free preparation first, then the stored intent, then one paid request. */
 export async function submit(attempt: ActiveAttempt, provider: VideoProvider | null): Promise<number | null> {
   try {
     return provider ? await send(attempt, provider) : await endAsFailed(attempt, notConfigured);
@@ -49,9 +49,9 @@ export async function submit(attempt: ActiveAttempt, provider: VideoProvider | n
   }
 }
 
-/** Sends the paid request; a repetition sends what was stored before. */
+/** Sends the paid request; a repetition sends the stored preparation again. */
 export async function send(attempt: ActiveAttempt, provider: VideoProvider): Promise<number | null> {
-  // Of a restored database, which does not know that it was sent: its clip is here.
+  // A restored database may not know that the attempt was submitted, but its clip is here.
   if (hasVideo(attempt.job.attempt_id)) return complete(attempt);
   const isFirst = attempt.job.state === 'queued';
   const { job, refusal } = await prepare(attempt, provider);
@@ -59,12 +59,12 @@ export async function send(attempt: ActiveAttempt, provider: VideoProvider): Pro
   if (refusal) return isFirst ? notAccepted(attempt, refusal) : repetitionRefused(attempt, refusal);
 
   const sending = sendPrepared(attempt, provider, job, isFirst);
-  submits.add(sending);
+  submitsInFlight.add(sending);
   try {
     return await sending;
   } finally {
-    submits.delete(sending);
-    attempt.giveUp = () => undefined;
+    submitsInFlight.delete(sending);
+    attempt.abortSubmit = () => undefined;
     attempt.isSending = false;
   }
 }
@@ -86,49 +86,50 @@ async function sendPrepared(
       prepared: JSON.stringify(job.prepared ?? null),
     },
   });
-  // Its time is counted from now.
+  // Starts its age on the monotonic clock.
   ageOf(attempt, attempt.job.sent_at);
-  if (isFirst && (await isOverbooked(provider.name))) return waitAgain(attempt, provider);
-  // With a key a repetition is how the fate of a cancelled create is learned; without one it would be a new create.
-  const toLearn = !isFirst && provider.capabilities.deduplication === 'key';
+  if (isFirst && (await isOverbooked(provider.name))) return requeueOverbooked(attempt, provider);
+  // With an idempotency key, a repetition reveals the fate of a cancelled create; without one it would be a new create.
+  const isProbe = !isFirst && provider.capabilities.deduplication === 'key';
   const unwanted = new AbortController();
-  attempt.giveUp = (why) => (why === 'deleted' || !toLearn) && unwanted.abort();
-  // The intent may have been stored long before its answer came, and this question may take long too.
-  const isWanted = (await store.isWanted(attempt, { toLearn })) && !unwanted.signal.aborted;
-  if (!isWanted) return leaveUnsent(attempt, isFirst, toLearn, before);
-  if (attempt.stop.signal.aborted) return isFirst ? putBack(attempt) : keepInFlight(attempt, before);
+  attempt.abortSubmit = (why) => (why === 'deleted' || !isProbe) && unwanted.abort();
+  // Storing the intent may have taken long, and so may this query.
+  const isWanted = (await store.isWanted(attempt, { isProbe })) && !unwanted.signal.aborted;
+  if (!isWanted) return leaveUnsent(attempt, isFirst, isProbe, before);
+  if (attempt.stop.signal.aborted) return isFirst ? requeue(attempt) : keepUnresolved(attempt, before);
 
-  const answer = await ask(attempt, provider, job, unwanted.signal);
-  if (answer.state === 'not_accepted' && unwanted.signal.aborted) return leaveUnsent(attempt, isFirst, toLearn, before);
-  switch (answer.state) {
+  const outcome = await sendOnce(attempt, provider, job, unwanted.signal);
+  if (outcome.state === 'not_accepted' && unwanted.signal.aborted)
+    return leaveUnsent(attempt, isFirst, isProbe, before);
+  switch (outcome.state) {
     case 'accepted':
-      return accepted(attempt, provider, answer.taskId);
+      return accepted(attempt, provider, outcome.taskId);
     case 'refused':
-      return isFirst || isAboutRequest(answer, provider)
-        ? endAsFailed(attempt, answer)
-        : repetitionRefused(attempt, answer);
+      return isFirst || isAboutRequest(outcome, provider)
+        ? endAsFailed(attempt, outcome)
+        : repetitionRefused(attempt, outcome);
     case 'not_accepted':
-      return isFirst ? notAccepted(attempt, answer) : repetitionRefused(attempt, answer);
+      return isFirst ? notAccepted(attempt, outcome) : repetitionRefused(attempt, outcome);
     case 'unknown':
       return 0;
   }
 }
 
-/** What is not wanted any more is not sent; a create before it, which may be paid, keeps its fate open. */
+/** Leaves an unwanted create unsent; the fate of an earlier one, which may be charged, stays open. */
 async function leaveUnsent(
   attempt: ActiveAttempt,
   isFirst: boolean,
-  toLearn: boolean,
+  isProbe: boolean,
   submitAttempts: number,
 ): Promise<number | null> {
-  if (isFirst) return endAsFailed(attempt, { code: 'CANCELLED', reason: 'not wanted any more' });
-  if (!toLearn) return inDoubt(attempt);
-  // Perhaps its workspace comes back from the trash while the provider still knows the key.
-  await keepInFlight(attempt, submitAttempts);
+  if (isFirst) return endAsFailed(attempt, { code: 'CANCELLED', reason: 'no longer wanted' });
+  if (!isProbe) return markInDoubt(attempt);
+  // Its workspace may be restored from the trash while the provider still knows the key.
+  await keepUnresolved(attempt, submitAttempts);
   return longestBackoffMs;
 }
 
-/** Everything that costs nothing: the image in the provider's shape, an upload. A stop ends it; a fault here is unpaid. */
+/** Does the free work: converts the image, uploads it. A stop aborts it, and an error here costs nothing. */
 async function prepare(attempt: ActiveAttempt, provider: VideoProvider): Promise<Prepared> {
   const { attempt_id, model, form_data, image_path, prepared } = attempt.job;
   const job: VideoJob = {
@@ -139,7 +140,7 @@ async function prepare(attempt: ActiveAttempt, provider: VideoProvider): Promise
     picture: Buffer.alloc(0),
     prepared: prepared === null ? undefined : JSON.parse(prepared),
   };
-  // A repetition sends what was stored, so that it needs no image, nor a second upload.
+  // A repetition sends the stored preparation, so it needs neither the image nor another upload.
   if (prepared !== null && provider.prepare) return { job };
   try {
     const withPicture = { ...job, picture: (await provider.picture?.(job)) ?? job.picture };
@@ -151,53 +152,53 @@ async function prepare(attempt: ActiveAttempt, provider: VideoProvider): Promise
         : new AppError('IMAGE_UNREADABLE', 'The image cannot be read.', { cause: thrown });
     if (!attempt.stop.signal.aborted) logger.warn('attempt not prepared', { ...logFields(attempt), error });
     const { code, message: reason, retryAfterMs } = error;
-    const state = passingCodes.includes(code) ? 'not_accepted' : 'refused';
+    const state = transientCodes.includes(code) ? 'not_accepted' : 'refused';
     return { refusal: { state, code, reason, retryAfterMs } };
   }
 }
 
-/** One paid request. Whatever is thrown after a byte has left means that nobody knows. */
-async function ask(
+/** Sends one paid request; an error after a byte has left means that the outcome is unknown. */
+async function sendOnce(
   attempt: ActiveAttempt,
   provider: VideoProvider,
   job: VideoJob,
   unwanted: AbortSignal,
-): Promise<Answer> {
+): Promise<SubmitOutcome> {
   try {
     return await provider.submit(job, unwanted);
   } catch (thrown) {
     const error = toAppError(thrown);
-    logger.warn('submit without an answer', { ...logFields(attempt), unsent: error.unsent, error: thrown });
+    logger.warn('submit got no answer', { ...logFields(attempt), unsent: error.unsent, error: thrown });
     if (error.unsent) return { state: 'not_accepted', code: 'PROVIDER_FAILED', reason: error.message };
     return { state: 'unknown' };
   }
 }
 
-/** Certainly not taken: back into the queue, unless the provider goes on refusing while nothing of ours runs there. */
+/** Requeues an attempt that was certainly not accepted, unless the provider keeps refusing while it runs none of our tasks. */
 async function notAccepted(attempt: ActiveAttempt, refusal: Refusal): Promise<number | null> {
   const { provider } = attempt.job;
   if (refusal.state === 'refused') return endAsFailed(attempt, refusal);
   const waitMs = refusal.retryAfterMs ?? pauseMs(attempt.refusals);
   const isBusyWithOurs = [...active.values()].some(({ job }) => job.provider === provider && job.state === 'polling');
   if (!isBusyWithOurs) attempt.refusals++;
-  if (attempt.refusals >= refusalsInARow) return endAsFailed(attempt, refusal);
+  if (attempt.refusals >= maxRefusals) return endAsFailed(attempt, refusal);
 
   const { code, reason } = refusal;
   logger.info('video not accepted yet', { ...logFields(attempt), code, reason, wait_ms: waitMs });
-  await putBack(attempt);
+  await requeue(attempt);
   coolDown(provider, 'creates', waitMs);
   attempt.firstOutcome.resolve('waiting');
   return attempt.job.cancelled_at ? 0 : waitMs;
 }
 
-/** Two processes took the last slot at once: each sees it once its intent is stored, and tries again a moment later. */
-async function waitAgain(attempt: ActiveAttempt, provider: VideoProvider): Promise<number> {
-  await putBack(attempt);
+/** Two processes took the last slot at the same time: each notices after storing its intent, and tries again soon. */
+async function requeueOverbooked(attempt: ActiveAttempt, provider: VideoProvider): Promise<number> {
+  await requeue(attempt);
   attempt.firstOutcome.resolve('waiting');
   return nextPollMs(provider);
 }
 
-async function putBack(attempt: ActiveAttempt): Promise<null> {
+async function requeue(attempt: ActiveAttempt): Promise<null> {
   await store.storeStep(attempt, {
     ...(attempt.video.phase !== 'queued' && { video: { phase: 'queued' } }),
     job: { state: 'queued', sent_at: null, submit_attempts: 0 },
@@ -205,23 +206,23 @@ async function putBack(attempt: ActiveAttempt): Promise<null> {
   return null;
 }
 
-/** A repetition that was not sent says nothing about the create before, which may be paid. */
-async function keepInFlight(attempt: ActiveAttempt, submitAttempts: number): Promise<null> {
+/** An unsent repetition reveals nothing about the earlier create, which may be charged. */
+async function keepUnresolved(attempt: ActiveAttempt, submitAttempts: number): Promise<null> {
   await store.storeStep(attempt, { job: { submit_attempts: submitAttempts } });
   return null;
 }
 
-/** The same request has the same answer each time, so that the first one was not taken either. */
+/** Whether the refusal is about the request itself, so that the first create was refused too. */
 function isAboutRequest({ code }: Refusal, { capabilities }: VideoProvider): boolean {
-  // A provider without a key calls a second create of the same id bad input, and so says that the first is there.
+  // Without a key, a second create with the same id counts as invalid input, which means that the first one exists.
   return code === 'CONTENT_REFUSED' || (code === 'INVALID_INPUT' && capabilities.deduplication === 'key');
 }
 
-/** A limit or a fault of the account says nothing about the create before: asked again a few times, then nobody knows. */
+/** A rate limit or an account error reveals nothing about the earlier create: retried a few times, then in doubt. */
 async function repetitionRefused(attempt: ActiveAttempt, refusal: Refusal): Promise<number | null> {
   const { provider, submit_attempts: submitAttempts } = attempt.job;
   logger.warn('repeated create refused', { ...logFields(attempt), code: refusal.code, reason: refusal.reason });
-  if (refusal.state === 'refused' || ++attempt.refusals >= refusalsInARow) return inDoubt(attempt);
+  if (refusal.state === 'refused' || ++attempt.refusals >= maxRefusals) return markInDoubt(attempt);
   await store.storeStep(attempt, { job: { submit_attempts: Math.max(1, submitAttempts - 1) } });
   const waitMs = refusal.retryAfterMs ?? pauseMs(attempt.refusals);
   coolDown(provider, 'creates', waitMs);

@@ -6,22 +6,22 @@ import { isDatabaseConnected } from '../db/mongodb';
 import { logger } from '../utils/logger';
 import { settleAccepted } from './accept';
 import { activate, active, LeaseLost, logFields, usableProvider, type ActiveAttempt, type Attempt } from './attempt';
-import { cancelAtProvider, hearCancellation } from './cancel';
+import { cancelAtProvider, adoptCancellation } from './cancel';
 import { deliver } from './deliver';
 import { lookUpDoubts } from './doubts';
-import { forgotten } from './ends';
+import { markStale } from './ends';
 import { readAllAccepted, type AcceptedTask } from './journal';
-import { claimLeases, findDoubtful, findForgotten, leaseMs, releaseLeases } from './leases';
+import { claimLeases, findInDoubt, findStale, leaseMs, releaseLeases } from './leases';
 import { poll, recheck } from './poll';
 import { acquireSlot, release, wakeNext } from './queue';
 import { reconcile } from './reconcile';
 import { stopPersisting } from './store';
-import { submit, submits } from './submit';
+import { submit, submitsInFlight } from './submit';
 
-/** Does what one state asks for; returns the milliseconds to the next step, null when there is nothing left to do. */
+/** Runs the step of one state; returns the milliseconds until the next step, or null at the end. */
 type Step = (attempt: ActiveAttempt, provider: VideoProvider | null) => Promise<number | null>;
 
-/** What each stored state asks for; a click, the start and a lease round all come in here. */
+/** The step for each stored state, whether the attempt comes from a click, a start or a lease round. */
 const steps: Record<JobState, Step> = {
   queued: acquireSlot,
   submitting: reconcile,
@@ -39,51 +39,51 @@ function nextStep({ job, hasSlot }: ActiveAttempt): Step {
   return job.state === 'queued' && hasSlot ? submit : steps[job.state];
 }
 
-/** The attempts whose loop has ended since the lease round began, which may have read them as they were before. */
+/** Attempts whose loop has ended since the lease round began, which may have read an earlier state of them. */
 const released = new Set<string>();
 
 let leaseTimer: NodeJS.Timeout | undefined;
 let isStopping = false;
 
-/** Picks up every attempt that is not finished, whatever the default provider is now, and keeps doing so; may be repeated. */
+/** Resumes every unfinished attempt, whatever the default provider is now, and keeps doing so; may be called again. */
 export async function startEngine(): Promise<void> {
-  for (const task of await readAllAccepted()) await settleNoted(task);
-  for (const attempt of await findForgotten()) await forgotten(attempt);
-  await takeAttempts();
-  // A key that is back may tell by now; the start does not wait for that.
-  void followDoubts().catch((error: unknown) => logger.warn('creates in doubt not looked up', { error }));
+  for (const task of await readAllAccepted()) await settleJournaled(task);
+  for (const attempt of await findStale()) await markStale(attempt);
+  await runLeaseRound();
+  // Providers may be usable again since the last start; the start does not wait for them.
+  void resumeFoundDoubts().catch((error: unknown) => logger.warn('lookup of creates in doubt failed', { error }));
   clearInterval(leaseTimer);
-  leaseTimer = setInterval(() => void takeAttempts().catch(logLeasesLost), leaseMs / 3);
+  leaseTimer = setInterval(() => void runLeaseRound().catch(logRenewalError), leaseMs / 3);
 }
 
-/** Begins no more paid requests and waits for those that are out; the next start picks up all the rest. */
+/** Sends no more paid requests and waits for those in flight; the next start resumes the rest. */
 export async function stopEngine(): Promise<void> {
   isStopping = true;
   clearInterval(leaseTimer);
   for (const { stop } of active.values()) stop.abort();
   stopPersisting();
-  while (submits.size > 0) await Promise.allSettled(submits);
+  while (submitsInFlight.size > 0) await Promise.allSettled(submitsInFlight);
   if (isDatabaseConnected())
     await releaseLeases().catch((error: unknown) => logger.warn('leases not released', { error }));
 }
 
-/** Whether the engine begins nothing any more. */
+/** Whether the engine is stopping and starts nothing new. */
 export const isEngineStopping = (): boolean => isStopping;
 
-/** Brings an attempt forward in this process, in place of an earlier follower of it. */
-export function follow(attempt: Attempt): ActiveAttempt {
+/** Runs an attempt in this process, replacing an earlier run of it. */
+export function startAttempt(attempt: Attempt): ActiveAttempt {
   const before = active.get(attempt.job.attempt_id);
   if (before) release(before);
   const started = activate(attempt);
   started.stop.signal.addEventListener('abort', () => started.wake.abort(), { once: true });
-  // Left to the next start: a click that was on its way here when the stop began.
+  // A click that arrives during the stop is left to the next start.
   if (isStopping) started.stop.abort();
   active.set(attempt.job.attempt_id, started);
   void run(started);
   return started;
 }
 
-/** One step after the other, until the attempt has come to its end or is no longer ours. */
+/** Runs step after step until the attempt ends or its lease is lost. */
 async function run(attempt: ActiveAttempt): Promise<void> {
   try {
     while (!attempt.stop.signal.aborted) {
@@ -98,19 +98,19 @@ async function run(attempt: ActiveAttempt): Promise<void> {
     else if (!attempt.stop.signal.aborted)
       logger.error('attempt stopped by an error', { ...logFields(attempt), error });
   }
-  // Taken up by the next lease round where there still is something to do.
+  // If anything is left to do, the next lease round resumes it.
   released.add(attempt.job.attempt_id);
   release(attempt);
 }
 
-/** Waits for that long, or until the attempt is woken, which it may have been before. */
+/** Waits that long, or until the attempt is woken; a wake before the wait counts too. */
 async function sleepUntilWoken(attempt: ActiveAttempt, waitMs: number): Promise<void> {
   await sleep(waitMs, undefined, { signal: attempt.wake.signal }).catch(() => undefined);
   attempt.wake = new AbortController();
 }
 
-/** One lease round: what is ours is followed, what is another's is let go. */
-async function takeAttempts(): Promise<void> {
+/** Claims and renews leases: runs every attempt that is ours and releases the others. */
+async function runLeaseRound(): Promise<void> {
   const before = new Map(active);
   released.clear();
   const mine = await claimLeases();
@@ -121,20 +121,20 @@ async function takeAttempts(): Promise<void> {
   }
   for (const attempt of mine) {
     const id = attempt.job.attempt_id;
-    const followed = active.get(id);
-    if (followed) hearCancellation(followed, attempt);
-    // What was followed before and is not now has ended while the leases were being read.
-    else if (!before.has(id) && !released.has(id)) follow(attempt);
+    const running = active.get(id);
+    if (running) adoptCancellation(running, attempt);
+    // An attempt that was active before and is not now has ended while the leases were read.
+    else if (!before.has(id) && !released.has(id)) startAttempt(attempt);
   }
 }
 
-async function followDoubts(): Promise<void> {
-  for (const workspace of await findDoubtful()) (await lookUpDoubts(workspace)).forEach(follow);
+async function resumeFoundDoubts(): Promise<void> {
+  for (const workspace of await findInDoubt()) (await lookUpDoubts(workspace)).forEach(startAttempt);
 }
 
-async function settleNoted(task: AcceptedTask): Promise<void> {
-  // One note must not keep the server from starting.
+async function settleJournaled(task: AcceptedTask): Promise<void> {
+  // One bad entry must not keep the server from starting.
   await settleAccepted(task).catch((error: unknown) => logger.error('accepted task not settled', { ...task, error }));
 }
 
-const logLeasesLost = (error: unknown) => logger.warn('leases not renewed', { error });
+const logRenewalError = (error: unknown) => logger.warn('leases not renewed', { error });

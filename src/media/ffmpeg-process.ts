@@ -7,7 +7,7 @@ process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 type Run = {
   signal: AbortSignal;
   /** How much is kept of what it says, from the end, in characters. */
-  saidLength: number;
+  stderrLength: number;
   cwd?: string;
   timeoutMs?: number;
   /** Called with each line of its standard output, which is not read without it. */
@@ -20,7 +20,7 @@ type Run = {
  * `signal` ends it. It is killed with this process, but not by a Ctrl-C.
  */
 export async function runFfmpeg(program: string, parameters: string[], run: Run) {
-  const { signal, saidLength, cwd, timeoutMs, onLine, onStart } = run;
+  const { signal, stderrLength, cwd, timeoutMs, onLine, onStart } = run;
   const child = spawn(program, ['-nostdin', ...parameters], {
     cwd,
     stdio: ['ignore', onLine ? 'pipe' : 'ignore', 'pipe'],
@@ -33,8 +33,8 @@ export async function runFfmpeg(program: string, parameters: string[], run: Run)
   });
   running.add(child);
   if (child.pid !== undefined) onStart?.(child.pid);
-  let said = '';
-  child.stderr!.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-saidLength)));
+  let stderr = '';
+  child.stderr!.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-stderrLength)));
   if (onLine) createInterface(child.stdout!).on('line', onLine);
   try {
     const ended = await new Promise<{ code: number | null; endedBy: NodeJS.Signals | null }>((resolve, reject) => {
@@ -42,7 +42,7 @@ export async function runFfmpeg(program: string, parameters: string[], run: Run)
       child.on('error', (error) => (child.pid === undefined ? reject(error) : undefined));
     });
     signal.throwIfAborted();
-    return { ...ended, said };
+    return { ...ended, stderr };
   } finally {
     running.delete(child);
   }

@@ -9,7 +9,7 @@ type Found = { program: string | null; problem: string | null };
 
 const checkTimeoutMs = 10_000;
 const side = 64;
-const wayOut = 'install an ffmpeg that has libx264, or set FFMPEG_PATH to one, and restart the server';
+const wayOut = 'install an ffmpeg with libx264, or set FFMPEG_PATH to one, and restart the server';
 
 let found: Found | null = null;
 

@@ -12,7 +12,7 @@ import { checkAndFlush, copyWhole, videoFile } from './videos';
 const probeTimeoutMs = 30_000;
 const conversionTimeoutMs = 300_000;
 /** What ffmpeg says about a file, or last says before it fails. */
-const maxSaidLength = 64 * 1024;
+const maxStderrLength = 64 * 1024;
 /** Everything else of the machine goes before a conversion. */
 const lowPriority = 15;
 
@@ -66,8 +66,8 @@ async function convert(program: string, attemptId: string, facts: Facts, signal:
     ...['-movflags', '+faststart', '-f', 'mp4', draft],
   ];
   try {
-    const { code, endedBy, said } = await run(program, parameters, conversionTimeoutMs, signal);
-    if (code !== 0) throw new Error(`ffmpeg ended with code ${code ?? endedBy}: ${said.trim()}`);
+    const { code, endedBy, stderr } = await run(program, parameters, conversionTimeoutMs, signal);
+    if (code !== 0) throw new Error(`ffmpeg ended with code ${code ?? endedBy}: ${stderr.trim()}`);
     await checkAndFlush(draft, true);
     const made = await probe(program, draft, signal);
     if (!isPlayable(made)) throw new Error(`ffmpeg made ${Object.values(made).join(' ')}`);
@@ -100,17 +100,17 @@ const inputOf = (file: string) => ['-protocol_whitelist', 'file', '-i', file];
 
 /** What ffmpeg says of a file's streams; it is asked in place of ffprobe, which is not packaged. */
 async function probe(program: string, file: string, signal: AbortSignal): Promise<Facts> {
-  const { said } = await run(program, ['-hide_banner', ...inputOf(file)], probeTimeoutMs, signal);
-  const [, format] = /^Input #0, (\S+), from /m.exec(said) ?? [];
-  const [, video, pixels] = /^\s*Stream #0:.*?: Video: (\w+)[^,\n]*, (\w+)/m.exec(said) ?? [];
-  const [, audio = null] = /^\s*Stream #0:.*?: Audio: (\w+)/m.exec(said) ?? [];
-  if (!format || !video || !pixels) throw new Error(`ffmpeg knows no video in the file: ${said.trim()}`);
-  const isMov = /^\s*major_brand\s*: qt/m.test(said);
+  const { stderr } = await run(program, ['-hide_banner', ...inputOf(file)], probeTimeoutMs, signal);
+  const [, format] = /^Input #0, (\S+), from /m.exec(stderr) ?? [];
+  const [, video, pixels] = /^\s*Stream #0:.*?: Video: (\w+)[^,\n]*, (\w+)/m.exec(stderr) ?? [];
+  const [, audio = null] = /^\s*Stream #0:.*?: Audio: (\w+)/m.exec(stderr) ?? [];
+  if (!format || !video || !pixels) throw new Error(`ffmpeg knows no video in the file: ${stderr.trim()}`);
+  const isMov = /^\s*major_brand\s*: qt/m.test(stderr);
   return { format, video, pixels, audio, ext: format.includes('webm') ? 'webm' : isMov ? 'mov' : 'mp4' };
 }
 
 const run = (program: string, parameters: string[], timeoutMs: number, signal: AbortSignal) =>
-  runFfmpeg(program, parameters, { signal, saidLength: maxSaidLength, timeoutMs, onStart: lowerPriority });
+  runFfmpeg(program, parameters, { signal, stderrLength: maxStderrLength, timeoutMs, onStart: lowerPriority });
 
 function lowerPriority(pid: number): void {
   try {

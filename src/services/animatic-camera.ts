@@ -1,6 +1,6 @@
-// The camera of an animatic: where it is at each frame, and which part of the still it sees then. The still is a wall before it.
+// The camera of an animatic: where it is at each frame, and which part of the still it sees. The still is a wall in front of it.
 
-/** A place in the still: 0..1 from its left and its top. Four of them, in ffmpeg's order of corners, are a quad. */
+/** A position in the still: 0..1 from its left and its top. Four of them, in ffmpeg's order of corners, form a quad. */
 export type Point = [x: number, y: number];
 
 /** A size in pixels. */
@@ -9,9 +9,7 @@ export type Size = [width: number, height: number];
 /** Frames per second of every animatic. */
 export const framesPerSecond = 24;
 
-// ---- the camera
-
-/** Where the camera is and looks; lengths are in picture heights, angles in degrees. */
+/** The position and direction of the camera; lengths are in picture heights, angles in degrees. */
 type Camera = {
   x: number;
   y: number;
@@ -30,12 +28,12 @@ type Camera = {
 const distance = 1.2;
 const atRest: Camera = { x: 0, y: 0, z: 0, pan: 0, tilt: 0, roll: 0, zoom: 1 };
 
-/** The camera over time: `e` runs from 0 to 1 with soft ends, `s` is seconds. `toQuads` keeps it inside the wall. */
+/** The camera over time: `e` runs from 0 to 1 with eased ends, `s` is in seconds. `toQuads` keeps the view inside the wall. */
 type Move = (e: number, s: number) => Partial<Camera>;
 
 const pushIn: Move = (e) => ({ z: 0.22 * e });
 
-/** The move for each camera movement id; free text is shown as a push in. */
+/** The move for each camera movement id; free text becomes a push in. */
 export const moves: Record<string, Move> = {
   static: () => ({}),
   push_in: pushIn,
@@ -69,7 +67,7 @@ function around(degrees: number): Partial<Camera> {
   return { x: distance * Math.sin(angle), z: distance * (1 - Math.cos(angle)), pan: -degrees };
 }
 
-/** The drift of a hand: slow waves without a common period. */
+/** The drift of a hand-held camera: slow waves without a common period. */
 function shake(s: number, strength: number): Partial<Camera> {
   const wave = (speed: number, phase: number) =>
     Math.sin(speed * s + phase) + 0.5 * Math.sin(2.7 * speed * s + 2 * phase);
@@ -81,8 +79,8 @@ function shake(s: number, strength: number): Partial<Camera> {
 }
 
 /**
- * A dolly zoom cannot be shown by a flat wall, where walking in and zooming out cancel each other. It gets a corridor:
- * the picture is cut along its diagonals into four walls, whose outer edges come nearer while the middle stays.
+ * A flat wall cannot show a dolly zoom, because moving in and zooming out cancel each other. It gets a corridor: the picture
+ * is cut along its diagonals into four walls, whose outer edges come nearer while the middle stays.
  */
 export const corridor = {
   top: { x: 0, y: 0, width: 1, height: 0.5 },
@@ -99,7 +97,7 @@ const frameCorners = [
   [1, 1],
 ] as const;
 
-/** The part of its wall that is seen at a frame of a dolly zoom. */
+/** The part of a wall that is visible at a frame of a dolly zoom. */
 export function wallQuad(wall: Wall, frame: number, lastFrame: number): Point[] {
   const { x: left, y: top, width, height } = corridor[wall];
   const nearer = 1 - 0.18 * progress(frame, lastFrame);
@@ -113,7 +111,7 @@ export function wallQuad(wall: Wall, frame: number, lastFrame: number): Point[] 
 
 const progress = (frame: number, lastFrame: number) => ease(clamp(frame / lastFrame));
 
-/** What the camera sees at each frame, with the shortest focal length at which no frame looks past the picture. */
+/** The view of the camera at each frame, with the shortest focal length at which no frame sees past the picture. */
 export function toQuads(movement: string, [width, height]: Size, lastFrame: number): (frame: number) => Point[] {
   const move = Object.hasOwn(moves, movement) ? moves[movement]! : pushIn;
   const quadAt = (frame: number, zoom: number) => {
@@ -159,7 +157,7 @@ const clamp = (value: number) => Math.min(1, Math.max(0, value));
 
 const soften = (part: number) => part * part * (3 - 2 * part);
 
-/** Starts and stops softly over a quarter of the time each, and moves evenly between. */
+/** Eases in and out over a quarter of the time each, with constant speed in between. */
 function ease(part: number): number {
   const soft = 0.25;
   if (part < soft) return part ** 2 / (2 * soft * (1 - soft));

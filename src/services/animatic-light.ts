@@ -1,8 +1,8 @@
-/** Light that falls off around a point of the picture (0..1 from the left and from the top); filters of ffmpeg. */
+/** ffmpeg filters for light that falls off around a point of the picture (0..1 from the left and the top). */
 const spot = (x: number, y: number, falloff: string) =>
   `pad=2*iw:2*ih:iw*${1 - x}:ih*${1 - y},vignette=${falloff},crop=iw/2:ih/2:iw/2*${1 - x}:ih/2*${1 - y}`;
 
-/** A grade of the still for each lighting id, as filters of ffmpeg; free text leaves the light as it is. */
+/** The grade of the still for each lighting id, as ffmpeg filters; free text leaves the light unchanged. */
 export const grades: Record<string, string> = {
   daylight: 'eq=contrast=1.03:saturation=1.05',
   sunny: 'curves=all=0/0 0.25/0.24 0.7/0.8 1/1,colorbalance=rh=0.06:gh=0.03:bh=-0.05,eq=saturation=1.12',

@@ -1,12 +1,12 @@
-// An animatic: one still, a camera that moves before it, and a light. Everything here becomes a filter graph of ffmpeg,
-// with one `perspective` filter whose corners are functions of the frame, since that moves by parts of a pixel.
+// An animatic: one still, a camera that moves in front of it, and a light. It is an ffmpeg filter graph with one
+// `perspective` filter whose corners are functions of the frame, because that filter moves by fractions of a pixel.
 
 import type { z } from 'zod';
 import { formData, type AspectRatio } from '../contract/form';
 import { corridor, framesPerSecond, toQuads, wallQuad, type Point, type Size, type Wall } from './animatic-camera';
 import { grades } from './animatic-light';
 
-/** What an animatic is made of beside its still. */
+/** The form fields that an animatic is made from, besides its still. */
 export const renderRequest = formData.pick({
   camera_movement: true,
   lighting: true,
@@ -15,7 +15,7 @@ export const renderRequest = formData.pick({
 });
 export type RenderRequest = z.infer<typeof renderRequest>;
 
-/** The size of the video; the still is larger by `overscan`, so that a move does not run out of detail, and halves evenly. */
+/** The size of the video. The still is larger by `overscan`, so that moves keep their detail, and its sides are even. */
 const sizes: Record<AspectRatio, Size> = {
   '16:9': [1280, 720],
   '9:16': [720, 1280],
@@ -29,7 +29,7 @@ const overscan = 1.25;
 /** The size of the still in pixels, larger than the video by `overscan`. */
 export const stillSize = (aspectRatio: AspectRatio) => sizes[aspectRatio].map((side) => side * overscan) as Size;
 
-/** The still is decoded and graded once, then repeated; per frame there is only the move and the scaling to the output. */
+/** The ffmpeg filter graph: the still is decoded and graded once; each frame only adds the move and the scaling. */
 export function filterGraph({
   camera_movement: id,
   duration_s: seconds,
@@ -58,7 +58,7 @@ export function filterGraph({
     ...walls.map(view),
     '[topView][bottomView]vstack[floorAndCeiling]',
     '[leftView][rightView]hstack[sides]',
-    // White where a side wall is nearer than floor and ceiling, over a pixel's width.
+    // White where a side wall is nearer than the floor and the ceiling, blended over one pixel.
     `color=black:size=${size.join('x')}:rate=${framesPerSecond},format=gray,trim=end_frame=1,` +
       `geq=lum='clip(127.5+255*(abs(X-W/2+0.5)*H/W-abs(Y-H/2+0.5)),0,255)',${repeat}[mask]`,
     '[sides][mask]alphamerge[wedges]',
@@ -76,7 +76,7 @@ function perspective(quadAt: (frame: number) => Point[], [width, height]: Size, 
   return `perspective=${corners.join(':')}:sense=source:eval=frame`;
 }
 
-/** A smooth function of the frame as an expression of ffmpeg: cubic pieces, halved until they are true to a tenth of a pixel. */
+/** A smooth function of the frame as an ffmpeg expression: cubic pieces, halved until they are within a tenth of a pixel. */
 function toExpression(value: (frame: number) => number, from: number, to: number): string {
   const tolerance = 0.1;
   const shortest = 4;
@@ -87,11 +87,11 @@ function toExpression(value: (frame: number) => number, from: number, to: number
   const square = (3 * mean - 2 * startSlope - endSlope) / length;
   const cube = (startSlope + endSlope - 2 * mean) / length ** 2;
   const piece = (u: number) => start + u * (startSlope + u * (square + u * cube));
-  const isTrue = [0.2, 0.4, 0.6, 0.8].every((part) => {
+  const isAccurate = [0.2, 0.4, 0.6, 0.8].every((part) => {
     const u = part * length;
     return Math.abs(piece(u) - value(from + u)) <= tolerance;
   });
-  if (isTrue || length <= shortest) {
+  if (isAccurate || length <= shortest) {
     const u = `(on-${from + 1})`;
     const [a, b, c, d] = [start, startSlope, square, cube].map((number) => Number(number.toPrecision(7)));
     return `${a}+${u}*(${b}+${u}*(${c}+${u}*(${d})))`;

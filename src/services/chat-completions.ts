@@ -1,7 +1,7 @@
-// What servers of the OpenAI shape share, the vendor's or one at home:
+// What all OpenAI-compatible servers share, OpenAI's and local ones:
 // POST {base}/chat/completions {model, messages, response_format, ...fields} ->
 // {model, choices: [{message: {content, refusal}, finish_reason}]} (chat-reply.ts has the other shapes), or an error body
-// that provider-errors.ts reads. What a server does not understand is left out (chat-steps.ts).
+// that provider-errors.ts reads. What a server does not support is left out (chat-steps.ts).
 
 import { config } from '../config';
 import { withoutPicture, type LlmReply, type LlmRequest } from '../prompts/suggestion';
@@ -13,7 +13,7 @@ import { chatSteps, type ChatPlan } from './chat-steps';
 import { complaintOf, createLadder, isTooLong } from './ladder';
 import { faultError, type ApiFault, type Classification, type Service } from './provider-errors';
 
-/** One server and what is particular to it. */
+/** One server and what is specific to it. */
 export type ChatServer = Required<Omit<Service, 'key'>> & {
   key?: string;
   baseUrl: string;
@@ -23,10 +23,10 @@ export type ChatServer = Required<Omit<Service, 'key'>> & {
   classify: (fault: ApiFault) => Classification | undefined;
 };
 
-// What a server and its model turned out to understand, by base URL and model.
+// What a server and its model support, as learned so far, by base URL and model.
 const plans = new Map<string, ChatPlan>();
 
-/** Asks once; repeats only to leave out what the server does not understand, and remembers that. */
+/** Asks once; repeats only to leave out what the server does not support, and remembers that. */
 export async function chat(server: ChatServer, request: LlmRequest, signal: AbortSignal): Promise<LlmReply> {
   const { label, model, baseUrl } = server;
   const planKey = `${baseUrl} ${model}`;
@@ -45,7 +45,7 @@ export async function chat(server: ChatServer, request: LlmRequest, signal: Abor
     if (classified || !ladder.stepDown(fault)) throw toError(server, reply, fault, classified);
     const { level, fields, systemRole, picture } = ladder.plan;
     const simpler = { level, fields: Object.keys(fields), system_role: systemRole, picture };
-    logger.info('model asked in a simpler form', { provider: label, model, status: fault.status, ...simpler });
+    logger.info('request simplified for model', { provider: label, model, status: fault.status, ...simpler });
   }
 }
 
@@ -71,9 +71,9 @@ function post(server: ChatServer, request: LlmRequest, plan: ChatPlan, signal: A
 type Turn = { role: 'system' | 'user' | 'assistant'; content: string | Record<string, unknown>[] };
 
 function toMessages({ system, history, question, imageJpeg, schema }: LlmRequest, plan: ChatPlan): Turn[] {
-  const hasToSaySchema = plan.level === 'json_object';
-  const rules = hasToSaySchema ? `${system}\n\nJSON schema of the reply:\n${JSON.stringify(schema)}` : system;
-  // Without a system role the rules open the first turn of the user.
+  const needsSchemaInPrompt = plan.level === 'json_object';
+  const rules = needsSchemaInPrompt ? `${system}\n\nJSON schema of the reply:\n${JSON.stringify(schema)}` : system;
+  // Without a system role, the rules open the first user turn.
   const [opening, beginning] = plan.systemRole
     ? ['', [{ role: 'system', content: rules } as const]]
     : [`${rules}\n\n`, []];
@@ -96,7 +96,7 @@ function toFormat({ schema }: LlmRequest, { level }: ChatPlan) {
   return { response_format: { type: 'json_schema', json_schema: format } };
 }
 
-// Some servers answer 400, or an error without a number, to what others have a status or a code for.
+// Some servers answer 400, or an error without a status, where others have a status or code of their own.
 function classifyByWords({ status, text }: ApiFault, model: string): Classification | undefined {
   if (![400, 404, 422, 500].includes(status)) return undefined;
   if (
@@ -117,7 +117,7 @@ function toError(server: ChatServer, reply: HttpReply, fault: ApiFault, classifi
     isClientFault && isTooLong(complaintOf(fault, model))
       ? [
           'PROVIDER_FAILED',
-          `The question with its picture and history is too long for ${model}; set ${modelVariable} to another.`,
+          `The question with its picture and history is too long for ${model}; set ${modelVariable} to another model.`,
         ]
       : undefined;
   const milliseconds = Number(reply.headers['retry-after-ms'] || NaN);

@@ -1,5 +1,5 @@
-// What servers of the OpenAI shape answer with status 200: content as text, as parts or as an object, JSON as the
-// arguments of a tool call, an event stream though none was asked for, or an error after all.
+// What OpenAI-compatible servers answer with status 200: content as text, as parts or as an object, JSON as the
+// arguments of a tool call, an unrequested event stream, or an error.
 
 import { z } from 'zod';
 import { findReply } from '../prompts/reply-json';
@@ -9,7 +9,7 @@ import { parseReply } from '../utils/parse';
 import { readEvents } from './event-stream';
 import { isSuccess, readFault, type ApiFault, type Service } from './provider-errors';
 
-/** The first choice of an answer. */
+/** The first choice of a reply. */
 export type ChatAnswer = { text: string; refusal: string; finish: string; model?: string };
 
 const toolCall = z.object({ function: z.object({ arguments: z.unknown().optional() }) });
@@ -28,13 +28,13 @@ const replyShape = z.object({
 });
 type Message = z.infer<typeof messageShape>;
 
-/** The fault that a reply tells of, by its status or in its body; null when it is an answer. */
+/** The error in a reply, by its status or in its body; null when it is an answer. */
 export function faultOf(reply: HttpReply, service: Service): ApiFault | null {
   if (!isSuccess(reply)) return readFault(reply, service);
   for (const body of bodiesOf(reply)) {
     const choice = choiceOf(body);
     const error = errorIn(body) || choice?.error;
-    // A choice that ended in an error has its words where the answer would be.
+    // A choice that ended in an error has the error text in place of the answer.
     const words = choice?.finish_reason === 'error' && !error && textOf(toObject(choice.message).content);
     const isBareError = !choice && typeof (body.message ?? body.msg) === 'string';
     if (!error && !words && !isBareError) continue;
@@ -44,7 +44,7 @@ export function faultOf(reply: HttpReply, service: Service): ApiFault | null {
   return null;
 }
 
-/** Reads an answer of any shape; throws PROVIDER_BAD_REPLY for what is none. */
+/** Reads an answer of any known shape; throws PROVIDER_BAD_REPLY for any other reply. */
 export function readAnswer(reply: HttpReply, label: string): ChatAnswer {
   const bodies = bodiesOf(reply);
   const isStream = reply.json === undefined && bodies.length > 0;
@@ -59,7 +59,7 @@ export function readAnswer(reply: HttpReply, label: string): ChatAnswer {
   return { text: text ?? '', refusal: message.refusal ?? '', finish: finish ?? '', model };
 }
 
-// A relay may put the body of the model's server below a name of its own.
+// A relay may wrap the body of the model server under a key of its own.
 function bodiesOf({ json, text }: HttpReply): Record<string, unknown>[] {
   const bodies = json === undefined ? readEvents(text) : [toObject(json)];
   return bodies.map((body) => {
@@ -68,7 +68,7 @@ function bodiesOf({ json, text }: HttpReply): Record<string, unknown>[] {
   });
 }
 
-// The native form of Ollama has one message and no choices.
+// Ollama's native API has one message and no choices.
 function choiceOf({ choices, message, done_reason: finish }: Record<string, unknown>) {
   if (Array.isArray(choices)) return choices.map(toObject)[0];
   return typeof message === 'object' && message !== null ? { message, finish_reason: finish } : undefined;
@@ -79,14 +79,14 @@ const toWholeChoice = (choice: Record<string, unknown>) => ({ ...choice, message
 const messageOf = ({ message, delta, text }: Record<string, unknown>) =>
   delta ?? message ?? (typeof text === 'string' ? { content: text } : undefined);
 
-// What servers have where `error` would be: FastAPI, MiniMax and Cloudflare.
+// Where FastAPI, MiniMax and Cloudflare put what others put into `error`.
 function errorIn({ error, detail, base_resp: base, errors }: Record<string, unknown>): unknown {
   const { status_code: code, status_msg: message } = toObject(base);
   const [first] = Array.isArray(errors) ? (errors as unknown[]) : [];
   return error || (typeof detail === 'string' && detail) || (code && { code, message }) || first;
 }
 
-// A parser of thoughts that never saw them end takes the whole answer for one.
+// A reasoning parser that misses the end of the reasoning takes the whole answer for reasoning.
 function answerAmongThoughts({ reasoning_content: content, reasoning }: Message): string {
   const thought = [content, reasoning].find((words) => typeof words === 'string') ?? '';
   const { message, patch } = findReply(withoutThinking(String(thought))) ?? {};
@@ -94,7 +94,7 @@ function answerAmongThoughts({ reasoning_content: content, reasoning }: Message)
   return isWhole ? JSON.stringify({ message, patch }) : '';
 }
 
-// Numbers such as 429 stand for the status that was not sent; without one the server is at fault.
+// A code such as 429 stands for the HTTP status; without one it is a server error.
 function statusIn({ code, status, status_code: statusCode, type }: Record<string, unknown>): number {
   const number = [code, status, statusCode].map(Number).find((value) => value >= 400 && value < 600);
   return number ?? (type === 'invalid_request_error' ? 400 : 500);
@@ -107,11 +107,11 @@ function textOf(content: unknown): string {
   return textOfPart(content) || JSON.stringify(content);
 }
 
-// Parts of another type are thoughts, which have a text too.
+// Parts of other types are reasoning, which has a text too.
 function textOfPart(part: unknown): string {
   if (typeof part === 'string') return part;
   const { type = 'text', text } = toObject(part);
-  // The Assistants API has the words one level deeper, beside their annotations.
+  // The Assistants API has the text one level deeper, next to its annotations.
   const words = typeof text === 'string' ? text : toObject(text).value;
   return typeof words === 'string' && /^(output_)?text$/.test(String(type)) ? words : '';
 }

@@ -1,15 +1,15 @@
-// What a question to a server of the OpenAI shape can leave out: the JSON schema, then JSON mode, optional fields, the
-// system role (Gemma has none), and the picture; and the few fields that a server demands.
+// What a request to an OpenAI-compatible server can leave out: the JSON schema, then JSON mode, optional fields, the
+// system role (Gemma has none), and the picture; and the few fields that a server may require.
 
 import type { ApiFault } from './provider-errors';
 import { complaintOf, isTooLong, type LadderPlan, type Steps } from './ladder';
 
-/** How a question is asked of one server and model. */
+/** The form of a request to one server and model. */
 export type ChatPlan = LadderPlan & {
   level: 'json_schema' | 'json_object' | 'plain';
   /** Fields beside model, messages and response_format. */
   fields: Record<string, unknown>;
-  /** False where the rules must stand in the first turn of the user. */
+  /** False where the rules must go into the first user turn. */
   systemRole: boolean;
 };
 
@@ -21,8 +21,8 @@ const formatWords =
 const systemWords =
   /system (role|message|prompt)s?\b.{0,40}(not |un)support|unsupported.{0,20}\brole|roles? must alternate|only user.{0,20}assistant.{0,20}roles|developer instruction|(unexpected|unknown|invalid) role\W{0,3}system|start with a user (message|turn)|system.{0,20}不支持|不支持.{0,20}system/i;
 
-// DashScope thinks unless told not to, and some of its models only stream; events are read in any case.
-const demands: [words: RegExp, fields: Record<string, boolean>][] = [
+// DashScope models reason by default, and some only stream; event streams are always read.
+const requiredFields: [words: RegExp, fields: Record<string, boolean>][] = [
   [/enable_thinking\W.{0,40}\bfalse\b/i, { enable_thinking: false }],
   [
     /\bonly supports? (the )?stream|stream\W{1,3}(parameter )?(must|should|needs? to) be (set to )?(true|enabled)|enable the stream|non-?stream\w*( \w+)? (is|are) not supported|仅支持流式|只支持流式/i,
@@ -30,24 +30,26 @@ const demands: [words: RegExp, fields: Record<string, boolean>][] = [
   ],
 ];
 
-/** The steps for one question; each field is renamed or left out once. */
+/** The steps for one request; each field is renamed or left out at most once. */
 export function chatSteps(model: string): Steps<ChatPlan> {
   const changed = new Set<string>();
 
   function named({ level, fields, systemRole }: ChatPlan, fault: ApiFault) {
     const complaint = complaintOf(fault, model);
     if (level !== 'plain' && formatWords.test(complaint)) {
-      // LM Studio knows json_schema and text, and nothing between.
-      const knowsNoObject = /'?json_schema'? or '?text'?/.test(complaint);
-      return lowerTo(level === 'json_schema' && !knowsNoObject ? 'json_object' : 'plain');
+      // LM Studio supports json_schema and text, but no JSON mode.
+      const lacksJsonMode = /'?json_schema'? or '?text'?/.test(complaint);
+      return lowerTo(level === 'json_schema' && !lacksJsonMode ? 'json_object' : 'plain');
     }
-    const demanded = demands.flatMap(([words, asked]) => (words.test(complaint) ? Object.entries(asked) : []));
-    const lacking = demanded.filter(([name, value]) => fields[name] !== value && !changed.has(name));
-    if (lacking.length > 0) {
-      return (plan: ChatPlan) => ({ ...plan, fields: { ...plan.fields, ...Object.fromEntries(lacking) } });
+    const required = requiredFields.flatMap(([words, entries]) =>
+      words.test(complaint) ? Object.entries(entries) : [],
+    );
+    const missing = required.filter(([name, value]) => fields[name] !== value && !changed.has(name));
+    if (missing.length > 0) {
+      return (plan: ChatPlan) => ({ ...plan, fields: { ...plan.fields, ...Object.fromEntries(missing) } });
     }
     if (systemRole && systemWords.test(complaint)) return (plan: ChatPlan) => ({ ...plan, systemRole: false });
-    // A cap as large as the whole context leaves no room for the question.
+    // A token limit as large as the whole context leaves no room for the question.
     if (isTooLong(complaint) && capNames.some((name) => name in fields)) return withoutFields(capNames);
     const name = Object.keys(fields).find(
       (field) => fault.param === field || new RegExp(`\\b${field}\\b`).test(complaint),

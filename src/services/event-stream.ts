@@ -1,6 +1,6 @@
 /**
- * The JSON of each `data:` line, for servers that answer with an event stream though none was asked for, or of each line, for
- * those that send JSON line by line; [] for anything else.
+ * The JSON of each `data:` line, for servers that stream events unasked, or of each line, for servers that send JSON lines;
+ * [] for anything else.
  */
 export function readEvents(text: string): Record<string, unknown>[] {
   return text.split(/\r\n|\r|\n/).flatMap((line) => {

@@ -1,24 +1,24 @@
-// What a model server does not understand it says in words of its own, or in none. A question is then asked again in a
-// simpler form: without what was named, or, where nothing is named, step by step. What worked is remembered.
+// Model servers report what they do not support in their own words, or not at all. The request is then repeated in a simpler
+// form: without what the error names, or step by step if it names nothing. The form that worked is remembered.
 
 import type { LlmRequest } from '../prompts/suggestion';
 import type { ApiFault } from './provider-errors';
 
-/** How a question is asked; every kind of server adds what it may leave out. */
+/** The form of a request; each kind of server adds what it can leave out. */
 export type LadderPlan = { picture: boolean };
 
 type Change<Plan> = (plan: Plan) => Plan;
 
-/** What a kind of server may leave out of a question. */
+/** How the request to a kind of server is simplified. */
 export type Steps<Plan> = {
-  /** What answers the words of a fault; null when they name nothing that can be left out. */
+  /** The change that a fault asks for; null when it names nothing that can be left out. */
   named: (plan: Plan, fault: ApiFault) => Change<Plan> | null;
-  /** The plans to try in turn after a fault that names nothing. */
+  /** The plans to try, in order, after a fault that names nothing. */
   unnamed: (plan: Plan) => Plan[];
 };
 
 const maxRequests = 8;
-// 401, 402, 403, 413 and 429 are about the account or the size; a 404 or 500 must say what it does not know.
+// 401, 402, 403, 413 and 429 are about the account or the size; a 404 or 500 must name what is not supported.
 const namedStatuses = [400, 404, 415, 422, 500, 501];
 const unnamedStatuses = [400, 415, 422];
 
@@ -29,16 +29,16 @@ const thisPictureWords =
 const lengthWords =
   /context[ _](length|window|size)|maximum (context|model|input|sequence)|max_model_len|max_seq_len|n_ctx|is too large|prompt is too long|reduce the length|input length/i;
 
-/** What a fault says: not the page of a proxy, nor the name of the model, which may hold words such as "vision". */
+/** The text of a fault, without a proxy's HTML page and without the model name, which may contain words such as "vision". */
 export function complaintOf({ param, codes, text }: ApiFault, model: string): string {
   const words = /^\s*<(!doctype|html|head|body)\b/i.test(text) ? '' : text;
   return `${param} ${codes.join(' ')} ${words}`.replaceAll(model, '');
 }
 
-/** Whether the question, or the room that it asks for, is larger than the model's context. */
+/** Whether the question, or its token limit, exceeds the model's context. */
 export const isTooLong = (complaint: string): boolean => lengthWords.test(complaint);
 
-/** A question on its way down: `plan` is how to ask now, `lasting` what to remember once it was answered. */
+/** The steps of one request: `plan` is the form to send now, `lasting` the form to remember once it is answered. */
 export function createLadder<Plan extends LadderPlan>(
   first: Plan,
   steps: Steps<Plan>,
@@ -59,7 +59,7 @@ export function createLadder<Plan extends LadderPlan>(
     return withoutPicture;
   }
 
-  // The full form without the picture comes before both are given up, so that a text-only model keeps its schema.
+  // The full form without the picture is tried before dropping both, so that a text-only model keeps its schema.
   function unnamed(from: Plan): Plan[] {
     const simpler = steps.unnamed(from);
     if (!imageJpeg || !from.picture) return simpler;
@@ -73,7 +73,7 @@ export function createLadder<Plan extends LadderPlan>(
     get lasting() {
       return isOnePicture ? { ...plan, picture: first.picture } : plan;
     },
-    /** Takes the next step that answers the fault; false when there is none. */
+    /** Takes the next step for the fault; false when there is none. */
     stepDown(fault: ApiFault): boolean {
       if (requests >= maxRequests || !namedStatuses.includes(fault.status)) return false;
       requests += 1;

@@ -1,8 +1,8 @@
 // POST {base}/v1/messages, `x-api-key: <key>` and `anthropic-version` -> {model, content: [{type, text}], stop_reason}.
-// The system prompt stands outside `messages`, whose last turn is the user's, picture first. Thinking cannot be switched
-// off on every model, so its effort is low and the cap generous; there is no `temperature` and no forced tool.
-// Errors are {type: "error", error: {type, message}, request_id}. Servers with the same API may answer with plain text, with
-// the input of a tool, with an event stream, or with an error inside a 200.
+// The system prompt is outside `messages`, whose last turn is the user's, picture first. Not every model can switch thinking
+// off, so its effort is low and the token limit generous; there is no `temperature` and no forced tool.
+// Errors are {type: "error", error: {type, message}, request_id}. Compatible servers may answer with plain text, the input
+// of a tool, an event stream, or an error with status 200.
 
 import { z } from 'zod';
 import { apiKey, baseUrl, config, readSettings } from '../config';
@@ -47,8 +47,8 @@ const replyShape = z.object({
 
 type Plan = LadderPlan & { format: boolean; effort: boolean };
 
-// What the model turned out to understand; older models and local servers know less.
-let knows: Plan = { format: true, effort: true, picture: true };
+// What the model supports, as learned so far; older models and local servers support less.
+let supported: Plan = { format: true, effort: true, picture: true };
 
 /** Anthropic's Claude (A-SDK, A-VER, A-MOD). */
 export default defineLlmProvider({
@@ -56,14 +56,14 @@ export default defineLlmProvider({
   settings,
   model: values.ANTHROPIC_MODEL,
   async suggest(request, signal) {
-    const ladder = createLadder(knows, steps, request, service.model);
+    const ladder = createLadder(supported, steps, request, service.model);
     for (;;) {
       const { plan } = ladder;
       const reply = await post(plan.picture ? request : withoutPicture(request), plan, signal);
       const fault = faultOf(reply, service);
       if (!fault) {
         const answer = readMessage(reply);
-        knows = ladder.lasting;
+        supported = ladder.lasting;
         return request.imageJpeg && !plan.picture ? { ...answer, isPictureUnseen: true } : answer;
       }
       const classified = classify(fault);
@@ -111,7 +111,7 @@ function toBody({ system, history, question, imageJpeg, schema }: LlmRequest, { 
   };
 }
 
-// The reply format, the effort, or the object around both.
+// An error may name the reply format, the effort, or the object that holds both.
 const steps: Steps<Plan> = {
   named({ format, effort }, fault) {
     const complaint = complaintOf(fault, service.model);
@@ -132,10 +132,13 @@ function classify({ status, codes, text }: ApiFault): Classification | undefined
   const overLimit = /^(enforced|contract)_spend_limit_reached$/;
   const isUnpaid = codes.includes('billing_error') || codes.some((code) => overLimit.test(code));
   if (isUnpaid || (status === 400 && /spend limit|credit balance|usage limit/i.test(text))) {
-    return ['PROVIDER_QUOTA', 'The Claude account has no credit left or met its spend limit; raise it at the vendor.'];
+    return [
+      'PROVIDER_QUOTA',
+      'The Claude account has no credit left or has reached its spend limit; raise it at the vendor.',
+    ];
   }
   if (status === 413 || (status === 400 && /prompt is too long|context window/i.test(text))) {
-    const sentence = `The question with its picture and history is too long for ${service.model}; set ANTHROPIC_MODEL to another.`;
+    const sentence = `The question with its picture and history is too long for ${service.model}; set ANTHROPIC_MODEL to another model.`;
     return ['PROVIDER_FAILED', sentence];
   }
   return undefined;
@@ -148,7 +151,7 @@ function readMessage(reply: HttpReply): LlmReply {
   if (stop === 'refusal') {
     throw new AppError('CONTENT_REFUSED', 'Claude declined to answer; rephrase the question and try again.');
   }
-  // Blocks of thinking may come first, so the text is looked for by its type.
+  // Thinking blocks may come first, so text blocks are found by type.
   const words = content.map((part) => (part.type === 'text' ? (part.text ?? '') : '')).join('');
   const tool = content.find(({ type }) => type === 'tool_use');
   const text = !words.trim() && tool ? JSON.stringify(tool.input) : words;

@@ -1,5 +1,5 @@
-// No model and no network: rules over the user's own words. It finds camera, shot and light words in Chinese and
-// English, a duration and an aspect ratio, adds the advice that applies, and says that no model was asked.
+// No model and no network: rules over the user's own words. They find camera, shot and light words in Chinese and
+// English, a duration and an aspect ratio, add the advice that applies, and say that no model was asked.
 
 import { z } from 'zod';
 import { aspectRatios, type AspectRatio, type FormData } from '../contract/form';
@@ -11,12 +11,12 @@ import { findWords, wordOf, type WordKind } from '../prompts/vocabulary';
 type Language = 'zh' | 'en';
 type Patch = Partial<FormData>;
 
-/** Suggestions by rules, for a machine without a key; the answer has the same JSON form as that of a model. */
+/** Rule-based suggestions that need no key; the reply has the same JSON shape as a model's. */
 export default defineLlmProvider({
   name: 'local',
   settings: readSettings(z.object({})),
   model: 'rules',
-  suggest: (request) => Promise.resolve({ text: JSON.stringify(answer(request)), model: 'rules' }),
+  suggest: (request) => Promise.resolve({ text: JSON.stringify(applyRules(request)), model: 'rules' }),
 });
 
 const disclaimer: Record<Language, string> = {
@@ -24,7 +24,7 @@ const disclaimer: Record<Language, string> = {
   en: 'These are fixed rules; no model was asked. To have a model look at the picture, set LLM_PROVIDER (openai, claude or qwen) and its key in .env and restart the server.',
 };
 
-function answer({ message, form_data: form }: LlmRequest): { message: string; patch: Patch } {
+function applyRules({ message, form_data: form }: LlmRequest): { message: string; patch: Patch } {
   const language: Language = /\p{Script=Han}/u.test(message) ? 'zh' : 'en';
   const cameras = findWords('camera_movement', message);
   const patch: Patch = {
@@ -107,14 +107,14 @@ function adviceFor(message: string, cameras: string[], patch: Patch, form: FormD
 // Each row: when (as in adviceFor) | 中文 | English.
 const advice = `
   truck    | “平移”按横移（机位移动）理解；如果要机位不动、只转动镜头，请说“左摇”或“右摇”。 | 平移 was taken as a truck, where the camera travels; for a camera that turns on the spot, say pan.
-  stacked  | 一个镜头只用一种主要运镜，几种叠在一起容易让画面变形；其余的留给下一个镜头。 | Keep one dominant camera move per clip; several at once deform the picture, so leave the others to the next clip.
-  zoom     | 变焦只改变焦距，没有纵深变化；想要走近的感觉，用“推进”。 | A zoom changes the focal length and shows no depth; to feel the camera travel, use push in or pull out.
-  large    | 这种运镜幅度大，只凭一张图容易变形；先试轻微的推进或环绕。 | This is a large move for a single picture and may deform it; try a gentle push in or orbit first.
-  framing  | 图片已经定下了开头的景别；这里的景别是镜头开始或结束时的取景，可用推或拉来到达。 | The picture fixes the first framing; the shot size is where the clip begins or ends, to be reached with a push in or pull out.
-  negative | 提示词里有否定的说法；请改写成想看到的样子，不想要的放进反向提示词。 | The prompt has negative words; say what should be seen, and put what should not into the negative prompt.
+  stacked  | 一个镜头只用一种主要运镜，几种叠在一起容易让画面变形；其余的留给下一个镜头。 | Keep one dominant camera move per clip; several at once distort the picture, so leave the others for the next clip.
+  zoom     | 变焦只改变焦距，没有纵深变化；想要走近的感觉，用“推进”。 | A zoom changes the focal length and adds no depth; to feel the camera travel, use push in or pull out.
+  large    | 这种运镜幅度大，只凭一张图容易变形；先试轻微的推进或环绕。 | This is a large move for a single picture and may distort it; try a gentle push in or orbit first.
+  framing  | 图片已经定下了开头的景别；这里的景别是镜头开始或结束时的取景，可用推或拉来到达。 | The picture fixes the first framing; the shot size is where the clip begins or ends, so reach it with a push in or pull out.
+  negative | 提示词里有否定的说法；请改写成想看到的样子，不想要的放进反向提示词。 | The prompt has negative words; say what should be seen, and put what should not be seen into the negative prompt.
   picture  | 提示词不必描述图片里已有的内容，写出什么在动、怎么动就好。 | The prompt need not describe the picture; write what moves and how.
   crowded  | 5 秒以内只容得下一个动作和一种运镜；请缩短提示词，或加长时长。 | Up to 5 seconds hold one action and one move; shorten the prompt or make the clip longer.
-  empty    | 提示词还是空的：写一句谁在做什么动作、镜头往哪里走、多快、停在哪里。 | The prompt is empty: write in one sentence who moves and how, and where the camera goes, how fast, and where it ends.
+  empty    | 提示词还是空的：写一句谁在做什么动作、镜头往哪里走、多快、停在哪里。 | The prompt is empty: write one sentence about who moves and how, and where the camera goes, how fast, and where it ends.
 `
   .trim()
   .split('\n')

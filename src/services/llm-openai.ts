@@ -1,7 +1,7 @@
 // POST {base}/chat/completions, `Authorization: Bearer <key>`; the shape is in chat-completions.ts.
 // api.openai.com and its regional hosts get `max_completion_tokens`, `reasoning_effort` and `store`; any other
-// server (Ollama, vLLM, LM Studio) only what all of them know, with `max_tokens`, and without a key if there is none.
-// No `temperature`: the current models refuse it while they reason.
+// server (Ollama, vLLM, LM Studio) gets `max_tokens` and no other optional field, and no key if there is none.
+// No `temperature`: current models refuse it while reasoning.
 
 import { z } from 'zod';
 import { apiKey, isLoopback, modelServerUrl, readSettings } from '../config';
@@ -22,9 +22,9 @@ const { values, missing, ...settings } = readSettings(
 
 const { hostname, protocol } = new URL(values.OPENAI_BASE_URL);
 const isVendor = /^(.+\.)?api\.openai\.com$/.test(hostname);
-// A wrong address says nothing about the key.
-const isKeyDemanded = isVendor && !settings.problems.some(({ variable }) => variable === 'OPENAI_BASE_URL');
-let isKeyOpen = Boolean(values.OPENAI_API_KEY) && protocol === 'http:' && !isLoopback(hostname);
+// An invalid base URL does not show whether the key is needed.
+const isKeyRequired = isVendor && !settings.problems.some(({ variable }) => variable === 'OPENAI_BASE_URL');
+let isKeyUnencrypted = Boolean(values.OPENAI_API_KEY) && protocol === 'http:' && !isLoopback(hostname);
 
 const server: ChatServer = {
   label: isVendor ? 'OpenAI' : 'The server at OPENAI_BASE_URL',
@@ -39,19 +39,19 @@ const server: ChatServer = {
   classify,
 };
 
-/** OpenAI and every server of its shape (O-SDK, L-OLL, L-VLLM, L-LMS); the key is only demanded for the vendor's hosts. */
+/** OpenAI and every compatible server (O-SDK, L-OLL, L-VLLM, L-LMS); only OpenAI's own hosts require the key. */
 export default defineLlmProvider({
   name: 'openai',
-  settings: { ...settings, missing: isKeyDemanded ? missing : missing.filter((name) => name !== 'OPENAI_API_KEY') },
+  settings: { ...settings, missing: isKeyRequired ? missing : missing.filter((name) => name !== 'OPENAI_API_KEY') },
   model: values.OPENAI_MODEL,
   suggest(request, signal) {
-    if (isKeyOpen) logger.warn('OPENAI_API_KEY goes over plain http, readable in the network', { host: hostname });
-    isKeyOpen = false;
+    if (isKeyUnencrypted) logger.warn('OPENAI_API_KEY is sent unencrypted over plain http', { host: hostname });
+    isKeyUnencrypted = false;
     return chat(server, request, signal);
   },
 });
 
-// O-ERR: a 429 without credit never goes away by waiting.
+// O-ERR: waiting does not help against a 429 for lack of credit.
 function classify({ status, codes }: ApiFault): Classification | undefined {
   if (codes.some((code) => code === 'insufficient_quota' || code === 'credit_balance_exhausted')) {
     return ['PROVIDER_QUOTA'];
@@ -60,7 +60,7 @@ function classify({ status, codes }: ApiFault): Classification | undefined {
     return ['CONTENT_REFUSED'];
   }
   if (status === 413) {
-    const sentence = `The question with its picture and history is too long for ${server.model}; set OPENAI_MODEL to another.`;
+    const sentence = `The question with its picture and history is too long for ${server.model}; set OPENAI_MODEL to another model.`;
     return ['PROVIDER_FAILED', sentence];
   }
   return undefined;

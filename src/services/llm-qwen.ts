@@ -1,6 +1,6 @@
 // POST {base}/chat/completions of the compatible mode, `Authorization: Bearer <key>`; the shape is in chat-completions.ts.
-// A key works in one region only, and the base URL is the region. `enable_thinking: false` keeps the answer short and
-// JSON mode allowed; no cap of tokens, since the vendor advises against one in JSON mode (Q-SO).
+// A key works in one region only, which the base URL selects. `enable_thinking: false` keeps answers short and allows JSON
+// mode; no token limit, since the vendor advises against one in JSON mode (Q-SO).
 
 import { z } from 'zod';
 import { apiKey, baseUrl, readSettings } from '../config';
@@ -35,20 +35,20 @@ export default defineLlmProvider({
   suggest: (request, signal) => chat(server, request, signal),
 });
 
-// Q-ERR, Q-429: `insufficient_quota` with 429 is a throttle per minute here, so it is left to the status.
+// Q-ERR, Q-429: here `insufficient_quota` with a 429 is a per-minute rate limit, so the status decides.
 function classify({ status, codes }: ApiFault): Classification | undefined {
-  const says = (...words: string[]) => codes.some((code) => words.includes(code));
-  if (status === 401 || says('invalid_api_key', 'InvalidApiKey')) {
+  const hasCode = (...names: string[]) => codes.some((code) => names.includes(code));
+  if (status === 401 || hasCode('invalid_api_key', 'InvalidApiKey')) {
     const sentence =
       'Qwen refused the API key; a key works in one region only, so check that DASHSCOPE_BASE_URL is the host of the ' +
       'region where DASHSCOPE_API_KEY was made (Beijing: dashscope.aliyuncs.com, Singapore: dashscope-intl.aliyuncs.com).';
     return ['PROVIDER_AUTH', sentence];
   }
-  if (says('Arrearage', 'AllocationQuota.FreeTierOnly')) {
+  if (hasCode('Arrearage', 'AllocationQuota.FreeTierOnly')) {
     return ['PROVIDER_QUOTA', 'The Qwen account has an unpaid bill or no free quota left; settle it at the vendor.'];
   }
-  if (says('data_inspection_failed', 'DataInspectionFailed')) return ['CONTENT_REFUSED'];
-  if (says('model_not_found', 'model_not_supported', 'ModelNotFound')) return ['PROVIDER_NOT_CONFIGURED'];
-  if (says('RequestTimeOut')) return ['PROVIDER_TIMEOUT'];
+  if (hasCode('data_inspection_failed', 'DataInspectionFailed')) return ['CONTENT_REFUSED'];
+  if (hasCode('model_not_found', 'model_not_supported', 'ModelNotFound')) return ['PROVIDER_NOT_CONFIGURED'];
+  if (hasCode('RequestTimeOut')) return ['PROVIDER_TIMEOUT'];
   return undefined;
 }

@@ -9,31 +9,31 @@ type Provider = VideoProvider | LlmProvider;
 const videoProviders = loadProviders<VideoProvider>('video');
 const llmProviders = loadProviders<LlmProvider>('llm');
 
-/** Every video provider that has a file, in the order of their names. */
+/** Every video provider that has a file, sorted by name. */
 export const allVideoProviders = (): VideoProvider[] => [...videoProviders.values()];
 
-/** The names of the video providers whose tasks cost nothing. */
+/** The names of the no-charge video providers. */
 export const noChargeProviders = allVideoProviders().flatMap(({ name, isNoCharge }) => (isNoCharge ? [name] : []));
 
-/** Every LLM provider that has a file, in the order of their names. */
+/** Every LLM provider that has a file, sorted by name. */
 export const allLlmProviders = (): LlmProvider[] => [...llmProviders.values()];
 
-/** The video provider of that name, ready to use; throws INVALID_INPUT without a file, PROVIDER_NOT_CONFIGURED without a key. */
+/** The video provider with that name; throws INVALID_INPUT when it has no file, PROVIDER_NOT_CONFIGURED when its key is missing. */
 export const videoProvider = (name = config.VIDEO_PROVIDER): VideoProvider => readyProvider(videoProviders, name);
 
-/** Where the video provider of that name is asked; undefined for one that asks nobody. */
+/** The base URL of the video provider with that name; undefined for one without a network. */
 export const baseUrlOf = (name: string): string | undefined => videoProviders.get(name)?.settings.baseUrl;
 
-/** The LLM provider of that name, ready to use; throws as `videoProvider`. */
+/** The LLM provider with that name; throws like `videoProvider`. */
 export const llmProvider = (name = config.LLM_PROVIDER): LlmProvider => readyProvider(llmProviders, name);
 
-/** Why a provider cannot be used, in words that name the variable; null when it can. */
+/** Why a provider cannot be used, naming the variable; null when it can. */
 export function notReadyReason({ settings }: Provider): string | null {
   const [first] = settings.missing;
   return first ? `${first} is not set in .env` : null;
 }
 
-/** What is wrong with the providers' settings: wrong values of any, missing ones of those that are used by default. */
+/** The problems in provider settings: invalid values of any provider, missing ones of the default providers. */
 export function providerProblems(): Problem[] {
   const all = [...allVideoProviders(), ...allLlmProviders()];
   return [
@@ -49,7 +49,10 @@ export const providerVariables = (): string[] =>
 
 function defaultProblems(variable: string, name: string, providers: Map<string, Provider>): Problem[] {
   const provider = providers.get(name);
-  if (!provider) return [{ variable, message: `is "${name}", and there are only ${[...providers.keys()].join(', ')}` }];
+  if (!provider)
+    return [
+      { variable, message: `is "${name}", which is not a provider; choose one of ${[...providers.keys()].join(', ')}` },
+    ];
   return provider.settings.missing.map((missing) => ({
     variable: missing,
     message: `is required when ${variable} is ${name}`,

@@ -1,5 +1,5 @@
-// The API of June 2026 with one bearer key; the older one with signed tokens is not used. Every answer is
-// {code, message, data}, and its code decides before the HTTP status: a 429 can mean "unpaid" (K1).
+// The API of June 2026 with one bearer key, not the older one with signed tokens. Every reply is
+// {code, message, data}, and the code takes precedence over the HTTP status: a 429 can mean "unpaid" (K1).
 // POST /image-to-video/{model} {contents: [{type: prompt, text}, {type: first_frame, url: <raw base64>}],
 // settings: {resolution, duration}, options: {external_task_id}} -> data {id}; the same external_task_id again is a 1201.
 // GET /tasks?task_ids=ID or ?external_task_ids=ID -> data [] of {id, status, message, outputs}, empty for an unknown id:
@@ -30,7 +30,7 @@ const { values, ...settings } = readSettings(
 
 const service: Service = { label: 'Kling', key: values.KLING_API_KEY, keyVariable: 'KLING_API_KEY' };
 
-// Well under the 10 MB that every description of the API allows, as base64 too (K1, K2).
+// Well under the documented 10 MB, even as base64 (K1, K2).
 const maxImageBytes = 7_000_000;
 const minSide = 300;
 const imageRatios: [number, number] = [0.4, 2.5];
@@ -42,7 +42,7 @@ type Model = { durations: number[]; promptMax: number; settings: Record<string, 
 
 const turbo: Model = { durations: long, promptMax: 2500, settings: {} };
 
-// A model that is newer than this table is treated like the default one. 3.0 would cut the clip into several shots.
+// A model missing here is treated like the default one. Without `multi_shot: false`, 3.0 cuts the clip into several shots.
 const models: Record<string, Model> = {
   'kling-3.0-turbo': turbo,
   'kling-3.0': { durations: long, promptMax: 3072, settings: { multi_shot: false, audio: 'off' } },
@@ -68,14 +68,14 @@ const tasksShape = z.array(
 );
 type Task = z.infer<typeof tasksShape>[number];
 
-/** Kling's API for image to video (K1, K2). */
+/** Kling's image-to-video API (K1, K2). */
 export default defineVideoProvider({
   name: 'kling',
   settings,
   model: values.KLING_MODEL,
   capabilities: {
     durations_s: model.durations,
-    // The video follows the picture, which is cropped to the wanted ratio.
+    // The video has the ratio of the picture, which is cropped to the requested ratio.
     aspect_ratios: [...aspectRatios],
     prompt_max: model.promptMax,
     prompt_required: false,
@@ -103,11 +103,11 @@ export default defineVideoProvider({
       settings: { resolution: '720p', duration: form.duration_s, ...modelSettings },
       options: { external_task_id: job.attempt_id },
     });
-    if (isTaken(reply)) return { state: 'accepted', taskId: dataOf(createdShape, reply).id };
+    if (isAccepted(reply)) return { state: 'accepted', taskId: dataOf(createdShape, reply).id };
     if (codeOf(reply) !== badParameters) return readRefusal(reply);
-    // The code of bad parameters is also that of a second create: then the first one is there (K2).
+    // A repeated create gets the same code as bad parameters, so look for the first one (K2).
     const taskId = await findTask(job.attempt_id, signal).catch((error: AppError) => {
-      // `unsent` would be told of the question, and be taken for that of the create.
+      // Drops `unsent`, which is about the lookup and would be taken to be about the create.
       throw new AppError(error.code, error.message, { cause: error });
     });
     return taskId ? { state: 'accepted', taskId } : readRefusal(reply);
@@ -131,7 +131,7 @@ async function findTask(attemptId: string, signal: AbortSignal): Promise<string 
 
 async function listTasks(key: 'task_ids' | 'external_task_ids', id: string, signal: AbortSignal): Promise<Task[]> {
   const reply = await ask('GET', `/tasks?${key}=${encodeURIComponent(id)}`, signal);
-  if (!isTaken(reply)) throw replyError(service, reply, faultOf(reply) ?? undefined);
+  if (!isAccepted(reply)) throw replyError(service, reply, faultOf(reply) ?? undefined);
   return dataOf(tasksShape, reply);
 }
 
@@ -141,19 +141,19 @@ function ask(method: HttpRequest['method'], path: string, signal: AbortSignal, j
   return sendRequest({ provider: service.label, method, url, headers, json, signal, isPaid: method === 'POST' });
 }
 
-/** The code of the body; null where there is no body of this API, so that the HTTP status has to do. */
+/** The code in the body; null when the body is not from this API, so that only the HTTP status is left. */
 const codeOf = ({ json }: HttpReply) =>
   parseReply(envelopeShape.nullable().catch(null), json, service.label)?.code ?? null;
 
-// A 2xx without a code is left to the reader of the data, who finds no sense in it.
-const isTaken = (reply: HttpReply) => isSuccess(reply) && (codeOf(reply) ?? 0) === 0;
+// A 2xx without a code counts as accepted; parsing its data then fails.
+const isAccepted = (reply: HttpReply) => isSuccess(reply) && (codeOf(reply) ?? 0) === 0;
 
 const dataOf = <Data>(shape: z.ZodType<Data>, { json }: HttpReply): Data =>
   parseReply(shape, parseReply(envelopeShape, json, service.label).data, service.label);
 
 const badParameters = 1201;
 
-// K1. Null leaves it open whether a task was made before the server failed.
+// K1. Null: the task may or may not have been created before the server failed.
 const codes: Record<number, ErrorCode | null> = {
   1000: 'PROVIDER_AUTH',
   1001: 'PROVIDER_AUTH',
@@ -200,7 +200,7 @@ function readTask({ status, message, outputs }: Task): Checked {
     return completedAt(outputs?.find(({ type }) => type === 'video')?.url);
   }
   if (status === 'failed') {
-    // Moderation can come late, and then shows in the text alone; what a failed task costs is not documented (K1).
+    // Late moderation shows only in the text; what a failed task costs is not documented (K1).
     const isModeration = /risk control|sensitive|content (safety|policy)/i.test(message ?? '');
     const code = isModeration ? 'CONTENT_REFUSED' : 'TASK_FAILED';
     return { state: 'failed', code, reason: redact(message || 'no message', service), charged: 'maybe' };

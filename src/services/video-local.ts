@@ -1,7 +1,7 @@
 // No network: ffmpeg on this machine makes an animatic, to judge a camera move before paying for it.
 // A task is the folder renders/<taskId>: request.json and still.png from submit on, video.mp4 once it is finished.
-// A folder with neither video.mp4 nor failure.txt, and no ffmpeg at work for it, is a task whose ffmpeg was ended from outside,
-// with the server or without it; check renders it again, which costs nothing.
+// A folder with neither video.mp4 nor failure.txt and no running ffmpeg is a task whose ffmpeg was killed, with or without
+// the server; check renders it again, which costs nothing.
 
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -22,13 +22,13 @@ import { runFfmpeg } from '../media/ffmpeg-process';
 import { withPicture } from '../media/images';
 
 const folderLifetimeMs = 24 * 3600 * 1000;
-const saidLength = 2000;
+const stderrLength = 2000;
 const limited = createLimit(availableParallelism());
-/** In one process: something that ends ffmpeg again and again, such as a lack of memory, is a failure. */
+/** Restarts within one process; if ffmpeg is killed repeatedly, for instance for lack of memory, the task fails. */
 const maxRestarts = 3;
-/** What ffmpeg ends with after a signal that it took itself, SIGINT or SIGTERM. */
+/** The exit code of ffmpeg after a SIGINT or SIGTERM, which it handles itself. */
 const interruptedCode = 255;
-/** Asking costs nothing here, and a bar that moves is worth it. */
+/** Checks cost nothing here, and make the progress bar move. */
 const checkEveryMs = 300;
 
 type Render = {
@@ -39,7 +39,7 @@ type Render = {
 };
 
 const renders = new Map<string, Render>();
-/** How often the ffmpeg of a task was ended from outside. */
+/** How often the ffmpeg of each task was killed. */
 const interruptions = new Map<string, number>();
 
 class Interrupted extends Error {}
@@ -54,7 +54,7 @@ export default defineVideoProvider({
   capabilities: {
     durations_s: [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
     aspect_ratios: [...aspectRatios],
-    // It reads no prompt, so that none which the form takes is too long: a code point has at most two UTF-16 units.
+    // It ignores the prompt, so any prompt of the form must fit: a code point has at most two UTF-16 units.
     prompt_max: 2 * promptMaxCharacters,
     prompt_required: false,
     negative_prompt: false,
@@ -98,7 +98,7 @@ export default defineVideoProvider({
     const render = renders.get(taskId);
     render?.stop.abort();
     interruptions.delete(taskId);
-    // One that still waits for its turn will find itself stopped.
+    // A queued render stops when it starts.
     if (render?.state === 'running') await render.done;
     await rm(folderOf(taskId), { recursive: true, force: true });
   },
@@ -123,7 +123,7 @@ async function makeStill({ form_data: form, imageFile }: VideoJob): Promise<Buff
   ).catch((error: Error) => error);
 }
 
-// The folder appears complete or not at all, so that a task is known by it alone.
+// The folder appears complete or not at all, so its presence alone means that the task exists.
 async function writeTask(taskId: string, { form_data: form }: VideoJob, still: Buffer): Promise<void> {
   const draft = `${folderOf(taskId)}.${randomBytes(4).toString('hex')}`;
   const request: RenderRequest = {
@@ -139,7 +139,7 @@ async function writeTask(taskId: string, { form_data: form }: VideoJob, still: B
     await rename(draft, folderOf(taskId));
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
-    // The same attempt, submitted twice at once, is one task.
+    // The same attempt submitted twice at the same time is one task.
     if (!existsSync(folderOf(taskId))) throw error;
   }
 }
@@ -149,24 +149,24 @@ function startRender(taskId: string): Render {
   if (known) return known;
   const render: Render = { state: 'queued', progress: 0, stop: new AbortController(), done: Promise.resolve() };
   renders.set(taskId, render);
-  render.done = limited(() => work(taskId, render));
+  render.done = limited(() => runRender(taskId, render));
   return render;
 }
 
-// Never rejects: how it ended is told by the files of the folder.
-async function work(taskId: string, render: Render): Promise<void> {
+// Never rejects: the files in the folder show how it ended.
+async function runRender(taskId: string, render: Render): Promise<void> {
   render.state = 'running';
   try {
     if (!render.stop.signal.aborted) await renderVideo(folderOf(taskId), render);
     interruptions.delete(taskId);
   } catch (error) {
-    if (!render.stop.signal.aborted && !isToBeginAgain(taskId, error)) await recordFailure(folderOf(taskId), error);
+    if (!render.stop.signal.aborted && !shouldRestart(taskId, error)) await recordFailure(folderOf(taskId), error);
   } finally {
     renders.delete(taskId);
   }
 }
 
-function isToBeginAgain(taskId: string, error: unknown): boolean {
+function shouldRestart(taskId: string, error: unknown): boolean {
   if (!(error instanceof Interrupted)) return false;
   const count = (interruptions.get(taskId) ?? 0) + 1;
   interruptions.set(taskId, count);
@@ -186,7 +186,7 @@ async function renderVideo(folder: string, render: Render): Promise<void> {
   const stored: unknown = JSON.parse(await readFile(path.join(folder, 'request.json'), 'utf8'));
   const request = parseReply(renderRequest, stored, 'The local renderer');
   const frames = request.duration_s * framesPerSecond;
-  // An ffmpeg that outlived a killed server may still be writing to a file of its own.
+  // An ffmpeg that outlived a killed server may still be writing, so each run has its own file.
   const unfinished = `${randomBytes(4).toString('hex')}.mp4`;
   const parameters = [
     ...['-framerate', String(framesPerSecond), '-i', 'still.png'],
@@ -196,24 +196,29 @@ async function renderVideo(folder: string, render: Render): Promise<void> {
     ...['-movflags', '+faststart', unfinished],
   ];
   try {
-    await draw(folder, render, frames, parameters);
+    await encode(folder, render, frames, parameters);
     await rename(path.join(folder, unfinished), path.join(folder, 'video.mp4'));
   } finally {
     await rm(path.join(folder, unfinished), { force: true });
   }
 }
 
-async function draw(folder: string, render: Render, frames: number, parameters: string[]): Promise<void> {
+async function encode(folder: string, render: Render, frames: number, parameters: string[]): Promise<void> {
   const program = ffmpegPath();
   if (!program) throw new Error('ffmpeg was not found');
   const onLine = (line: string) => {
     const frame = /^frame=\s*(\d+)/.exec(line)?.[1];
     if (frame) render.progress = Math.min(1, Number(frame) / frames);
   };
-  const told = ['-v', 'error', '-y', '-progress', 'pipe:1', ...parameters];
+  const allParameters = ['-v', 'error', '-y', '-progress', 'pipe:1', ...parameters];
   const { signal } = render.stop;
-  const { code, endedBy, said } = await runFfmpeg(program, told, { signal, saidLength, cwd: folder, onLine });
+  const { code, endedBy, stderr } = await runFfmpeg(program, allParameters, {
+    signal,
+    stderrLength,
+    cwd: folder,
+    onLine,
+  });
   const isInterrupted = endedBy !== null || code === interruptedCode;
-  if (isInterrupted) throw new Interrupted(`ffmpeg was ended from outside (${endedBy ?? `code ${code}`})`);
-  if (code !== 0) throw new Error(`ffmpeg ended with code ${code}: ${said.trim()}`);
+  if (isInterrupted) throw new Interrupted(`ffmpeg was killed (${endedBy ?? `code ${code}`})`);
+  if (code !== 0) throw new Error(`ffmpeg ended with code ${code}: ${stderr.trim()}`);
 }

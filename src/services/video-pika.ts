@@ -1,9 +1,9 @@
-// The vendor's own API: the key in X-API-Key, for the API host only, never for the storage host (P5).
+// The vendor's own API: the key goes into X-API-Key, to the API host only, never to the storage host (P5).
 // POST /v1/media/uploads {content_type, size_bytes} -> {upload_url, headers, url}; PUT the bytes there with those headers.
 // POST /v1/media/pika/{model}/image-to-video {image: url, prompt?, negative_prompt?, resolution, duration_s, seed?} with
-// Idempotency-Key -> {id, status}: the same key and body give the same job, another body is a 409 (P3).
+// Idempotency-Key -> {id, status}: the same key and body return the same job, another body is a 409 (P3).
 // GET /v1/media/jobs/{id} -> queued, running, completed {output.video.url}, failed {error.code}; {billing}; 404 for an unknown id.
-// GET .../content -> {url} of a completed job. DELETE erases a job; a 503 says that this was accepted and is not done (P2).
+// GET .../content -> {url} of a completed job. DELETE erases a job; a 503 means accepted but not done yet (P2).
 // Refusals are {message}, or the job itself as {id, status: failed, error: {code, message}}; absent fields are null.
 
 import { z } from 'zod';
@@ -41,7 +41,7 @@ const { values, ...settings } = readSettings(
 
 const service: Service = { label: 'Pika', key: values.PIKA_API_KEY, keyVariable: 'PIKA_API_KEY' };
 
-// The vendor names no limit; this one is ours.
+// The vendor documents no limit; this one is ours.
 const promptMax = 2500;
 // The documented cap of an upload is 20 MB (P3, P4).
 const maxImageBytes = 20_000_000;
@@ -75,7 +75,7 @@ export default defineVideoProvider({
   model: values.PIKA_MODEL,
   capabilities: {
     durations_s: [5, 10],
-    // The video follows the picture, which is cropped to the wanted ratio.
+    // The video has the ratio of the picture, which is cropped to the requested ratio.
     aspect_ratios: [...aspectRatios],
     prompt_max: promptMax,
     prompt_required: false,
@@ -90,8 +90,8 @@ export default defineVideoProvider({
 
   /** Uploads the picture and returns the whole body of the create, since a repetition must send the same one. */
   async prepare({ form_data: form, picture }, signal) {
-    const wish = { content_type: 'image/jpeg', size_bytes: picture.length };
-    const granted = await ask('POST', '/v1/media/uploads', signal, wish);
+    const uploadRequest = { content_type: 'image/jpeg', size_bytes: picture.length };
+    const granted = await ask('POST', '/v1/media/uploads', signal, uploadRequest);
     if (!isSuccess(granted)) throw replyError(service, granted, faultOf(granted));
     const grant = parseReply(grantShape, granted.json, service.label);
     await upload(grant, picture, signal);
@@ -125,7 +125,7 @@ export default defineVideoProvider({
 
   async cancel(taskId, signal) {
     const reply = await ask('DELETE', jobPath(taskId), signal);
-    // A 503 confirms nothing, nor does a 404: it is asked again until it does, or is not found again and again (P2).
+    // Neither a 503 nor a single 404 confirms it: cancel is repeated until one does, or the job is repeatedly not found (P2).
     if (!isSuccess(reply)) throw replyError(service, reply, faultOf(reply));
   },
 });
@@ -164,7 +164,7 @@ function isSafeTarget(address: string): boolean {
   return /^https?:$/.test(protocol) && !config.isProduction && isLoopback(new URL(values.PIKA_BASE_URL).hostname);
 }
 
-// P4, P12. Codes that are missing here, such as `internal`, say nothing about a create and TASK_FAILED about a job.
+// P4, P12. Any other code, such as `internal`, says nothing about a create, and means TASK_FAILED for a job.
 const codes = new Map<string, ErrorCode>([
   ['invalid_input', 'INVALID_INPUT'],
   ['content_moderation', 'CONTENT_REFUSED'],
@@ -178,20 +178,20 @@ const codes = new Map<string, ErrorCode>([
   ['provider_unavailable', 'PROVIDER_FAILED'],
 ]);
 
-// For answers without a code.
+// For replies without a code.
 const statuses: Record<number, ErrorCode> = { ...statusCodes, 503: 'PROVIDER_FAILED' };
 
 const refusalOf = ({ json }: HttpReply) => parseReply(refusalShape.catch(null), json, service.label);
 
 function readRefusal(reply: HttpReply): Submitted {
   const { status, retryAfterMs } = reply;
-  // Another body stands under our key, so nobody knows what became of ours.
+  // Another body was sent under our key, so the outcome of ours is unknown.
   if (status === 409) throw replyError(service, reply);
   const reason = redact(reply.text, service);
   const refusal = refusalOf(reply);
   const code = faultOf(reply);
   if (code === 'PROVIDER_RATE_LIMITED' || (code === 'PROVIDER_FAILED' && refusal)) {
-    // A refused job may be replayed under its key (P3), but a new key could pay twice: that is left to the next click.
+    // A refused job may be replayed under its key (P3), but a new key could pay twice, so that is left to the next click.
     return { state: 'not_accepted', code, reason, retryAfterMs };
   }
   if (!code || code === 'PROVIDER_FAILED') throw replyError(service, reply);
@@ -219,7 +219,7 @@ async function readJob(job: Job, signal: AbortSignal): Promise<Checked> {
 async function readVideo({ id, output }: Job, signal: AbortSignal): Promise<Checked> {
   if (output?.video?.url) return completedAt(output.video.url);
   const reply = await ask('GET', `${jobPath(id)}/content`, signal);
-  // The file is lost, unless the vendor says in words that it only comes later (P2).
+  // The file is lost, unless the vendor says that it is not ready yet (P2).
   if (isNotFound(reply) && !/not (yet )?ready/i.test(reply.text)) return notFound(service, reply);
   if (!isSuccess(reply)) throw replyError(service, reply, faultOf(reply));
   return completedAt(parseReply(contentShape, reply.json, service.label).url);

@@ -3,8 +3,8 @@
 // GET /v1/tasks/{id} -> PENDING, THROTTLED, RUNNING {progress}, SUCCEEDED {output: [url]}, FAILED {failureCode}, CANCELLED;
 // DELETE /v1/tasks/{id} cancels; afterwards, and for an unknown id, both answer 404.
 // Errors are {error, issues?}, and an account without credits is a 400.
-// No idempotency key and no list of tasks: the lost answer of a POST stays unknown (R1, R6).
-// A link lives 24 to 48 hours; each GET of a finished task gives a fresh one (R5).
+// No idempotency key and no task list: the outcome of a POST whose answer is lost stays unknown (R1, R6).
+// Links expire after 24 to 48 hours; each GET of a finished task gives a fresh one (R5).
 
 import { z } from 'zod';
 import { apiKey, baseUrl, readSettings } from '../config';
@@ -43,9 +43,9 @@ const { values, ...settings } = readSettings(
 const service: Service = { label: 'Runway', key: values.RUNWAY_API_KEY, keyVariable: 'RUNWAY_API_KEY' };
 
 const promptMax = 1000;
-// A data URI must stay below 5 MiB as text, and base64 makes four bytes of three (R3).
+// A data URI must stay below 5 MiB as text, and base64 turns three bytes into four (R3).
 const maxImageBytes = 3_300_000;
-// The widest and narrowest picture that is known to be taken (R10).
+// The narrowest and widest ratios known to be accepted (R10).
 const imageRatios: [number, number] = [0.5, 2];
 
 const ratios: Record<AspectRatio, string> = {
@@ -59,7 +59,7 @@ const ratios: Record<AspectRatio, string> = {
 
 const waitingStates = new Map<string, 'queued' | 'running'>([
   ['PENDING', 'queued'],
-  // Accepted, and waiting for a free place of the account: never to be sent again (R1).
+  // Accepted and waiting for a slot of the account, so it must never be sent again (R1).
   ['THROTTLED', 'queued'],
   ['RUNNING', 'running'],
 ]);
@@ -88,7 +88,7 @@ export default defineVideoProvider({
     durations_s: [2, 3, 4, 5, 6, 7, 8, 9, 10],
     aspect_ratios: Object.keys(ratios) as AspectRatio[],
     prompt_max: promptMax,
-    // R1: the one model of this shape that can do without words.
+    // R1: the only model of this API that needs no prompt.
     prompt_required: values.RUNWAY_MODEL !== 'gen4_turbo',
     negative_prompt: false,
     seed: true,
@@ -130,7 +130,7 @@ export default defineVideoProvider({
 
   async cancel(taskId, signal) {
     const reply = await ask('DELETE', taskPath(taskId), signal);
-    // A 404 may come from a place that does not know the task yet: only one that is not found again and again is gone.
+    // A single 404 may only mean that the task is not visible yet; only repeated ones mean that it is gone.
     if (!isSuccess(reply)) throw replyError(service, reply, faults[reply.status]);
   },
 });
@@ -143,7 +143,7 @@ function ask(method: HttpRequest['method'], path: string, signal: AbortSignal, j
   return sendRequest({ provider: service.label, method, url, headers, json, signal, isPaid: method === 'POST' });
 }
 
-// What a GET or DELETE without success says about us; it says nothing about the task.
+// What a failed GET or DELETE means for us; it says nothing about the task.
 const faults: Record<number, ErrorCode> = {
   401: 'PROVIDER_AUTH',
   403: 'PROVIDER_AUTH',
@@ -156,11 +156,11 @@ function readRefusal(reply: HttpReply): Submitted {
   const reason = redact(reply.text, service);
   const { error, failureCode } = parseReply(errorShape, reply.json, service.label);
   if (status === 429) return { state: 'not_accepted', code: 'PROVIDER_RATE_LIMITED', reason, retryAfterMs };
-  // Without a refusal of its own the 503 is that of a proxy, which knows nothing about the task.
+  // A 503 without Runway's own error body comes from a proxy, which knows nothing about the task.
   if (status === 503 && error) return { state: 'not_accepted', code: 'PROVIDER_FAILED', reason, retryAfterMs };
   if (status === 400 && /\bcredits?\b/i.test(error)) return { state: 'refused', code: 'PROVIDER_QUOTA', reason };
   if (status < 500 && isModeration(failureCode)) return { state: 'refused', code: 'CONTENT_REFUSED', reason };
-  // Any status of another kind leaves open whether the task was made (R6, R7).
+  // Any other status leaves open whether the task was created (R6, R7).
   const code = statusCodes[status];
   if (!code) throw replyError(service, reply);
   return { state: 'refused', code, reason };
@@ -171,7 +171,7 @@ function readTask(task: Task): Checked {
   const waiting = waitingStates.get(status);
   if (waiting) return { state: waiting, progress: task.progress };
   if (status === 'SUCCEEDED') return completedAt(task.output?.[0]);
-  // Both spellings have been met (R11).
+  // Both spellings occur (R11).
   if (status === 'CANCELLED' || status === 'CANCELED') {
     return { state: 'failed', code: 'CANCELLED', reason: status, charged: chargeOf(task) };
   }
@@ -185,14 +185,14 @@ function readTask(task: Task): Checked {
 
 const isModeration = (failureCode: string) => /^(INPUT_PREPROCESSING\.)?SAFETY(\.|$)/.test(failureCode);
 
-// R9, R11. INTERNAL.*, THIRD_PARTY.UNAVAILABLE, no code and new codes are failures of the vendor.
+// R9, R11. INTERNAL.*, THIRD_PARTY.UNAVAILABLE, a missing code and new codes are vendor failures.
 function failureCodeOf(failureCode: string): ErrorCode {
   if (isModeration(failureCode)) return 'CONTENT_REFUSED';
   if (/^(ASSET\.INVALID|THIRD_PARTY\.INPUT_VALIDATION)(\.|$)/.test(failureCode)) return 'INVALID_INPUT';
   return 'TASK_FAILED';
 }
 
-// The task's own cost decides; without one, only a refused input is known to be billed (R9).
+// The task's `cost` decides; without it, only a refused input is known to be billed (R9).
 function chargeOf({ cost, failureCode }: Task): VideoError['charged'] {
   if (cost) return cost.credits > 0 ? 'yes' : 'no';
   return failureCode?.startsWith('SAFETY.INPUT') ? 'yes' : 'maybe';

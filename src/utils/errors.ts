@@ -83,7 +83,7 @@ export function toAppError(error: unknown): AppError {
       cause: error,
     });
   }
-  return new AppError('INTERNAL', 'Something went wrong on our side; the log of the server has the details.', {
+  return new AppError('INTERNAL', 'Something went wrong on our side; the server log has the details.', {
     cause: error,
   });
 }

@@ -10,17 +10,17 @@ import { serviceRestart, sockets } from '../utils/push';
 import { writeRawError } from '../utils/raw-http-error';
 import { createSession, type Session } from './server';
 
-// One socket from its upgrade to its close: heartbeat, and flow control. A socket is read only while few of its messages are
-// unanswered; beyond that the network holds the rest.
+// One socket from its upgrade to its close: heartbeat and back-pressure. A socket with too many unanswered messages is not
+// read, so that the rest waits in the network.
 
 const maxFrameBytes = 256 * 1024;
 const maxSockets = 256;
 const maxUnanswered = 256;
-/** So many messages of one socket are started before the event loop turns to the others. */
+/** How many messages of one socket start before the event loop serves the other sockets. */
 const messagesPerTick = 32;
 const drainWithinMs = 3000;
 const closeWithinMs = 1000;
-const binaryFrame = 1003;
+const unsupportedData = 1003;
 
 type Connection = {
   socket: WebSocket;
@@ -28,7 +28,7 @@ type Connection = {
   isAlive: boolean;
   unanswered: number;
   startedThisTick: number;
-  /** Frames that had already left the network buffer when reading was paused. */
+  /** Frames already received when reading was paused. */
   unread: string[];
 };
 
@@ -50,29 +50,29 @@ wss.on('wsClientError', (cause, stream) => {
 });
 
 /**
- * Accepts sockets on this HTTP server, at one path or at any; a refusal is a JSON error before the upgrade.
- * The path of `others` is left to another listener.
+ * Accepts sockets on this HTTP server, at one path or at any; a rejected upgrade gets a JSON error.
+ * The path `others` is left to another listener.
  */
 export function acceptUpgrades(server: Server, path?: string, others?: string): void {
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     if (others && request.url?.split('?')[0] === others) return;
     stream.on('error', () => stream.destroy());
-    // Such as h2c: a server that cannot switch to it answers as if nothing had been asked.
-    if (request.headers.upgrade?.toLowerCase() !== 'websocket') return answerPlainly(server, request, stream);
+    // A server that does not support a protocol, such as h2c, answers as if no upgrade had been requested.
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') return answerAsHttp(server, request, stream);
     const refusal = accessDenied(request) ?? upgradeDenied(request, path);
     if (refusal) return writeRawError(stream, refusal);
-    // A socket does not count among the connections for REST, or 256 tabs would shut it out.
+    // A socket does not count as a REST connection, or 256 tabs would block REST.
     server.maxConnections++;
     stream.once('close', () => server.maxConnections--);
     wss.handleUpgrade(request, stream, head, onConnection);
   });
 }
 
-/** Pings every socket and ends those that did not answer the ping before; returns the function that stops it. */
+/** Pings every socket and terminates those that did not answer the last ping; returns the function that stops it. */
 export function startHeartbeat(): () => void {
   const timer = setInterval(() => {
     for (const connection of connections) {
-      // A socket that is not read because it sends too fast cannot show its pong.
+      // The pong of a paused socket is not read.
       if (!connection.isAlive && !connection.socket.isPaused) connection.socket.terminate();
       connection.isAlive = false;
       connection.socket.ping();
@@ -81,7 +81,7 @@ export function startHeartbeat(): () => void {
   return () => clearInterval(timer);
 }
 
-/** Finishes the messages that were received, then closes every socket with 1012. */
+/** Finishes the received messages, then closes every socket with code 1012. */
 export async function closeSockets(): Promise<void> {
   isStopping = true;
   for (const { socket } of connections) socket.pause();
@@ -95,16 +95,16 @@ export async function closeSockets(): Promise<void> {
   for (const { socket } of connections) socket.terminate();
 }
 
-/** A reply can make room for a message that was received and not yet started. */
+/** Loops, because a reply can start another received message. */
 async function drain(): Promise<void> {
   while (inFlight.size > 0) await Promise.allSettled(inFlight);
 }
 
-function answerPlainly(server: Server, request: IncomingMessage, stream: Duplex): void {
+function answerAsHttp(server: Server, request: IncomingMessage, stream: Duplex): void {
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(stream as Socket);
-  // What else the peer sends belongs to no request, and one that keeps its half open would hold a stop for ever.
+  // Discards anything else the peer sends; a peer that keeps its side open would block the stop for ever.
   stream.resume();
   response.on('finish', () => (stream as Socket).destroySoon());
   server.emit('request', request, response);
@@ -136,22 +136,22 @@ function onConnection(socket: WebSocket): void {
     sockets.delete(socket);
   });
   socket.on('message', (data, isBinary) => {
-    if (isBinary) return socket.close(binaryFrame, 'text frames only');
+    if (isBinary) return socket.close(unsupportedData, 'text frames only');
     if (isStopping) return;
     connection.unread.push((data as Buffer).toString());
     startUnread(connection);
   });
 }
 
-/** Starts messages while there is room, and pauses the socket where there is none. */
+/** Starts messages while there is room, and pauses the socket when there is none. */
 function startUnread(connection: Connection): void {
   const wasYielding = isYielding(connection);
   while (connection.unread.length > 0 && !isFull(connection) && !isYielding(connection)) {
     connection.startedThisTick++;
     start(connection, connection.unread.shift()!);
   }
-  // Refused messages are answered without waiting for anything, so that a flood of them would keep the event loop.
-  if (isYielding(connection) && !wasYielding) setImmediate(goOn, connection);
+  // Rejected messages are answered at once, so a flood of them would block the event loop.
+  if (isYielding(connection) && !wasYielding) setImmediate(startNextTick, connection);
   if (isFull(connection) || isYielding(connection)) connection.socket.pause();
   else if (connection.socket.isPaused && !isStopping) connection.socket.resume();
 }
@@ -169,7 +169,7 @@ function start(connection: Connection, text: string): void {
 const isFull = ({ unanswered }: Connection): boolean => unanswered >= maxUnanswered;
 const isYielding = ({ startedThisTick }: Connection): boolean => startedThisTick >= messagesPerTick;
 
-function goOn(connection: Connection): void {
+function startNextTick(connection: Connection): void {
   connection.startedThisTick = 0;
   startUnread(connection);
 }

@@ -1,26 +1,26 @@
-/** What a lane must know of a message. */
+/** What a lane needs to know about a message. */
 type Item = {
-  /** Of the few that may be begun at once. */
+  /** Whether only a few such messages may run at the same time. */
   isLimited: boolean;
-  /** Whatever is about the same workspace comes after it. */
+  /** Later messages about the same workspace wait for this one. */
   about: { workspace_id?: string };
 };
 
 /**
- * Begins the messages of one socket: limited ones `most` at a time, in their order, and the rest at once, but for what is
- * about the same as a message that waits here.
+ * Begins the messages of one socket: limited ones at most `maxRunning` at a time, in order, and all others at once, unless
+ * an earlier message about the same workspace is waiting here.
  */
-export function createLane<Message extends Item>(most: number, begin: (message: Message) => void) {
+export function createLane<Message extends Item>(maxRunning: number, begin: (message: Message) => void) {
   let running = 0;
   let waiting: Message[] = [];
 
-  /** Begins the message, or lets it wait for its turn. */
+  /** Begins the message, or lets it wait. */
   function add(message: Message): void {
     waiting.push(message);
     release();
   }
 
-  /** Tells that a message has its answer; returns whether it was begun before. */
+  /** Removes an answered message; returns whether it had begun. */
   function leave(message: Message): 'waiting' | 'begun' {
     const isWaiting = waiting.includes(message);
     if (isWaiting) waiting = waiting.filter((other) => other !== message);
@@ -37,14 +37,14 @@ export function createLane<Message extends Item>(most: number, begin: (message: 
       const { isLimited } = message;
       const { workspace_id: about } = message.about;
       const isBlocked = about !== undefined && blocked.has(about);
-      const mustWait = isBlocked || (isLimited && (isFull || running >= most));
+      const mustWait = isBlocked || (isLimited && (isFull || running >= maxRunning));
       if (mustWait && about !== undefined) blocked.add(about);
       if (mustWait && isLimited) isFull = true;
       if (!mustWait && isLimited) running++;
       if (!mustWait) ready.push(message);
       return mustWait;
     });
-    // Beginning one may answer it at once, and so come back here.
+    // Last, since beginning a message may answer it at once and call `leave`.
     for (const message of ready) begin(message);
   }
 

@@ -6,19 +6,19 @@ import type { ServerMessage } from '../contract/messages';
 import type { Changes } from '../contract/workspace';
 import { readOrder } from '../db/find-workspaces';
 import { toJson, toWire, Workspace, type StoredWorkspace } from '../db/workspace';
-import { hearOtherServer } from '../generation/cancel';
+import { onStoredElsewhere } from '../generation/cancel';
 import { statusUpdate } from '../generation/store';
 import { BoundedMap } from '../utils/bounded-map';
 import { logger } from '../utils/logger';
 import { isOwnStamp, versionsOf } from '../utils/process-id';
 import { endSockets, push } from '../utils/push';
-import { inTurn } from './server';
+import { runInOrder } from './server';
 
-// What another server stores is told to the sockets of this one: the change stream of MongoDB says what was stored, and by its
-// mark which server did it. A server that is alone reads no stream.
+// What another server stores is broadcast to the sockets of this one: MongoDB's change stream shows what was stored, and the
+// `stored_by` stamp shows which server did it. A single server reads no stream.
 
-const againAfterMs = 1000;
-/** The changes since the last one are no longer in the log of the database. */
+const rewatchAfterMs = 1000;
+/** The next change is no longer in the oplog. */
 const historyLostCodes = [280, 286];
 const versionsKept = 20_000;
 const arrivesWithinMs = 1000;
@@ -33,39 +33,39 @@ type Event = {
 
 let stream: mongo.ChangeStream | null = null;
 let isStopping = false;
-/** The mark of the last reorder that was told. */
-let orderTold: unknown;
-/** By workspace, the last version that the stream has shown, and the last one with a change of the video. */
+/** The stamp of the last reorder that was broadcast. */
+let lastOrderStamp: unknown;
+/** By workspace: the last version in the stream, and the last one that changed the video. */
 const seen = new BoundedMap<string, { version: number; videoAt: number }>(versionsKept);
 const arrivals = new EventEmitter();
 
-/** Begins to tell what other servers store, from that moment of the database on; goes on until `stopFollowing`. */
-export function followOtherServers(since: mongo.Timestamp | undefined): void {
+/** Starts to broadcast what other servers store, from that database time on, until `stopWatching`. */
+export function watchOtherServers(since: mongo.Timestamp | undefined): void {
   if (stream || isStopping) return;
-  void follow(since && { startAtOperationTime: since }).catch((error: unknown) =>
-    logger.error('what other servers store is not told any more', { error }),
+  void watch(since && { startAtOperationTime: since }).catch((error: unknown) =>
+    logger.error('changes of other servers are no longer broadcast', { error }),
   );
 }
 
 /** Ends the stream. */
-export async function stopFollowing(): Promise<void> {
+export async function stopWatching(): Promise<void> {
   isStopping = true;
   await stream?.close();
 }
 
-async function follow(from: mongo.ChangeStreamOptions = {}): Promise<void> {
+async function watch(from: mongo.ChangeStreamOptions = {}): Promise<void> {
   let start = from;
   while (!isStopping) {
     stream = mongoose.connection.db!.watch<Fields>(pipeline, start);
     try {
-      for await (const event of stream) take(event as unknown as Event);
+      for await (const event of stream) onEvent(event as unknown as Event);
     } catch (error) {
       if (isStopping) return;
-      logger.warn('stream of changes broke, followed again', { error });
+      logger.warn('change stream broke, reopening it', { error });
       const isLost = historyLostCodes.includes(Number((error as { code?: unknown }).code));
       start = isLost || !stream.resumeToken ? {} : { resumeAfter: stream.resumeToken };
       if (isLost) endSockets('changes of another server were missed');
-      await sleep(againAfterMs);
+      await sleep(rewatchAfterMs);
     }
   }
 }
@@ -83,8 +83,8 @@ const pipeline = [
   },
 ];
 
-/** Tells a change in its turn, so that an answer from before it is sent before it is told. */
-function take(event: Event): void {
+/** Broadcasts a change in order, after the replies to earlier messages. */
+function onEvent(event: Event): void {
   const id = String(event.documentKey._id);
   const fields = event.updateDescription?.updatedFields ?? {};
   const version = fields.version as number | undefined;
@@ -94,36 +94,36 @@ function take(event: Event): void {
     arrivals.emit(id);
   }
   if (isOwnStamp(fields[stamp] ?? event.fullDocument?.[stamp])) return;
-  // Heard at once: a create that is about to leave here does not wait for the messages of this workspace.
-  const heard = fields.deleted_at || fields['job.cancelled_at'] ? hearOtherServer(id) : Promise.resolve();
-  heard.catch(() => undefined);
-  void inTurn('order_index' in fields ? null : id, () =>
-    heard
-      .then(() => tell(event, id, fields))
+  // Not in order: a create must be stopped before it leaves, without waiting for the messages of this workspace.
+  const stopped = fields.deleted_at || fields['job.cancelled_at'] ? onStoredElsewhere(id) : Promise.resolve();
+  stopped.catch(() => undefined);
+  void runInOrder('order_index' in fields ? null : id, () =>
+    stopped
+      .then(() => broadcastChange(event, id, fields))
       .catch((error: unknown) => {
-        logger.warn('change of another server not told, so that browsers load again', { error });
+        logger.warn('change of another server not broadcast, browsers reload', { error });
         endSockets('a change of another server was missed');
       }),
   );
 }
 
-async function tell({ operationType }: Event, id: string, fields: Fields): Promise<void> {
-  if ('order_index' in fields) return tellOrder(fields[stamp]);
+async function broadcastChange({ operationType }: Event, id: string, fields: Fields): Promise<void> {
+  if ('order_index' in fields) return broadcastOrder(fields[stamp]);
   const version = fields.version as number | undefined;
   const isWhole = operationType !== 'update' || 'deleted_at' in fields;
   if (!isWhole && version === undefined) return;
 
-  // As it is now: a delete and a restore through two servers are told in the order in which they were stored.
+  // Reads the present state, so that a delete and a restore through two servers are broadcast in the order of their storage.
   const stored = await Workspace.findOne({ _id: id, deleted_at: null }).lean<StoredWorkspace>();
   if (!stored) return fields.deleted_at ? push({ type: 'workspace.deleted', workspace_id: id }) : undefined;
   if (isWhole || version === undefined) return push({ type: 'workspace.created', workspace: toWire(stored) });
-  fillIn(id, version - versionsOf(fields[stamp]) + 1, version);
-  await arrivalOf(id, stored.version);
+  broadcastSkipped(id, version - versionsOf(fields[stamp]) + 1, version);
+  await waitForVersion(id, stored.version);
   push(messageOf(stored, fields, version));
 }
 
-/** Waits until the stream has shown that version, which is stored; what changed the video since is known then. */
-async function arrivalOf(id: string, version: number): Promise<void> {
+/** Waits up to 1 s until the stream reaches that stored version, so that later changes of the video are known. */
+async function waitForVersion(id: string, version: number): Promise<void> {
   const signal = AbortSignal.timeout(arrivesWithinMs);
   while (!signal.aborted && (seen.get(id)?.version ?? version) < version)
     await once(arrivals, id, { signal }).catch(() => undefined);
@@ -131,7 +131,7 @@ async function arrivalOf(id: string, version: number): Promise<void> {
 
 type Part = 'form' | 'video' | 'ai';
 
-/** What a stored change tells, as that version; a video that has changed again since is left to what tells of that. */
+/** The broadcast of a stored change at that version; a video that has changed again is left to the later change. */
 function messageOf(stored: StoredWorkspace, fields: Fields, version: number): ServerMessage {
   const workspace_id = String(stored._id);
   const parts = new Set(Object.keys(fields).map(partOf));
@@ -153,22 +153,22 @@ function partOf(key: string): Part | null {
   return root === 'ai_collaboration' ? 'ai' : null;
 }
 
-/** The suggestion that was added: a field of its own, or the last of a list that was cut to its length. */
+/** The added suggestion: a field of its own, or the last of a list that was cut to its limit. */
 function entryOf(fields: Fields): AiEntry {
   const [, added] = Object.entries(fields).find(([key]) => partOf(key) === 'ai')!;
   const { request_id, ...entry } = toJson<AiEntry & { request_id?: string }>([added].flat().at(-1));
   return entry;
 }
 
-/** One write may be several versions, of which the last one tells all. */
-function fillIn(id: string, from: number, version: number): void {
+/** One write may count several versions, and the last one carries all changes. */
+function broadcastSkipped(id: string, from: number, version: number): void {
   for (let step = from; step < version; step++)
     push({ type: 'workspace.updated', workspace_id: id, version: step, changes: {} });
 }
 
-/** One reorder changes many workspaces, and is told once. */
-async function tellOrder(mark: unknown): Promise<void> {
-  if (mark !== undefined && mark === orderTold) return;
-  orderTold = mark;
+/** Broadcasts a reorder once, although it changes many workspaces. */
+async function broadcastOrder(mark: unknown): Promise<void> {
+  if (mark !== undefined && mark === lastOrderStamp) return;
+  lastOrderStamp = mark;
   push({ type: 'workspace.reordered', workspace_ids: await readOrder() });
 }

@@ -18,7 +18,7 @@ import { workspaceReorder } from './workspace-reorder';
 import { workspaceRestore } from './workspace-restore';
 import { workspaceUpdate } from './workspace-update';
 
-/** Every message that a browser can send; each line is one file. */
+/** Every message that a browser can send, one file each. */
 export const messages: AnyMessage[] = [
   workspaceCreate,
   workspaceUpdate,
@@ -29,22 +29,22 @@ export const messages: AnyMessage[] = [
   workspaceDismiss,
 ];
 
-/** Of one socket, messages that change the order: they wait for each other whoever sends them, and nobody may fill that queue. */
+/** Order messages of one socket that may be queued: all sockets share one order queue, and none may fill it. */
 const maxStartedOfOrder = 4;
-/** So far below the 5 s after which a client sends again that it never meets silence, on a busy machine either. */
+/** Below the 5 s after which a client sends again, with a margin for a busy machine, so that it always gets a reply first. */
 const replyWithinMs = 4000;
-/** Far above what a healthy database needs for one message. */
+/** Far longer than a healthy database needs for one message. */
 const slowHandlerMs = 1000;
-/** Errors after which a client sends the same message again. */
-const sendAgainCodes = new Set<string>(['DATABASE_UNAVAILABLE', 'BUSY']);
+/** Errors after which a client retries the message. */
+const retryCodes = new Set<string>(['DATABASE_UNAVAILABLE', 'BUSY']);
 const unresolvedKept = 10_000;
-/** Far below what a workspace remembers, so that a repetition of what came just before is still known. */
+/** Far fewer than the keys that a workspace remembers, so that a repetition of a recent message is still recognised. */
 const maxBatch = 32;
 const orderQueue = 'order';
 
-/** What is done with the messages of one socket. */
+/** The messages of one socket. */
 export type Session = {
-  /** Takes up one message; resolves when it is answered and its handler has ended. `onAnswered` is called at its reply. */
+  /** Processes one message; resolves when it is answered and its handler has ended. `onAnswered` is called on its reply. */
   receive: (text: string, onAnswered: () => void) => Promise<void>;
 };
 
@@ -53,7 +53,7 @@ type PendingMessage = {
   socket: WebSocket;
   lane: ReturnType<typeof createLane<PendingMessage>>;
   text: string;
-  /** Null where the text is no JSON object. */
+  /** Null when the text is not a JSON object. */
   raw: Record<string, unknown> | null;
   givenType: string;
   message: AnyMessage | undefined;
@@ -62,27 +62,27 @@ type PendingMessage = {
   /** Whether it changes the order. */
   isLimited: boolean;
   onAnswered: () => void;
-  /** Called when it is answered and its handler has ended. */
+  /** Called once it is answered and its handler has ended. */
   onDone: () => void;
   state: 'queued' | 'started' | 'answered';
   timer?: NodeJS.Timeout;
 };
 
 const byType = new Map(messages.map((message) => [message.type, message]));
-/** Messages that were answered "send it again", and of which the others may not have been told. */
+/** Messages answered with "send it again", which may have been stored without a broadcast. */
 const unresolved = new BoundedMap<string, true>(unresolvedKept);
-/** The handlers at work, oldest first. */
+/** The running handlers, oldest first. */
 const running = new Set<{ sinceMs: number }>();
 const queues = createJoiningQueues(runBatch, maxBatch);
 
-/** Answers the messages of one socket, each exactly once, and those about one thing in their order. */
+/** Answers the messages of one socket, each exactly once, and those about the same thing in order. */
 export function createSession(socket: WebSocket): Session {
   const lane = createLane<PendingMessage>(maxStartedOfOrder, enqueue);
   return {
     receive: (text, onAnswered) =>
       new Promise((onDone) => {
         const pending = toPending(text, { socket, lane, onAnswered, onDone });
-        pending.timer = setTimeout(() => replyError(pending, tooLate(pending)), replyWithinMs);
+        pending.timer = setTimeout(() => replyError(pending, timeoutError(pending)), replyWithinMs);
         lane.add(pending);
       }),
   };
@@ -92,7 +92,7 @@ type FromSocket = Pick<PendingMessage, 'socket' | 'lane' | 'onAnswered' | 'onDon
 
 function toPending(text: string, from: FromSocket): PendingMessage {
   const raw = toObject(text);
-  // An object without toString would throw in String().
+  // String() would throw for an object without toString.
   const givenType = typeof raw?.type === 'string' ? raw.type : '';
   const message = byType.get(givenType);
   const about = { request_id: validOr(requestId, raw?.request_id), workspace_id: validOr(objectId, raw?.workspace_id) };
@@ -101,8 +101,8 @@ function toPending(text: string, from: FromSocket): PendingMessage {
   return { ...from, text, raw, givenType, message, about, queues, isLimited, state: 'queued' };
 }
 
-/** Does what is no message of a socket in its turn among those about a workspace, or about the order where none is named. */
-export const inTurn = (workspaceId: string | null, work: () => Promise<void>): Promise<void> =>
+/** Runs other work in order with the messages about a workspace, or about the order if it is null. */
+export const runInOrder = (workspaceId: string | null, work: () => Promise<void>): Promise<void> =>
   queues.run([workspaceId ?? orderQueue], work);
 
 function enqueue(pending: PendingMessage): void {
@@ -124,7 +124,7 @@ function queuesOf(
   return [...new Set((message?.queues ?? ['workspace']).flatMap((queue) => names[queue]))];
 }
 
-/** Handles messages whose turn has come, and replies to each exactly once, in their order. */
+/** Handles the messages of one batch, and replies to each exactly once, in order. */
 async function runBatch(batch: PendingMessage[]): Promise<void> {
   const inTime = batch.filter(({ state }) => state === 'queued');
   for (const pending of inTime) pending.state = 'started';
@@ -139,7 +139,7 @@ async function handle({ socket, raw, text, message }: PendingMessage): Promise<H
   if (!raw) throw notAnObject(text);
   if (!message) {
     const known = [...byType.keys()].join(', ');
-    throw new AppError('UNKNOWN_MESSAGE', `There is no message of this type; known are ${known}.`);
+    throw new AppError('UNKNOWN_MESSAGE', `There is no message of this type; the known types are ${known}.`);
   }
   if (!isDatabaseConnected()) {
     throw new AppError(
@@ -155,12 +155,12 @@ function settle(pending: PendingMessage, result: PromiseSettledResult<HandlerRes
   try {
     if (result.status === 'rejected') throw result.reason;
     const { reply: confirm, toAllAfter, replayToOthers, replayToAll } = result.value;
-    const wasUnresolved = unresolved.delete(nameOf(pending));
+    const wasUnresolved = unresolved.delete(unresolvedKey(pending));
     const toOthers = result.value.toOthers ?? (wasUnresolved ? replayToOthers : undefined);
     const toAll = result.value.toAll ?? (wasUnresolved ? replayToAll : undefined);
     if (toAll) push(toAll);
     const isInTime = reply(pending, confirm);
-    // A sender that was told "unknown" learns of the change like everybody else.
+    // A sender that got an error instead needs the broadcast too.
     if (toOthers) push(toOthers, isInTime ? pending.socket : undefined);
     if (toAllAfter) push(toAllAfter);
   } catch (thrown) {
@@ -170,7 +170,7 @@ function settle(pending: PendingMessage, result: PromiseSettledResult<HandlerRes
   }
 }
 
-/** False when the message was answered before. */
+/** Replies once; false when the message has already been answered. */
 function reply(pending: PendingMessage, message: ServerMessage): boolean {
   if (pending.state === 'answered') return false;
   const { socket, lane, about } = pending;
@@ -185,17 +185,17 @@ function reply(pending: PendingMessage, message: ServerMessage): boolean {
 
 function replyError(pending: PendingMessage, error: AppError): void {
   const { request_id: request, workspace_id: workspace } = pending.about;
-  if (sendAgainCodes.has(error.code)) {
-    if (request) unresolved.set(nameOf(pending), true);
+  if (retryCodes.has(error.code)) {
+    if (request) unresolved.set(unresolvedKey(pending), true);
     markUnresolved(workspace, idempotencyKey(pending.givenType, request));
   }
   reply(pending, { type: 'error', ...(workspace && { workspace_id: workspace }), ...error.body });
 }
 
-const nameOf = ({ givenType, about }: PendingMessage): string =>
+const unresolvedKey = ({ givenType, about }: PendingMessage): string =>
   `${about.workspace_id} ${idempotencyKey(givenType, about.request_id)}`;
 
-function tooLate({ state }: PendingMessage): AppError {
+function timeoutError({ state }: PendingMessage): AppError {
   if (state === 'started' || !isDatabaseConnected() || isDatabaseSlow()) {
     const message = 'The database did not answer in time; send the message again with the same request_id.';
     return new AppError('DATABASE_UNAVAILABLE', message);

@@ -12,9 +12,9 @@ import { statusUpdate } from '../generation/store';
 import { defineMessage } from '../utils/message';
 import { AppError } from '../utils/errors';
 
-const choiceRaces = 5;
+const maxChoiceTries = 5;
 
-/** Makes a take the video of its workspace; a finished video takes its place among the takes. */
+/** Makes a take the video of its workspace; a finished video takes its place in the list of takes. */
 export const workspaceChooseTake = defineMessage({
   type: 'workspace.choose_take',
   summary:
@@ -44,26 +44,26 @@ export const workspaceChooseTake = defineMessage({
 
 type Choice = { attemptId: string; withForm: boolean };
 
-/** Once for each request; not `isNew` when it was done before, or nothing had to change. */
+/** Chooses the take once for each request; `isNew` is false when it was done before or nothing had to change. */
 async function chooseTake(
   { attemptId, withForm }: Choice,
   sent: Sent,
 ): Promise<{ stored: StoredWorkspace; isNew: boolean }> {
   const { workspaceId, key } = sent;
-  for (let race = 0; race < choiceRaces; race++) {
+  for (let race = 0; race < maxChoiceTries; race++) {
     const read = await findWorkspace(workspaceId);
     const { video, takes } = read;
     if (key && read.applied.includes(key)) return { stored: read, isNew: false };
-    if (isNewer(noteRead(read), 'video', sent)) return leaveAsItIs(read, sent);
+    if (isNewer(noteRead(read), 'video', sent)) return leaveUnchanged(read, sent);
     if (video.status === 'generating') {
       const message = 'A video is being generated here; wait for it or cancel it, then choose a take.';
       throw new AppError('VIDEO_IN_PROGRESS', message);
     }
-    // The clip of a cancelled attempt is a take, while the video still says that it was cancelled.
+    // A cancelled attempt may have a take although the video belongs to it too, so search the takes first.
     const index = takes.findIndex((take) => take.attempt_id === attemptId);
     const isChosen = index < 0 && video.attempt_id === attemptId;
     const form = withForm ? ((isChosen ? video : takes[index])?.form_data ?? null) : null;
-    if (isChosen && (!form || isDeepStrictEqual(form, read.form_data))) return leaveAsItIs(read, sent);
+    if (isChosen && (!form || isDeepStrictEqual(form, read.form_data))) return leaveUnchanged(read, sent);
     if (index < 0 && !isChosen)
       throw new AppError('NOT_FOUND', 'This workspace has no take with this attempt_id; load the list again.');
 
@@ -73,8 +73,8 @@ async function chooseTake(
   throw new AppError('BUSY', 'The generation was changed at the same time; try again.');
 }
 
-/** Nothing had to change, or something newer has: remembered, so that the same again does not undo what comes after. */
-async function leaveAsItIs(
+/** Nothing had to change, or a newer change exists: remembers the request, so that repeating it does not undo later changes. */
+async function leaveUnchanged(
   stored: StoredWorkspace,
   { workspaceId, key }: Sent,
 ): Promise<{ stored: StoredWorkspace; isNew: boolean }> {

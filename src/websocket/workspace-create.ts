@@ -25,11 +25,11 @@ const data = z.strictObject({
 
 const duplicateKey = 11000;
 
-/** Creates a workspace, at the end or before another one; the same id, or without one the same request_id, is answered with what is stored. */
+/** Creates a workspace, last or before another one; a repeated id, or else a repeated request_id, gets the stored workspace. */
 export const workspaceCreate = defineMessage({
   type: 'workspace.create',
   summary:
-    'Creates a workspace, before the one with `before_id` or at the end. With an id, or else a request_id, that was used before, answers with the stored one, unchanged.',
+    'Creates a workspace, before the one with `before_id` or at the end. For an id, or else a request_id, that was used before, replies with the stored workspace, unchanged.',
   input: clientMessage('workspace.create', {
     workspace_id: objectId.optional(),
     before_id: objectId.optional(),
@@ -43,7 +43,7 @@ export const workspaceCreate = defineMessage({
       ...(workspaceId && { _id: workspaceId }),
       ...toChanges(image),
       form_data: { ...emptyForm, ...form_data },
-      // An id that the client has chosen tells a repetition by itself, and is nobody else's.
+      // An id chosen by the client already identifies a repetition.
       ...(!workspaceId && { created_by: requestId }),
       stored_by: ownStamp(),
     };
@@ -71,7 +71,7 @@ async function createLast(document: object): Promise<StoredWorkspace> {
   return created.toObject<StoredWorkspace>();
 }
 
-/** All in one transaction; at the end where the other one has gone meanwhile. */
+/** Creates it in one transaction; last if the other workspace is gone by then. */
 async function createBefore(beforeId: string, document: object): Promise<StoredWorkspace> {
   let stored: StoredWorkspace | null = null;
   await inTransaction(async (session) => {
@@ -89,7 +89,7 @@ async function createBefore(beforeId: string, document: object): Promise<StoredW
   return stored!;
 }
 
-/** The place behind all others; no other server gets the same one. */
+/** The place after all others, which no other server gets. */
 async function nextPlace(): Promise<number> {
   const last = await Workspace.findOne({}, { order_index: 1 }).sort({ order_index: -1 }).lean();
   const next = (last?.order_index ?? -1) + 1;

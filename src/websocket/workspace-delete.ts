@@ -7,10 +7,10 @@ import { defineMessage } from '../utils/message';
 import { logger } from '../utils/logger';
 import { ownStamp } from '../utils/process-id';
 
-/** Puts a workspace into the trash, where its files stay for 30 days; a paid task is followed to its end there. */
+/** Moves a workspace to the trash, where its files stay for 30 days; a paid task is still tracked to its end. */
 export const workspaceDelete = defineMessage({
   type: 'workspace.delete',
-  summary: 'Puts a workspace into the trash for 30 days. Deleting it again is answered the same.',
+  summary: 'Moves a workspace to the trash for 30 days. Deleting it again gets the same reply.',
   input: clientMessage('workspace.delete', { workspace_id: objectId }),
   reply: 'workspace.deleted',
   queues: ['workspace', 'order'],
@@ -28,9 +28,9 @@ export const workspaceDelete = defineMessage({
     }
 
     logger.info('workspace deleted', { workspace_id: workspaceId });
-    // Also dropped when its turn comes, so that a failure here is none of the delete.
+    // The job is also dropped before it is submitted, so that a failure here does not fail the delete.
     await dropUnsentJob(workspaceId).catch((error: unknown) =>
-      logger.warn('waiting video of a deleted workspace not dropped yet', { workspace_id: workspaceId, error }),
+      logger.warn('queued job of deleted workspace not dropped yet', { workspace_id: workspaceId, error }),
     );
     return { reply: message, toOthers: message };
   },

@@ -9,21 +9,21 @@ import { statusUpdate } from '../generation/store';
 import { AppError } from '../utils/errors';
 import { defineMessage } from '../utils/message';
 
-const maxRaces = 5;
+const maxTries = 5;
 
-/** Puts away what a failed video says: the first take is shown again, else the workspace is idle. */
+/** Dismisses a failed video: the first take is shown again, else the workspace is idle. */
 export const workspaceDismiss = defineMessage({
   type: 'workspace.dismiss',
   summary:
-    'Puts away the message of a failed or cancelled video: the first take becomes the video, else it is idle. Not where it may have been charged, or is still followed.',
+    'Dismisses a failed or cancelled video: the first take becomes the video, else it is idle. Not while it may have been charged or is still checked at its provider.',
   input: clientMessage('workspace.dismiss', { workspace_id: objectId, attempt_id: z.string().min(1).max(100) }),
   reply: 'workspace.sync_confirm',
   queues: ['workspace'],
   async handle({ workspace_id: workspaceId, attempt_id: attemptId }, { key }) {
-    for (let race = 0; race < maxRaces; race++) {
+    for (let race = 0; race < maxTries; race++) {
       const read = await findWorkspace(workspaceId);
       const wasApplied = key !== undefined && read.applied.includes(key);
-      if (!wasApplied) refuseOpen(read, attemptId);
+      if (!wasApplied) refuseUnlessDismissible(read, attemptId);
       const stored = wasApplied ? read : await storeDismissal(read, key);
       if (!stored) continue;
       resolveMessage(workspaceId, key);
@@ -38,21 +38,21 @@ export const workspaceDismiss = defineMessage({
   },
 });
 
-/** Throws unless the video is that attempt, has failed, and nothing about it is open. */
-function refuseOpen({ video, job, superseded }: StoredWorkspace, attemptId: string): void {
-  const isFollowed = [job, ...superseded].some((other) => other?.attempt_id === attemptId);
+/** Throws unless the video belongs to that attempt, has failed, and its outcome is settled. */
+function refuseUnlessDismissible({ video, job, superseded }: StoredWorkspace, attemptId: string): void {
+  const isOpen = [job, ...superseded].some((other) => other?.attempt_id === attemptId);
   const { status, error } = video;
   if (video.attempt_id !== attemptId || status !== 'failed')
-    refuse('is not that of a failed video', 'Only the message of a failed video can be put away; load the list again.');
+    refuse('is not that of a failed video', 'Only a failed video can be dismissed; load the list again.');
   if (error?.charged === 'maybe')
     refuse(
       'may have been charged',
-      'This video may have been charged; look into your account, then generate again or choose a take.',
+      'This video may have been charged; check your account, then generate again or choose a take.',
     );
-  if (isFollowed)
+  if (isOpen)
     refuse(
-      'is still followed',
-      'This video is still asked for at its provider, and may come as a take; try again when that has ended.',
+      'is still checked at its provider',
+      'This video is still checked at its provider and may arrive as a take; try again once that has ended.',
     );
 }
 

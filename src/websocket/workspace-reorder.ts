@@ -5,17 +5,17 @@ import { isReorderApplied, live, readPlaces, rememberReorder, storeOrder } from 
 import { isOrderOvertaken, resolveReorder } from '../db/repetitions';
 import { defineMessage } from '../utils/message';
 
-/** Stores a new order of the whole timeline at once; those in the trash keep their places. */
+/** Stores a new order of the whole timeline; workspaces in the trash keep their places. */
 export const workspaceReorder = defineMessage({
   type: 'workspace.reorder',
   summary:
-    'Puts the workspaces into the given order; those that are not named follow in their present order. With `base_order`, the ids that its author saw, a repetition is confirmed with the stored order where that is another.',
+    'Puts the workspaces into the given order; those that are not named follow in their present order. With `base_order`, the ids that its author saw, a repetition is confirmed with the stored order if that has changed since.',
   input: clientMessage('workspace.reorder', {
     workspace_ids: z.array(z.string()),
     base_order: z.array(z.string()).optional(),
   }),
   reply: 'workspace.reorder_confirm',
-  // Edits wait meanwhile: each would make the transaction begin anew.
+  // Edits wait, since each would restart the transaction.
   queues: ['each-of-workspace_ids', 'order'],
   async handle({ workspace_ids: wanted, base_order: baseOrder }, { key }) {
     let ids: string[] = [];
@@ -27,7 +27,7 @@ export const workspaceReorder = defineMessage({
       isNew = !isKnown && !isOrderOvertaken(present, key, baseOrder);
       ids = isNew ? newOrder(present, wanted) : present;
       if (isNew) await storeOrder(places, ids, session);
-      // After the order: on a server without transactions a cut between the two must not lose it.
+      // After the order, so that a crash between the two does not lose it on a server without transactions.
       if (!isKnown) await rememberReorder(key, session);
     });
     resolveReorder(ids, key, isNew);

@@ -7,10 +7,10 @@ import { defineMessage } from '../utils/message';
 import { logger } from '../utils/logger';
 import { ownStamp } from '../utils/process-id';
 
-/** Brings a workspace back from the trash to its place, with video and takes. */
+/** Restores a workspace from the trash to its place, with its video and takes. */
 export const workspaceRestore = defineMessage({
   type: 'workspace.restore',
-  summary: 'Brings a workspace back from the trash, at its place, with its video and takes.',
+  summary: 'Restores a workspace from the trash to its place, with its video and takes.',
   input: clientMessage('workspace.restore', { workspace_id: objectId }),
   reply: 'workspace.created',
   queues: ['workspace', 'order'],

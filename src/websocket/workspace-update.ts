@@ -6,11 +6,11 @@ import { toChanges } from '../db/changes';
 import { defineMessage } from '../utils/message';
 import { AppError } from '../utils/errors';
 
-/** Changes the named fields and no others; acknowledged when stored durably. */
+/** Changes only the named fields; acknowledged once stored durably. */
 export const workspaceUpdate = defineMessage({
   type: 'workspace.update',
   summary:
-    'Changes the named fields of the form or the image, and leaves all others as they are. With `base_version`, a repetition leaves out what is newer, and the confirm tells what was replaced.',
+    'Changes only the named fields of the form or the image. With `base_version`, a repetition leaves newer changes alone, and the confirmation lists the values that it replaced.',
   input: clientMessage('workspace.update', { workspace_id: objectId, updates, base_version: baseVersion.optional() }),
   reply: 'workspace.sync_confirm',
   queues: ['workspace'],

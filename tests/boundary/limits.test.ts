@@ -510,7 +510,7 @@ describe('a connection', () => {
   test('a connection that stops half way through an upload holds up no other one, and is ended with a sentence', async () => {
     for (const { status, text } of await Promise.all(stalledUploads)) {
       expect(status).toBe(400);
-      expect(JSON.parse(text).error.message).toMatch(/stopped for 10 seconds/);
+      expect(JSON.parse(text).error.message).toMatch(/stalled for 10 seconds/);
     }
     await eventually(async () => (await readdir(`${server.env.UPLOAD_DIR}/tmp`)).length === 0);
   });

@@ -81,7 +81,7 @@ const wraps = {
     storeAccepted: after('after-save-before-poll'),
     stopPersisting: before('in-shutdown'),
   },
-  'generation/journal.js': { noteAccepted: both('after-answer-before-journal', 'after-journal-before-save') },
+  'generation/journal.js': { recordAccepted: both('after-answer-before-journal', 'after-journal-before-save') },
   'media/videos.js': { fetchVideo: after('after-rename-before-save') },
   'utils/http.js': { sendRequest, download },
   'utils/push.js': { push },

@@ -54,9 +54,7 @@ test('a second server on a standalone MongoDB ends with one sentence, and harms 
   const { code, output } = await runServer(env);
   expect(code).toBe(1);
   const said = output.split('\n').filter((line) => line.includes('Another server'));
-  expect(said).toEqual([
-    expect.stringMatching(/^Another server works on this MongoDB, .*; stop the other one, or start/),
-  ]);
+  expect(said).toEqual([expect.stringMatching(/^Another server uses this MongoDB, .*; stop the other one, or start/)]);
   expect((await server.get('/health')).status).toBe(200);
 }, 60_000);
 

@@ -1,6 +1,6 @@
 import type { JobState } from '../../src/db/job';
 import { Workspace } from '../../src/db/workspace';
-import { claimLeases, findForgotten, forgottenAfterMs, leaseMs, releaseLeases } from '../../src/generation/leases';
+import { claimLeases, findStale, staleAfterMs, leaseMs, releaseLeases } from '../../src/generation/leases';
 import { ago, jobOf, newAttempt, type Attempted, type Given } from '../helpers/attempts';
 import { useDatabase } from '../helpers/database';
 import { processId } from '../../src/utils/process-id';
@@ -109,7 +109,7 @@ test('an attempt in doubt and its superseded neighbour: only what is active is c
 });
 
 describe('an attempt that nobody has held for long', () => {
-  const longAgo = heldBy('a process elsewhere', ago(forgottenAfterMs + 1000));
+  const longAgo = heldBy('a process elsewhere', ago(staleAfterMs + 1000));
 
   test.each([
     ['was not sent', true, { ...longAgo }],
@@ -121,7 +121,7 @@ describe('an attempt that nobody has held for long', () => {
     'an attempt that nobody has held for long and %s is forgotten: %s',
     async (_, expected, given) => {
       const attempt = await newAttempt(given);
-      expect(idsOf(await findForgotten()).includes(attempt.job.attempt_id)).toBe(expected);
+      expect(idsOf(await findStale()).includes(attempt.job.attempt_id)).toBe(expected);
     },
   );
 });

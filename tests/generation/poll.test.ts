@@ -205,7 +205,7 @@ describe('progress', () => {
     const seen = [];
     // When it was last told is set, and not waited for, so that a slow machine sees the same.
     for (const sinceMs of [60_000, -60_000, 60_000, 60_000]) {
-      attempt.progressToldMs = performance.now() - sinceMs;
+      attempt.progressStoredAtMs = performance.now() - sinceMs;
       await poll(attempt, provider);
       const { video, version } = await storedOf(attempt);
       seen.push([video.progress, version]);

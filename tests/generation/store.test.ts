@@ -293,7 +293,7 @@ describe('an attempt that is about to be sent', () => {
     ['of none in the trash', { workspace: { deleted_at: new Date() } }, false],
   ] as [string, Given, boolean][])('an attempt is wanted to learn the fate %s: %s', async (_, given, expected) => {
     const attempt = await newAttempt({ state: 'submitting', ...given });
-    expect(await isWanted(attempt, { toLearn: true })).toBe(expected);
+    expect(await isWanted(attempt, { isProbe: true })).toBe(expected);
   });
 
   test('an attempt is wanted here no more once another process has it', async () => {

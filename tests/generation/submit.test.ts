@@ -4,11 +4,11 @@ import { Workspace } from '../../src/db/workspace';
 import { active, cooldownLeftMs, LeaseLost } from '../../src/generation/attempt';
 import { cancelVideo, dropUnsentJob } from '../../src/generation/cancel';
 import { readAccepted } from '../../src/generation/journal';
-import { inDoubt } from '../../src/generation/ends';
+import { markInDoubt } from '../../src/generation/ends';
 import { accepted, settleAccepted } from '../../src/generation/accept';
 import { makeUploadFolders } from '../../src/media/uploads';
 import { adoptVideo } from '../../src/media/videos';
-import { send, submit, submits } from '../../src/generation/submit';
+import { send, submit, submitsInFlight } from '../../src/generation/submit';
 import type { Submitted } from '../../src/services/provider';
 import {
   clickAnew,
@@ -110,7 +110,7 @@ describe('one create', () => {
       expect(nextIn(waitMs)).toBe(next);
       expect(provider.calls.submit).toBe(1);
       expect(await readAccepted(attempt.job.attempt_id)).toBeNull();
-      expect(submits.size).toBe(0);
+      expect(submitsInFlight.size).toBe(0);
       expect(attempt).toMatchObject({ hasSlot: false, isSending: false });
     },
   );
@@ -441,6 +441,6 @@ test.each([
   ['a superseded one', { isSuperseded: true }, 'superseded in_doubt', 'newer generating queued'],
 ] as [string, Given, string, string][])('%s is kept in doubt', async (_, given, job, video) => {
   const attempt = await newAttempt({ state: 'submitting', ...given });
-  expect(await inDoubt(attempt)).toBeNull();
+  expect(await markInDoubt(attempt)).toBeNull();
   expect(await resultOf(attempt)).toEqual({ job, video, takes: [] });
 });

@@ -8,12 +8,12 @@ import { config } from '../../src/config';
 import type { JobState } from '../../src/db/job';
 import { Workspace } from '../../src/db/workspace';
 import { active, type ActiveAttempt } from '../../src/generation/attempt';
-import { noteAccepted, readAccepted } from '../../src/generation/journal';
-import { forgottenAfterMs } from '../../src/generation/leases';
+import { recordAccepted, readAccepted } from '../../src/generation/journal';
+import { staleAfterMs } from '../../src/generation/leases';
 import { release } from '../../src/generation/queue';
 import { requestVideo } from '../../src/generation/request';
-import { submits } from '../../src/generation/submit';
-import { follow, isEngineStopping, startEngine, stopEngine } from '../../src/generation/worker';
+import { submitsInFlight } from '../../src/generation/submit';
+import { startAttempt, isEngineStopping, startEngine, stopEngine } from '../../src/generation/worker';
 import { makeUploadFolders } from '../../src/media/uploads';
 import type { Checked, Submitted } from '../../src/services/provider';
 import { AppError } from '../../src/utils/errors';
@@ -90,7 +90,7 @@ describe('an attempt that is brought to its end', () => {
     'an attempt is brought to its end from %s (%s): %s, %s',
     async (state, situation, job, video, takes, creates) => {
       const provider = plug({ submit: accepted, check: finishedTask });
-      const attempt = follow(await newRunwayAttempt({ state, ...situations[situation] }));
+      const attempt = startAttempt(await newRunwayAttempt({ state, ...situations[situation] }));
       await letGo(attempt);
       expect(await resultOf(attempt)).toEqual({ job, video, takes });
       expect(provider.calls.submit).toBe(creates);
@@ -100,7 +100,7 @@ describe('an attempt that is brought to its end', () => {
 
   test('an attempt is brought to its end through all its steps', async () => {
     const provider = plug({ submit: accepted, check: [{ state: 'queued' }, runs, runs, finishedTask] });
-    const attempt = follow(await newRunwayAttempt());
+    const attempt = startAttempt(await newRunwayAttempt());
     expect(await attempt.firstOutcome.promise).toBe('accepted');
     await letGo(attempt);
     expect(provider.calls).toMatchObject({ submit: 1, check: 4 });
@@ -108,7 +108,7 @@ describe('an attempt that is brought to its end', () => {
 
   test('an attempt is brought to its end by its provider’s deletion where it was cancelled', async () => {
     const provider = plug({ check: runs, cancel: 'confirmed' });
-    await letGo(follow(await newRunwayAttempt({ state: 'polling', isCancelled: true })));
+    await letGo(startAttempt(await newRunwayAttempt({ state: 'polling', isCancelled: true })));
     expect(provider.calls.cancel).toBe(1);
   });
 
@@ -121,7 +121,7 @@ describe('an attempt that is brought to its end', () => {
     const waiting = [];
     for (let index = 0; index < 4; index++)
       waiting.push(await newRunwayAttempt({ job: { intent_at: ago(9000 - index) } }));
-    const followed = waiting.map(follow);
+    const followed = waiting.map(startAttempt);
     await Promise.all(followed.map(letGo));
     expect(order).toEqual(waiting.map(({ job }) => job.attempt_id));
   });
@@ -131,7 +131,7 @@ describe('an attempt in this process', () => {
   test('an attempt in this process has one follower: a later one takes the place of the earlier', async () => {
     plug({ check: runs });
     const attempt = await newRunwayAttempt({ state: 'polling' });
-    const [before, after] = [follow(attempt), follow(attempt)];
+    const [before, after] = [startAttempt(attempt), startAttempt(attempt)];
     expect(before.stop.signal.aborted).toBe(true);
     expect([...active.values()]).toEqual([after]);
   });
@@ -141,7 +141,7 @@ describe('an attempt in this process', () => {
     const attempt = await newRunwayAttempt({ state: 'polling' });
     plugIn('runway', { ...provider, check: async () => ({ state: 'completed' }) as Checked });
     jest.spyOn(Workspace.collection, 'findOneAndUpdate').mockRejectedValueOnce(new TypeError('a fault of ours'));
-    await letGo(follow(attempt));
+    await letGo(startAttempt(attempt));
     jest.restoreAllMocks();
     expect(await resultOf(attempt)).toMatchObject({ job: 'polling' });
     plugIn('runway', provider);
@@ -153,8 +153,8 @@ describe('an attempt in this process', () => {
   test('an attempt in this process wakes the next once it holds no slot any more', async () => {
     const provider = plug({ submit: accepted, check: runs });
     for (let index = 0; index < config.VIDEO_MAX_CONCURRENT - 1; index++) await newRunwayAttempt({ state: 'polling' });
-    const running = follow(await newRunwayAttempt({ state: 'polling' }));
-    const waiting = follow(await newRunwayAttempt());
+    const running = startAttempt(await newRunwayAttempt({ state: 'polling' }));
+    const waiting = startAttempt(await newRunwayAttempt());
     expect(await waiting.firstOutcome.promise).toBe('waiting');
     plugIn('runway', { ...provider, check: () => finishedTask() });
     await letGo(running);
@@ -201,7 +201,7 @@ describe('a start', () => {
       plug({ check: runs });
       const attempt = await newRunwayAttempt(given);
       const { attempt_id } = attempt.job;
-      await noteAccepted({ workspace_id: attempt.workspaceId, attempt_id, task_id: 'task-noted' });
+      await recordAccepted({ workspace_id: attempt.workspaceId, attempt_id, task_id: 'task-noted' });
       await startEngine();
       const result = await resultOf(attempt);
       expect(result).toMatchObject({ job, video: expect.stringContaining(video) });
@@ -214,7 +214,7 @@ describe('a start', () => {
   test('a start is not kept from starting by a note that nobody can read, or of another database', async () => {
     await writeFile(path.join(config.DATA_DIR, 'accepted', 'broken.json'), '{');
     const task = { workspace_id: 'a'.repeat(24), attempt_id: 'elsewhere', task_id: 'task-1' };
-    await noteAccepted(task);
+    await recordAccepted(task);
     await startEngine();
     expect(await readAccepted('elsewhere')).toEqual(task);
   });
@@ -230,13 +230,13 @@ describe('a start', () => {
 
   test('a start sends nothing that nobody has held for long, as from a backup', async () => {
     const provider = plug({ submit: accepted });
-    const lease = { ...gone, until: ago(forgottenAfterMs + 1000) };
+    const lease = { ...gone, until: ago(staleAfterMs + 1000) };
     const attempt = await newRunwayAttempt({ job: { lease } });
     await startEngine();
     expect(await resultOf(attempt)).toMatchObject({ job: 'in_doubt', video: 'mine failed SUBMIT_UNKNOWN maybe' });
     expect(provider.calls.submit).toBe(0);
     const { message } = (await storedOf(attempt)).video.error!;
-    expect(message).toMatch(/was not started by itself.*only if the database comes from a backup/);
+    expect(message).toMatch(/was not started automatically.*if the database comes from a backup/);
   });
 });
 
@@ -254,7 +254,7 @@ describe('a lease round', () => {
   test('a lease round lets go of what another process has taken', async () => {
     plug({ check: () => new Promise(() => undefined) });
     const attempt = await newRunwayAttempt({ state: 'polling' });
-    const followed = follow(attempt);
+    const followed = startAttempt(attempt);
     const lease = { owner: 'elsewhere:1:a', until: ago(-60_000), epoch: 2 };
     await Workspace.updateOne({ _id: attempt.workspaceId }, { 'job.lease': lease });
     await startEngine();
@@ -265,7 +265,7 @@ describe('a lease round', () => {
   test('a lease round lets go of nothing whose paid request is out', async () => {
     const attempt = await newRunwayAttempt({ state: 'polling' });
     plug({ check: () => new Promise(() => undefined) });
-    const followed = follow(attempt);
+    const followed = startAttempt(attempt);
     followed.isSending = true;
     const lease = { owner: 'elsewhere:1:a', until: ago(-60_000), epoch: 2 };
     await Workspace.updateOne({ _id: attempt.workspaceId }, { 'job.lease': lease });
@@ -278,7 +278,7 @@ describe('a lease round', () => {
     // A provider of its own, whose gate stays closed.
     const provider = plugIn('pika', fakeProvider({ check: [limited, runs], cancel: 'confirmed' }));
     const attempt = await newAttempt({ provider: 'pika', state: 'polling' });
-    const followed = follow(attempt);
+    const followed = startAttempt(attempt);
     await eventually(async () => followed.failedPolls === 1);
     await Workspace.updateOne({ _id: attempt.workspaceId }, { 'job.cancelled_at': new Date(), 'job.step': 'wish' });
     await startEngine();
@@ -291,7 +291,7 @@ describe('a lease round', () => {
     let answer = (_: Checked): void => undefined;
     plug({ check: () => new Promise((resolve) => (answer = resolve)) });
     const attempt = await newRunwayAttempt({ state: 'polling' });
-    const followed = follow(attempt);
+    const followed = startAttempt(attempt);
     const isOfLeases = (filter: object) => '$or' in filter;
     afterList(isOfLeases, async () => {
       answer({ state: 'failed', code: 'TASK_FAILED', reason: '?', charged: 'no' });
@@ -317,23 +317,23 @@ describe('a stop', () => {
     const provider = plug({ submit: () => new Promise((resolve) => (answer = resolve)), check: runs });
     const sending = await newRunwayAttempt({ job: { intent_at: ago(3000) } });
     const leaving = await newRunwayAttempt({ job: { intent_at: ago(2000) } });
-    const polled = follow(await newRunwayAttempt({ state: 'polling' }));
-    follow(sending);
+    const polled = startAttempt(await newRunwayAttempt({ state: 'polling' }));
+    startAttempt(sending);
     await eventually(async () => provider.calls.submit === 1);
     const intentStored = new Promise<void>((resolve) =>
       afterWrite((set) => set['job.state'] === 'submitting', resolve),
     );
-    follow(leaving);
+    startAttempt(leaving);
 
     await intentStored;
     const stopping = stopEngine();
     expect(isEngineStopping()).toBe(true);
     expect(polled.stop.signal.aborted).toBe(true);
-    expect(submits.size).toBeGreaterThan(0);
+    expect(submitsInFlight.size).toBeGreaterThan(0);
     answer(accepted);
     await stopping;
 
-    expect(submits.size).toBe(0);
+    expect(submitsInFlight.size).toBe(0);
     expect(provider.calls.submit).toBe(1);
     expect(await resultOf(sending)).toMatchObject({ job: 'polling', video: 'mine generating queued' });
     expect(await resultOf(leaving)).toMatchObject({ job: 'queued', video: 'mine generating queued' });
@@ -350,7 +350,7 @@ describe('a stop', () => {
   test('a stop leaves an attempt that comes late to the next start', async () => {
     const provider = plug({ submit: accepted });
     const attempt = await newRunwayAttempt();
-    await letGo(follow(attempt));
+    await letGo(startAttempt(attempt));
     expect(provider.calls.submit).toBe(0);
     expect(await resultOf(attempt)).toMatchObject({ job: 'queued' });
   });

@@ -74,7 +74,7 @@ describe('an ffmpeg without libx264 that is the only one', () => {
       code: 'PROVIDER_NOT_CONFIGURED',
       charged: 'no',
       message:
-        'The local renderer needs an ffmpeg that has libx264; install one, or set FFMPEG_PATH to it, and restart the server.',
+        'The local renderer needs an ffmpeg with libx264; install one, or set FFMPEG_PATH to it, and restart the server.',
     });
     const { status, body } = await server.get('/health');
     expect(status).toBe(200);

@@ -123,7 +123,7 @@ describe('the errors of OpenAI', () => {
 
   test.each<[number, string, string, RegExp]>([
     [400, 'context_length_exceeded', 'PROVIDER_FAILED', /too long/],
-    [400, 'content_policy_violation', 'CONTENT_REFUSED', /moderation of OpenAI/],
+    [400, 'content_policy_violation', 'CONTENT_REFUSED', /OpenAI refused this under its content policy/],
     [400, 'something', 'PROVIDER_FAILED', /OPENAI_MODEL/],
     [401, 'invalid_api_key', 'PROVIDER_AUTH', /check OPENAI_API_KEY/],
     [403, 'unsupported_country_region_territory', 'PROVIDER_AUTH', /permissions and region/],

@@ -74,7 +74,7 @@ describe('the errors of Qwen', () => {
   test.each<[number, string, string, RegExp]>([
     [400, 'invalid_parameter_error', 'PROVIDER_FAILED', /QWEN_MODEL/],
     [400, 'Arrearage', 'PROVIDER_QUOTA', /unpaid/],
-    [400, 'data_inspection_failed', 'CONTENT_REFUSED', /moderation of Qwen/],
+    [400, 'data_inspection_failed', 'CONTENT_REFUSED', /Qwen refused this under its content policy/],
     [401, 'invalid_api_key', 'PROVIDER_AUTH', /one region only.*DASHSCOPE_BASE_URL/],
     [401, 'InvalidApiKey', 'PROVIDER_AUTH', /one region only.*DASHSCOPE_BASE_URL/],
     [403, 'access_denied', 'PROVIDER_AUTH', /permissions/],

@@ -298,7 +298,7 @@ describe('a task', () => {
       state: 'failed',
       code: 'TASK_FAILED',
       charged: 'no',
-      reason: expect.stringContaining('ended from outside (SIGKILL)') as string,
+      reason: expect.stringContaining('ffmpeg was killed (SIGKILL)') as string,
     });
   });
 

@@ -11,20 +11,20 @@ import { makeUsable } from '../../utils/usable-folder';
 
 export type Embedded = {
   uri: string;
-  /** Ends mongod and keeps the data; call it last, when nobody asks the database any more. */
+  /** Stops mongod and keeps the data; call it last, when nothing uses the database any more. */
   stop: () => Promise<void>;
 };
 
 const databaseName = 'video-maker';
-const lockWaitMs = 10_000;
+const lockTimeoutMs = 10_000;
 const shortestWaitMs = 250;
 const longestWaitMs = 10_000;
 const steadyAfterMs = 60_000;
 const portAttempts = 3;
 
 /**
- * Starts a real mongod as a replica set of one on loopback, with its data in `<dataFolder>/db`; returns once it takes
- * writes. One that dies is started again on the same port. Throws DATABASE_UNAVAILABLE, as when another has the folder.
+ * Starts a real mongod as a single-member replica set on loopback, with its data in `<dataFolder>/db`; returns once it accepts
+ * writes. If it dies, it is restarted on the same port. Throws DATABASE_UNAVAILABLE, for instance when the folder is in use.
  */
 export async function startEmbedded(dataFolder: string = config.DATA_DIR): Promise<Embedded> {
   const dbPath = path.join(dataFolder, 'db');
@@ -47,7 +47,7 @@ export async function startEmbedded(dataFolder: string = config.DATA_DIR): Promi
       if (stopping.signal.aborted) return;
       const wasSteady = performance.now() - startedAt > steadyAfterMs;
       waitMs = wasSteady ? shortestWaitMs : Math.min(Math.max(2 * waitMs, shortestWaitMs), longestWaitMs);
-      logger.error('embedded mongod is gone, starting it again', { wait_ms: waitMs });
+      logger.error('embedded mongod is gone, restarting it', { wait_ms: waitMs });
       await Promise.race([delay(waitMs, undefined, { ref: false }), stopped]);
       if (stopping.signal.aborted) return;
       startedAt = performance.now();
@@ -56,7 +56,7 @@ export async function startEmbedded(dataFolder: string = config.DATA_DIR): Promi
         running = await start(dbPath, port, unfit);
         logger.info('embedded mongod is back', { took_ms: Math.round(performance.now() - startedAt) });
       } catch (error) {
-        logger.error('embedded mongod does not start', { error });
+        logger.error('embedded mongod did not start', { error });
       }
     }
   }
@@ -91,7 +91,7 @@ function findFreePort(): Promise<number> {
   });
 }
 
-// Data stays with the version that made it: where a mongod of another version comes first on this machine, another may fit.
+// Data stays with the version that created it: if the first mongod on this machine has another version, a later one may fit.
 async function start(dbPath: string, port: number, unfit: Unfit): Promise<Running> {
   for (;;) {
     const binary =
@@ -112,33 +112,33 @@ async function start(dbPath: string, port: number, unfit: Unfit): Promise<Runnin
   }
 }
 
-/** The version of the data, where mongod refused to start for it; null where it ended for anything else. */
+/** The version of the data if mongod refused it; null if it ended for another reason. */
 function versionOfData(error: unknown): string | null {
-  const said = String((error as Error).cause);
-  if (!/Wrong mongod version|UPGRADE PROBLEM|too recent to start up|unsupported WiredTiger file version/.test(said)) {
+  const output = String((error as Error).cause);
+  if (!/Wrong mongod version|UPGRADE PROBLEM|too recent to start up|unsupported WiredTiger file version/.test(output)) {
     return null;
   }
-  return /version: \\*"(\d+\.\d+)/.exec(said)?.[1] ?? 'another version';
+  return /version: \\*"(\d+\.\d+)/.exec(output)?.[1] ?? 'another version';
 }
 
 function toVersionError(dbPath: string, dataVersion: string, unfit: Unfit, cause: unknown) {
   const versions = [...unfit].map(([file, version]) => `${version} (${file})`);
   const message =
     `The embedded database in ${dbPath} was made by MongoDB ${dataVersion}, which mongod ${versions.join(' and ')} cannot open; ` +
-    `set MONGOMS_SYSTEM_BINARY to the file of a mongod ${dataVersion}, or DATA_DIR to another folder.`;
+    `set MONGOMS_SYSTEM_BINARY to a mongod ${dataVersion} binary, or DATA_DIR to another folder.`;
   return new AppError('DATABASE_UNAVAILABLE', message, { cause, exitCode: configurationExitCode });
 }
 
-// A server that was killed leaves its mongod behind for some seconds, until that is ended by its own watchdog.
+// A killed server leaves its mongod behind for some seconds, until the watchdog ends it.
 async function startWith(binary: string, dbPath: string, port: number): Promise<Running> {
-  const giveUpAt = performance.now() + lockWaitMs;
+  const giveUpAt = performance.now() + lockTimeoutMs;
   for (let waited = false; ; waited = true) {
     try {
       return await launch(binary, dbPath, port);
     } catch (error) {
       const isHeld = /DBPathInUse/.test(String(error));
       if (!isHeld || performance.now() > giveUpAt) throw toStartError(dbPath, isHeld, error);
-      if (!waited) logToFiles('info', 'waiting for the previous mongod to let go of the data', { data: dbPath });
+      if (!waited) logToFiles('info', 'waiting for the previous mongod to release the data', { data: dbPath });
       await waitForLock(dbPath, giveUpAt);
     }
   }
@@ -161,7 +161,7 @@ async function isLockHeld(dbPath: string): Promise<boolean> {
     const pid = Number(await readFile(path.join(dbPath, 'mongod.lock'), 'utf8'));
     return pid > 0 && process.kill(pid, 0);
   } catch (error) {
-    // Windows refuses to read a locked file; everything else means that nobody holds it.
+    // Windows refuses to read a locked file; any other error means that it is not held.
     return ['EBUSY', 'EPERM', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '');
   }
 }

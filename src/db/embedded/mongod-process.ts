@@ -3,10 +3,10 @@ import { MongoInstance, MongoInstanceEvents } from 'mongodb-memory-server-core/l
 import { ResolveConfigVariables, setDefaultValue } from 'mongodb-memory-server-core/lib/util/resolveConfig';
 import { mongo } from 'mongoose';
 
-/** A mongod that runs. */
+/** A running mongod. */
 export type Running = {
   instance: MongoInstance;
-  /** Resolves when the process is gone, whoever ended it. */
+  /** Resolves when the process has ended, for any reason. */
   closed: Promise<void>;
 };
 
@@ -24,12 +24,12 @@ const mongodArguments = [
   process.platform === 'win32' ? [] : ['--nounixsocket'],
 ].flat();
 
-// findMongodBinary has asked for the version already; the package would warn about each that is not its own.
+// findMongodBinary has checked the version, and the package would warn about any version but its own.
 setDefaultValue(ResolveConfigVariables.SYSTEM_BINARY_VERSION_CHECK, 'false');
 
 /**
- * Starts this mongod on loopback as a replica set of one and resolves once it takes writes; what mongod complained of stands in the
- * error else.
+ * Starts this mongod on loopback as a single-member replica set and resolves once it accepts writes; otherwise rejects with
+ * mongod's first error line.
  */
 export async function launch(binary: string, dbPath: string, port: number): Promise<Running> {
   const instance = new MongoInstance({
@@ -43,11 +43,11 @@ export async function launch(binary: string, dbPath: string, port: number): Prom
       args: mongodArguments,
     },
     binary: { systemBinary: binary },
-    // Ctrl-C reaches the whole process group, and the database has to outlive the work that still wants to be stored.
+    // Ctrl-C reaches the whole process group, but the database must outlive the last writes.
     spawn: { detached: true, windowsHide: true },
   });
-  const complaints = readLines(instance);
-  // The instance would ask a replica set over the network to shut down, for 5 s where it is silent; a signal is enough.
+  const errorLines = readLines(instance);
+  // The package would shut a replica set down over the network, and wait up to 5 s for an answer; a signal is enough.
   instance.once(MongoInstanceEvents.instanceLaunched, () => (instance.isReplSet = false));
   const closed = new Promise<void>((resolve) => instance.once(MongoInstanceEvents.instanceClosed, () => resolve()));
   try {
@@ -56,25 +56,25 @@ export async function launch(binary: string, dbPath: string, port: number): Prom
     return { instance, closed };
   } catch (error) {
     await instance.stop();
-    const [complaint] = complaints;
-    throw complaint ? new Error(`${String(error)}; mongod said: ${complaint}`, { cause: error }) : error;
+    const [errorLine] = errorLines;
+    throw errorLine ? new Error(`${String(error)}; mongod logged: ${errorLine}`, { cause: error }) : error;
   }
 }
 
-/** Gives the instance whole lines, as it parses each chunk as one; returns the list that mongod's errors go to. */
+/** Passes whole lines to the instance, which parses each chunk as one line; returns the list that collects mongod's errors. */
 function readLines(instance: MongoInstance): string[] {
   const handleLine = instance.stdoutHandler.bind(instance);
-  const complaints: string[] = [];
+  const errorLines: string[] = [];
   let rest = '';
   instance.stdoutHandler = (chunk) => {
     const lines = `${rest}${chunk.toString()}`.split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) {
-      if (/"s":"[EF]"/.test(line)) complaints.push(line);
+      if (/"s":"[EF]"/.test(line)) errorLines.push(line);
       handleLine(line);
     }
   };
-  return complaints;
+  return errorLines;
 }
 
 async function becomePrimary(port: number): Promise<void> {
@@ -88,7 +88,7 @@ async function becomePrimary(port: number): Promise<void> {
         if (await isWritable(admin)) return;
         await configure(admin, `${host}:${port}`);
       } catch (error) {
-        // Where a silent program has the old port by now, mongod asks it for half a minute, then hangs up on us.
+        // If a silent program has the old port by now, mongod waits half a minute for it, then closes our connection.
         if (!(error instanceof mongo.MongoNetworkError)) throw error;
       }
       await delay(20);
@@ -99,7 +99,7 @@ async function becomePrimary(port: number): Promise<void> {
   }
 }
 
-// The set remembers the port of its last start, and without help waits for a member that is not there any more.
+// The replica set remembers its last port, and would wait for a member there.
 async function configure(admin: mongo.Db, member: string): Promise<void> {
   const stored = await readStoredConfiguration(admin);
   if (!stored) {
@@ -111,7 +111,7 @@ async function configure(admin: mongo.Db, member: string): Promise<void> {
   await admin.command({ replSetReconfig: { ...stored, members, version: stored.version + 1 }, force: true });
 }
 
-// While mongod still reads its configuration it says that it has none, and then that it has one.
+// While mongod is reading its configuration, it first reports none, then says that one exists.
 async function initiate(admin: mongo.Db, member: string): Promise<void> {
   try {
     await admin.command({ replSetInitiate: { _id: replicaSet, members: [{ _id: 0, host: member }] } });

