@@ -6,18 +6,18 @@ process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 type Run = {
   signal: AbortSignal;
-  /** How much is kept of what it says, from the end, in characters. */
+  /** How many characters to keep of the end of its stderr. */
   stderrLength: number;
   cwd?: string;
   timeoutMs?: number;
-  /** Called with each line of its standard output, which is not read without it. */
+  /** Called with each line of its stdout, which is otherwise not read. */
   onLine?: (line: string) => void;
   onStart?: (pid: number) => void;
 };
 
 /**
- * Runs ffmpeg to its end; returns how it ended and the last of what it said. Rejects where it cannot be started, and where
- * `signal` ends it. It is killed with this process, but not by a Ctrl-C.
+ * Runs ffmpeg to its end; returns how it ended and the end of its stderr. Rejects when it cannot be started or when `signal`
+ * aborts it. It is killed with this process, but not by Ctrl-C.
  */
 export async function runFfmpeg(program: string, parameters: string[], run: Run) {
   const { signal, stderrLength, cwd, timeoutMs, onLine, onStart } = run;
@@ -27,7 +27,7 @@ export async function runFfmpeg(program: string, parameters: string[], run: Run)
     signal,
     timeout: timeoutMs,
     killSignal: 'SIGKILL',
-    // A Ctrl-C reaches the whole process group of the terminal, and would look like work that cannot be done.
+    // Ctrl-C reaches the whole process group of the terminal, and would look like a failure.
     detached: true,
     windowsHide: true,
   });

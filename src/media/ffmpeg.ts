@@ -9,17 +9,19 @@ type Found = { program: string | null; problem: string | null };
 
 const checkTimeoutMs = 10_000;
 const side = 64;
-const wayOut = 'install an ffmpeg with libx264, or set FFMPEG_PATH to one, and restart the server';
+const remedy = 'install an ffmpeg with libx264, or set FFMPEG_PATH to one, and restart the server';
 
 let found: Found | null = null;
 
-/** The ffmpeg to run, looked for once: FFMPEG_PATH, else the first that makes H.264 of those on PATH and the packaged one; null where none runs. */
-export const ffmpegPath = (): string | null => look().program;
+/**
+ * The ffmpeg to run, searched once: FFMPEG_PATH, else the first that encodes H.264 from PATH or the package; null if none runs.
+ */
+export const ffmpegPath = (): string | null => findOnce().program;
 
-/** Why no local clip can be made, and the way out; null where the ffmpeg that was found makes H.264. */
-export const ffmpegProblem = (): string | null => look().problem;
+/** Why local clips cannot be made, and the remedy; null if the ffmpeg that was found encodes H.264. */
+export const ffmpegProblem = (): string | null => findOnce().problem;
 
-function look(): Found {
+function findOnce(): Found {
   return (found ??= findFfmpeg());
 }
 
@@ -30,12 +32,12 @@ function findFfmpeg(): Found {
   const able = candidates.find(encodes);
   if (able) return { program: able, problem: null };
   const program = candidates.find(runs) ?? null;
-  if (program) return { program, problem: `ffmpeg cannot make H.264, so that local clips fail; ${wayOut}` };
-  const what = config.FFMPEG_PATH ? 'the ffmpeg of FFMPEG_PATH does not run' : 'ffmpeg was not found';
-  return { program, problem: `${what}, so that local clips fail and no posters are made; ${wayOut}` };
+  if (program) return { program, problem: `ffmpeg cannot encode H.264, so local clips fail; ${remedy}` };
+  const what = config.FFMPEG_PATH ? 'the ffmpeg at FFMPEG_PATH does not run' : 'ffmpeg was not found';
+  return { program, problem: `${what}, so local clips fail and no posters are made; ${remedy}` };
 }
 
-/** Every ffmpeg on PATH, each file once: one without libx264 often comes first. */
+/** Every ffmpeg on PATH, each file once, since one without libx264 often comes first. */
 function onPath(): string[] {
   const { values } = readSettings(z.object({ PATH: z.string().default('') }));
   const name = process.platform === 'win32' ? 'ffmpeg.exe' : 'ffmpeg';
@@ -44,7 +46,7 @@ function onPath(): string[] {
   return [...new Map(files.reverse().map((file) => [realpathSync(file), file])).values()].reverse();
 }
 
-/** Whether one frame becomes an MP4: a list of encoders also names what then cannot be opened. */
+/** Whether it encodes one frame as mp4; its list of encoders may name ones that do not work. */
 function encodes(program: string): boolean {
   const frame = Buffer.alloc((side * side * 3) / 2);
   const input = ['-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-s', `${side}x${side}`, '-i', 'pipe:0'];
@@ -59,7 +61,7 @@ function encodes(program: string): boolean {
 const runs = (program: string) =>
   spawnSync(program, ['-version'], { stdio: 'ignore', timeout: checkTimeoutMs }).status === 0;
 
-// An optional dependency: npm leaves it out on platforms that it has no program for.
+// An optional dependency, which npm leaves out on platforms without a binary.
 function packagedFfmpeg(): string | null {
   try {
     return (createRequire(__filename)('@ffmpeg-installer/ffmpeg') as { path: string }).path;

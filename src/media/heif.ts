@@ -1,12 +1,12 @@
-// Phones and cameras save HEIC, which few browsers and no provider read, and AVIF, which providers do not read: at the upload
-// each becomes a JPEG (or a WebP, where it is transparent) that looks the same, upright and with its colour profile.
+// Phones and cameras save HEIC, which few browsers and no provider can read, and AVIF, which no provider can read: uploads of
+// both become a JPEG (a WebP if transparent) that looks the same, upright and with its colour profile.
 
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import sharp from 'sharp';
 import { createLimit } from '../utils/queue';
 
-/** What sharp reads of the head of such a file. */
+/** What sharp reads from the header of such a file. */
 export type HeifHead = { compression?: string; hasAlpha: boolean; icc?: Buffer; pagePrimary?: number };
 
 export type Converted = { bytes: Buffer; format: 'jpeg' | 'webp' };
@@ -18,10 +18,10 @@ const profileName = Buffer.from('ICC_PROFILE\0', 'latin1');
 
 const oneAtOnce = createLimit(1);
 
-/** Whether there is a decoder for what a HEIF file holds. */
+/** Whether there is a decoder for the contents of a HEIF file. */
 export const isHeifReadable = ({ compression }: HeifHead): boolean => compression === 'av1' || compression === 'hevc';
 
-/** The picture as a browser shows it and providers take it; throws when it is damaged, or takes too long or too much memory. */
+/** Converts a picture to what browsers and providers can read; throws when it is damaged, or needs too much time or memory. */
 export const convertHeif = (bytes: Buffer, head: HeifHead): Promise<Converted> =>
   head.compression === 'hevc' ? oneAtOnce(() => convertHeic(bytes, head)) : convertAvif(bytes, head);
 
@@ -44,13 +44,13 @@ async function convertHeic(bytes: Buffer, { icc }: HeifHead): Promise<Converted>
 }
 
 /**
- * A JPEG of a HEIC picture, upright, without its profile; throws when it is damaged, or takes more time or memory than the limits.
- * A thread for each picture keeps the event loop free, and the memory of the decoder goes with it.
+ * Decodes a HEIC picture to an upright JPEG without its profile; throws when it is damaged or exceeds the limits of time or
+ * memory. A thread per picture keeps the event loop free, and its end frees the decoder's memory.
  */
 export async function decodeHeic(bytes: Buffer, { maxBytes, timeoutMs } = decoderLimits): Promise<Buffer> {
   const worker = new Worker(path.join(__dirname, 'heic-worker.js'), {
     workerData: { bytes, quality, maxBytes },
-    // What the decoder writes belongs to the log, as part of the error.
+    // The output of the decoder must not reach ours.
     stdout: true,
     stderr: true,
   });
@@ -68,7 +68,7 @@ export async function decodeHeic(bytes: Buffer, { maxBytes, timeoutMs } = decode
   }
 }
 
-/** A JPEG with this colour profile, in APP2 segments behind its first marker (ICC.1, annex B.4). */
+/** The JPEG with this colour profile, in APP2 segments after its first marker (ICC.1, annex B.4). */
 export function withProfile(jpeg: Buffer, icc: Buffer): Buffer {
   const count = Math.ceil(icc.length / maxSegmentBytes);
   if (count > 255) return jpeg;

@@ -6,7 +6,7 @@ import { AppError } from '../utils/errors';
 import { writeDurably } from '../utils/durable-file';
 import { createLimit } from '../utils/queue';
 import { convertHeif, isHeifReadable, type HeifHead } from './heif';
-import { kindOf } from './picture-kind';
+import { sniffType } from './picture-kind';
 import { draftOf, uploadFolder } from './uploads';
 
 const minSide = 64;
@@ -14,16 +14,16 @@ const maxSide = 8192;
 const maxPixels = 40_000_000;
 const bigPixels = 16_000_000;
 const jpegEnd = Buffer.from([0xff, 0xd9]);
-const takenFormats = 'PNG, JPEG, WebP, AVIF or HEIC';
+const acceptedFormats = 'PNG, JPEG, WebP, AVIF or HEIC';
 
-// No picture is opened twice in a row, so that a cache would only hold memory.
+// No picture is opened twice in a row, so a cache would only use memory.
 sharp.cache(false);
 const oneBigAtOnce = createLimit(1);
 
 export type ImageFacts = {
-  /** What is stored: the file itself, or, of AVIF and HEIC, a JPEG or WebP that looks the same. */
+  /** The bytes to store: the file itself, or for AVIF and HEIC a JPEG or WebP that looks the same. */
   bytes: Buffer;
-  /** As seen, in pixels: a rotation by EXIF is applied. */
+  /** In pixels, after EXIF rotation. */
   width: number;
   height: number;
   mime: string;
@@ -38,16 +38,17 @@ export type StoredImage = {
   size: number;
   mime: string;
 };
-/** Judges a picture by its bytes, never by its name; decodes it once, since a cut file shows only there. Throws the sentence to show. */
+
+/** Checks a picture by its bytes, never by its name, and decodes it once to detect truncation; throws the sentence to show. */
 export async function inspectImage(bytes: Buffer): Promise<ImageFacts> {
-  const kind = kindOf(bytes);
+  const kind = sniffType(bytes);
   if (!kind) {
-    throw new AppError('UNSUPPORTED_FILE', `This file is not a ${takenFormats} picture; send one of these.`);
+    throw new AppError('UNSUPPORTED_FILE', `This file is not a ${acceptedFormats} picture; send one of these.`);
   }
 
   if (kind.isAnimated) throw animated();
   const read = await readHeader(bytes);
-  // Sharp takes the first brand for the codec.
+  // Sharp mistakes the first brand for the codec.
   const head = { ...read, compression: kind.compression ?? read.compression };
   const { width, height } = head.autoOrient;
   const limits = `each side must be ${minSide} to ${maxSide} pixels, and the whole at most ${maxPixels / 1e6} megapixels`;
@@ -59,10 +60,10 @@ export async function inspectImage(bytes: Buffer): Promise<ImageFacts> {
     const message = `The picture is too small (${width} x ${height}): ${limits}; send a larger one.`;
     throw new AppError('IMAGE_TOO_SMALL', message);
   }
-  // A HEIC file may hold several stills, of which one is the picture.
+  // A HEIC file may contain several stills, one of which is the picture.
   if (kind.format !== 'heif' && (head.pages ?? 1) > 1) throw animated();
   if (kind.format === 'heif' && !isHeifReadable(head)) {
-    const message = `This HEIF picture holds "${head.compression}", which cannot be read here; send it as JPEG.`;
+    const message = `This HEIF picture contains "${head.compression}", which cannot be read here; send it as JPEG.`;
     throw new AppError('UNSUPPORTED_FILE', message);
   }
 
@@ -70,7 +71,7 @@ export async function inspectImage(bytes: Buffer): Promise<ImageFacts> {
   return { bytes: stored, width, height, mime: `image/${format}`, ext: format === 'jpeg' ? 'jpg' : format };
 }
 
-/** Stores a picture that passes `inspectImage` under a random name; a refused one leaves nothing on the disk. */
+/** Stores a picture that passes `inspectImage` under a random name; a rejected one leaves nothing on the disk. */
 export async function storeImage(bytes: Buffer): Promise<StoredImage> {
   const { bytes: stored, width, height, mime, ext } = await inspectImage(bytes);
   const name = `${randomBytes(16).toString('hex')}.${ext}`;
@@ -86,15 +87,15 @@ export async function storeImage(bytes: Buffer): Promise<StoredImage> {
   };
 }
 
-/** Where the picture of an `image_path` is on the disk; never outside the folder of images. */
+/** The file of an `image_path`, never outside the folder of images. */
 export const imageFile = (imagePath: string): string => path.join(uploadFolder('images'), path.basename(imagePath));
 
-/** What `sharp` may open of a stored picture: no more pixels than an upload may have. */
+/** Options for opening a stored picture with sharp: no more pixels than an upload may have. */
 export const imageInput = { limitInputPixels: maxPixels, failOn: 'error' } as const;
 
-export type JpegWish = {
+export type JpegOptions = {
   aspectRatio?: AspectRatio;
-  /** Narrowest and widest ratio (width / height) that the receiver takes. */
+  /** Narrowest and widest ratio (width / height) that the receiver accepts. */
   clampRatio?: [number, number];
   longestSide?: number;
   /** Smaller pictures are enlarged to this. */
@@ -105,17 +106,17 @@ export type JpegWish = {
 type Opened = { picture: Sharp; width: number; height: number };
 
 /**
- * Hands a stored picture to `work` as a colour-managed viewer shows it: upright, white where it is transparent, in sRGB;
- * at most one of more than 16 megapixels at a time, in the whole process.
+ * Passes a stored picture to `work` as a colour-managed viewer shows it: upright, on white, in sRGB. Only one picture over
+ * 16 megapixels is open at a time in the whole process.
  */
 export async function withPicture<Result>(file: string, work: (opened: Opened) => Promise<Result>): Promise<Result> {
   const { autoOrient, hasProfile, space } = await sharp(file, imageInput).metadata();
   return decoding(autoOrient, async () => {
-    // Sharp leaves the profile of 16-bit greys aside, and that of 8-bit ones it knows.
+    // Sharp applies the profile of 8-bit greys, but ignores that of 16-bit ones.
     const isGrey16 = hasProfile && space === 'grey16';
     const input = isGrey16 ? await sharp(file, imageInput).keepMetadata().toColourspace('b-w').png().toBuffer() : file;
     const picture = sharp(input, imageInput).autoOrient().flatten({ background: '#ffffff' }).toColourspace('srgb');
-    // It turns 16 bits with a profile into Display P3; naming the output leads on to sRGB. Without a profile it would lead astray.
+    // Sharp converts 16 bits with a profile to Display P3, and only naming sRGB as output corrects that; without a profile it would be wrong.
     if (hasProfile && !isGrey16) picture.withIccProfile('srgb', { attach: false });
     return work({ picture, ...autoOrient });
   });
@@ -124,20 +125,20 @@ export async function withPicture<Result>(file: string, work: (opened: Opened) =
 const decoding = <Result>({ width, height }: { width: number; height: number }, work: () => Promise<Result>) =>
   width * height > bigPixels ? oneBigAtOnce(work) : work();
 
-/** A JPEG of a stored picture, upright, cropped around its centre to the wanted ratio; the original is left as it is. */
-export async function prepareJpeg(file: string, wish: JpegWish): Promise<Buffer> {
+/** A JPEG of a stored picture, upright and cropped around its centre to the requested ratio; the original stays unchanged. */
+export async function prepareJpeg(file: string, options: JpegOptions): Promise<Buffer> {
   try {
-    const { data, info } = await decodeTo(file, wish);
+    const { data, info } = await decodeTo(file, options);
     const { width, height, channels } = info;
     for (const quality of [90, 82, 74, 66, 58, 50, 42, 34]) {
       const jpeg = await sharp(data, { raw: { width, height, channels } }).jpeg({ quality }).toBuffer();
-      if (jpeg.length <= wish.maxBytes) return jpeg;
+      if (jpeg.length <= options.maxBytes) return jpeg;
     }
   } catch (error) {
     const message = 'The picture of this workspace could not be read; upload it again.';
     throw new AppError('IMAGE_UNREADABLE', message, { cause: error });
   }
-  const message = `The picture cannot be brought under ${wish.maxBytes} bytes; upload a simpler or smaller one.`;
+  const message = `The picture cannot be reduced to ${options.maxBytes} bytes; upload a simpler or smaller one.`;
   throw new AppError('IMAGE_TOO_BIG', message);
 }
 
@@ -147,9 +148,9 @@ function toNumber(aspectRatio: AspectRatio): number {
   return width / height;
 }
 
-const decodeTo = (file: string, wish: JpegWish) =>
+const decodeTo = (file: string, options: JpegOptions) =>
   withPicture(file, ({ picture, width, height }) => {
-    const { aspectRatio, clampRatio, longestSide = 2048, shortestSide = 0 } = wish;
+    const { aspectRatio, clampRatio, longestSide = 2048, shortestSide = 0 } = options;
     const [narrowest, widest] = clampRatio ?? [0, Infinity];
     const ratio = Math.min(widest, Math.max(narrowest, aspectRatio ? toNumber(aspectRatio) : width / height));
     const cropWidth = Math.min(width, height * ratio);
@@ -162,7 +163,7 @@ const decodeTo = (file: string, wish: JpegWish) =>
       .toBuffer({ resolveWithObject: true });
   });
 
-// Reads no pixel: a file of 2 MB can hold an image of gigabytes.
+// Decodes no pixels, since a 2 MB file can contain an image of gigabytes.
 async function readHeader(bytes: Buffer) {
   try {
     return await sharp(bytes, { limitInputPixels: false }).metadata();
@@ -187,11 +188,11 @@ async function decodeOnce(bytes: Buffer, format: Format | 'heif', head: Head): P
   }
 }
 
-// Some writers leave the end mark out. With it, a whole picture reads without a warning, and a cut one does not.
+// Some writers omit the end marker. With it added, a complete picture decodes without a warning, and a truncated one does not.
 const readJpeg = (bytes: Buffer) =>
   readRows(bytes, 'error').catch(() => readRows(Buffer.concat([bytes, jpegEnd]), 'warning'));
 
-// The small result keeps the memory low: rows are read, averaged and dropped.
+// The small output keeps memory use low: rows are read, averaged and dropped.
 async function readRows(bytes: Buffer, failOn: 'error' | 'warning'): Promise<Buffer> {
   await sharp(bytes, { ...imageInput, failOn, sequentialRead: true })
     .resize(minSide, minSide, { fit: 'fill', fastShrinkOnLoad: false })
@@ -201,9 +202,9 @@ async function readRows(bytes: Buffer, failOn: 'error' | 'warning'): Promise<Buf
 }
 
 const animated = () =>
-  new AppError('UNSUPPORTED_FILE', `The picture is animated; send one still picture as ${takenFormats}.`);
+  new AppError('UNSUPPORTED_FILE', `The picture is animated; send one still picture as ${acceptedFormats}.`);
 
 const unreadable = (cause: unknown) =>
-  new AppError('IMAGE_UNREADABLE', 'The picture is damaged or cut off; save it again and send it once more.', {
+  new AppError('IMAGE_UNREADABLE', 'The picture is damaged or incomplete; save it again and send it once more.', {
     cause,
   });

@@ -1,26 +1,26 @@
-// An mp4 is a row of boxes: {size: 4 bytes, name: 4 bytes, content}. Size 1 says that 8 bytes with the size follow the name,
-// size 0 that the box goes on to the end of the file. `ftyp` tells the format, and older MOVs have none; `moov` is the index,
-// `mdat` the pictures (ISO 14496-12).
+// An mp4 is a sequence of boxes: {size: 4 bytes, name: 4 bytes, content}. Size 1 means that 8 bytes with the size follow the
+// name, size 0 that the box extends to the end of the file. `ftyp` names the format, and older MOVs lack it; `moov` is the
+// index, `mdat` the media (ISO 14496-12).
 
 import type { FileHandle } from 'node:fs/promises';
 
 const headBytes = 8;
 const longHeadBytes = 16;
-/** Two for each fragment of a long clip is the most that is met; more would keep the disk busy for nothing. */
+/** Long clips have at most two boxes per fragment; reading more would keep the disk busy for nothing. */
 const maxBoxes = 10_000;
 
-/** Four characters; \xa9 begins the names of some that tell about the clip. */
+/** Four characters; the names of some metadata boxes begin with \xa9. */
 const isName = /^[\x20-\x7e\xa9]{4}$/;
-/** What an mp4 or a MOV begins with. */
+/** The possible first boxes of an mp4 or a MOV. */
 const firstBoxes = ['ftyp', 'styp', 'moov', 'mdat', 'free', 'skip', 'wide', 'pnot'];
 
-/** Whether a file begins as an mp4 or a MOV does. */
+/** Whether a file begins like an mp4 or a MOV. */
 export const isMp4 = (head: Buffer): boolean => firstBoxes.includes(head.toString('latin1', 4, headBytes));
 
 /**
- * Throws unless an mp4 is whole: its boxes add up to the length of the file. Reads the heads of the boxes only.
- * A last box without a size, and bytes behind the last box that are none, count only with `isEndKnown`: when the file cannot
- * have been cut.
+ * Throws unless an mp4 is complete, that is, its boxes add up to the length of the file; reads only the box headers.
+ * A last box without a size, or trailing bytes that are not a box, are accepted only with `isEndKnown`, when the file cannot
+ * be truncated.
  */
 export async function checkBoxes(handle: FileHandle, isEndKnown: boolean): Promise<void> {
   const { size: fileBytes } = await handle.stat();
@@ -44,11 +44,11 @@ export async function checkBoxes(handle: FileHandle, isEndKnown: boolean): Promi
 
   if (names.size === 0) throw new Error('the file is not an mp4');
   if (!names.has('moov')) throw new Error('the mp4 has no moov');
-  // Cut between two boxes: `moov` comes first in files that are made for browsers.
+  // Truncated between two boxes: in files made for browsers, `moov` comes first.
   if (!names.has('mdat')) throw new Error('the mp4 has no mdat');
 }
 
-/** Null where the file ends inside the head. */
+/** The header of the box; null when the file ends inside it. */
 async function readHead(handle: FileHandle, at: number): Promise<{ name: string; size: number; bytes: number } | null> {
   const { buffer: head, bytesRead } = await handle.read(Buffer.alloc(longHeadBytes), 0, longHeadBytes, at);
   if (bytesRead < headBytes) return null;

@@ -9,8 +9,8 @@ import { logger } from '../utils/logger';
 import { referredNames } from './references';
 import { listUploads, startedEmpty, temporaryFile, uploadName } from './uploads';
 
-// UPLOAD_DIR and its database carry the same random id, and both count the sweeps. A sweep is counted in the database first, so
-// that a folder whose count is ahead tells of a database that was set back in time.
+// UPLOAD_DIR and its database share a random id, and both count the sweeps. A sweep is counted in the database first, so a
+// folder whose count is ahead means that the database was restored from a backup.
 
 const markFile = path.join(config.UPLOAD_DIR, '.owner');
 const mark = z.object({ id: z.string().min(1), sweeps: z.int().min(0) });
@@ -19,31 +19,30 @@ type Mark = z.infer<typeof mark>;
 const timeline = { _id: 'timeline' } as const;
 
 const reasons = {
-  foreign: 'The files in UPLOAD_DIR are not marked as those of this database',
-  restored: 'The files in UPLOAD_DIR are newer than this database, which seems to be restored',
-  unreadable: 'The file .owner in UPLOAD_DIR, which tells whose files these are, cannot be read',
+  foreign: 'The files in UPLOAD_DIR are not marked as belonging to this database',
+  restored: 'The files in UPLOAD_DIR are newer than this database, which seems to be restored from a backup',
+  unreadable: 'The file .owner in UPLOAD_DIR, which says which database the files belong to, cannot be read',
 };
 type Reason = keyof typeof reasons;
 
 const remedy =
-  'If this is the right database, delete the file .owner in UPLOAD_DIR: at the next start, or within an hour, the database takes the ' +
-  'files over, provided that a shot uses one of them.';
+  'If this is the right database, delete the file .owner in UPLOAD_DIR: at the next start, or within an hour, the database takes ' +
+  'over the files, provided that a shot uses one of them.';
 
 let refusal: Reason | null = null;
-let isFirstLook = true;
+let isFirstCheck = true;
 
-/** What /health says while the files are not ours to remove. */
-export const ownerWarnings = (): string[] =>
-  refusal ? [`${reasons[refusal]}, so that no file is removed. ${remedy}`] : [];
+/** The warnings for /health while no files may be removed. */
+export const ownerWarnings = (): string[] => (refusal ? [`${reasons[refusal]}, so no file is removed. ${remedy}`] : []);
 
-/** Whether files of UPLOAD_DIR may be removed by what this database says; marks a folder that has no mark yet. */
+/** Whether this database may decide which files of UPLOAD_DIR to remove; marks a folder without a mark. */
 export async function ownsUploads(): Promise<boolean> {
-  // Before the database: the other way round, a sweep of another process in between looks like a restored database.
+  // Before the database is read: otherwise a sweep of another process in between would look like a restored database.
   const found = await readMark();
-  const reason = found === null ? await markFolder() : found === 'unreadable' ? found : await judge(found);
+  const reason = found === null ? await markFolder() : found === 'unreadable' ? found : await checkMark(found);
   if (reason && reason !== refusal) logger.warn('uploads are not swept', { reason: reasons[reason], remedy });
   refusal = reason;
-  isFirstLook = false;
+  isFirstCheck = false;
   return reason === null;
 }
 
@@ -57,7 +56,7 @@ export async function countSweep(): Promise<boolean> {
   return true;
 }
 
-async function judge({ id, sweeps }: Mark): Promise<Reason | null> {
+async function checkMark({ id, sweeps }: Mark): Promise<Reason | null> {
   const known = await readTimeline();
   if (known.uploads_id !== id) return 'foreign';
   return sweeps > known.sweeps ? 'restored' : null;
@@ -76,17 +75,17 @@ async function markFolder(): Promise<Reason | null> {
   return null;
 }
 
-/** Whether a folder without a mark can be this database's: nothing is in it that another one may miss, or we know one of the files. */
+/** Whether a folder without a mark can belong to this database: it has no older files, or a workspace refers to one of them. */
 async function mayAdopt(): Promise<boolean> {
-  // A picture that was uploaded while the database was away has not been put into a workspace yet.
-  if (isFirstLook && startedEmpty()) return true;
+  // A picture uploaded while the database was unavailable is in no workspace yet.
+  if (isFirstCheck && startedEmpty()) return true;
   const files = await listUploads();
   if (files.length === 0) return true;
   const referred = await referredNames();
   return files.some((file) => referred.has(uploadName(file)));
 }
 
-// Never of a secondary, which may be behind and look like a restored database.
+// Never from a secondary, which may lag behind and look like a restored database.
 async function readTimeline(): Promise<{ uploads_id?: string; sweeps: number }> {
   const stored = await TimelineState.findOne(timeline).read('primary').lean();
   return { uploads_id: stored?.uploads_id, sweeps: stored?.sweeps ?? 0 };
@@ -97,7 +96,7 @@ async function readMark(): Promise<Mark | 'unreadable' | null> {
     return mark.parse(JSON.parse(await readFile(markFile, 'utf8')));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    logger.debug('mark of the uploads is unreadable', { error });
+    logger.debug('mark of uploads unreadable', { error });
     return 'unreadable';
   }
 }

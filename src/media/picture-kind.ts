@@ -1,11 +1,11 @@
-// What a file is, by its bytes: PNG is a signature and chunks of {length, name, data, checksum}, WebP is RIFF, AVIF and HEIC
-// are boxes of which the first, `ftyp`, names a brand (ISO 23008-12).
+// File types by their bytes: PNG is a signature and chunks of {length, name, data, checksum}, WebP is RIFF, AVIF and HEIC are
+// boxes, the first of which, `ftyp`, names a brand (ISO 23008-12).
 
 export type PictureKind = {
   format: 'png' | 'jpeg' | 'webp' | 'heif';
-  /** Moves, by what the file says before its pixels. */
+  /** Whether the file declares an animation before its pixels. */
   isAnimated: boolean;
-  /** Of a HEIF file, where its brands tell. */
+  /** For a HEIF file whose brands name the codec. */
   compression?: 'av1';
 };
 
@@ -15,8 +15,8 @@ const maxBrandBytes = 256;
 const stillBrands = ['avif', 'heic', 'heix', 'heim', 'heis', 'mif1', 'mif2'];
 const sequenceBrands = ['avis', 'hevc', 'hevx', 'hevm', 'hevs', 'msf1'];
 
-/** The kind of a picture by its first bytes, never by a name; null for anything that is not taken. */
-export function kindOf(bytes: Buffer): PictureKind | null {
+/** The kind of a picture by its first bytes, never by a name; null if it is not accepted. */
+export function sniffType(bytes: Buffer): PictureKind | null {
   const head = bytes.toString('latin1', 0, 12);
   if (head.startsWith(pngSignature)) return { format: 'png', isAnimated: isAnimatedPng(bytes) };
   if (head.startsWith('\xff\xd8\xff')) return { format: 'jpeg', isAnimated: false };
@@ -28,19 +28,19 @@ export function kindOf(bytes: Buffer): PictureKind | null {
   return { format: 'heif', isAnimated: false, ...(brandsOf(bytes).includes('avif') && { compression: 'av1' }) };
 }
 
-/** All brands of a file: the first may be one that says nothing about the codec. */
+/** All brands of a file, since the first may not name the codec. */
 function brandsOf(bytes: Buffer): string[] {
   const text = bytes.toString('latin1', 8, Math.min(bytes.readUInt32BE(0), maxBrandBytes));
   return text.match(/.{4}/gs) ?? [];
 }
 
-// Sharp sees a still in an animated PNG. The chunk that makes it move stands before the first pixels; its letters alone may
-// stand in any text, such as a workflow with a picture in base64.
+// Sharp takes an animated PNG for a still. The chunk that animates it comes before the first pixels; its letters alone may also
+// occur in a text chunk, such as a workflow with a picture in base64.
 function isAnimatedPng(bytes: Buffer): boolean {
   for (let at = pngSignature.length; at + pngChunkFrame <= bytes.length;) {
     const name = bytes.toString('latin1', at + 4, at + 8);
     if (name === 'IDAT') return false;
-    // It begins with the number of frames.
+    // The chunk begins with the number of frames.
     if (name === 'acTL') return bytes.readUInt32BE(at + 8) > 1;
     at += pngChunkFrame + bytes.readUInt32BE(at);
   }

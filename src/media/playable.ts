@@ -11,28 +11,28 @@ import { checkAndFlush, copyWhole, videoFile } from './videos';
 
 const probeTimeoutMs = 30_000;
 const conversionTimeoutMs = 300_000;
-/** What ffmpeg says about a file, or last says before it fails. */
+/** Enough for ffmpeg's description of a file, or its last lines before a failure. */
 const maxStderrLength = 64 * 1024;
-/** Everything else of the machine goes before a conversion. */
+/** The nice value of a conversion, behind everything else on the machine. */
 const lowPriority = 15;
 
 const limited = createLimit(1);
 
 type Facts = {
-  /** Of the container, as ffmpeg names it, such as "mov,mp4,m4a,3gp,3g2,mj2". */
+  /** The container as ffmpeg names it, such as "mov,mp4,m4a,3gp,3g2,mj2". */
   format: string;
   video: string;
   /** Such as "yuv420p10le". */
   pixels: string;
-  /** Null where the file is silent. */
+  /** Null for a silent file. */
   audio: string | null;
   ext: 'mp4' | 'mov' | 'webm';
 };
 
 /**
- * Makes the stored video of an attempt one that every browser plays (H.264 of 8 bits in 4:2:0 with AAC, in an mp4 with its index
- * first) and keeps the provider's own file beside it. Where that cannot be done the video stays as it is, with a line in the log;
- * rejects only where `signal` ends it, and may then be called again.
+ * Converts the stored video of an attempt to one that every browser plays (8-bit 4:2:0 H.264 with AAC, in an mp4 with its index
+ * first) if it is not, and keeps the provider's file beside it. If that fails, it is logged and the video stays unchanged;
+ * rejects only when `signal` aborts it, and may then be called again.
  */
 export async function makePlayable(attemptId: string, signal: AbortSignal): Promise<void> {
   const program = ffmpegPath();
@@ -44,7 +44,7 @@ export async function makePlayable(attemptId: string, signal: AbortSignal): Prom
     logger.info('video made playable', { attempt_id: attemptId, ...facts });
   } catch (error) {
     signal.throwIfAborted();
-    logger.warn('video not made playable, kept as it is', { attempt_id: attemptId, error });
+    logger.warn('video conversion failed, original kept', { attempt_id: attemptId, error });
   }
 }
 
@@ -57,7 +57,7 @@ async function convert(program: string, attemptId: string, facts: Facts, signal:
   signal.throwIfAborted();
   const file = videoFile(attemptId);
   const draft = draftOf(file);
-  // H.264 in 4:2:0 has even sides only.
+  // 4:2:0 H.264 needs even sides.
   const encodeVideo = '-c:v libx264 -preset fast -crf 18 -pix_fmt yuv420p -vf scale=trunc(iw/2)*2:trunc(ih/2)*2';
   const parameters = [
     ...['-v', 'error', '-y', ...inputOf(file), '-map', '0:v:0', '-map', '0:a:0?'],
@@ -79,32 +79,32 @@ async function convert(program: string, attemptId: string, facts: Facts, signal:
   }
 }
 
-/** Beside the clip, and with its name up to the first dot, by which files are known to belong together. */
+/** Beside the clip, with the same name up to the first dot, which shows that the files belong together. */
 const originalOf = (file: string, { ext }: Facts): string => file.replace(/\.mp4$/, `.original.${ext}`);
 
-// A second name of the same file, so that the clip is there at every moment and the disk holds it once.
+// A hard link, so that the clip is always there and takes up the disk only once.
 async function keepOriginal(file: string, original: string): Promise<void> {
   try {
     await link(file, original);
   } catch (error) {
-    // Linked before a crash, and then not replaced.
+    // Linked before a crash, and not replaced yet.
     if ((error as { code?: string }).code === 'EEXIST') return;
-    // A disk without a second name for a file.
+    // The disk has no hard links.
     await copyWhole(file, original, true);
   }
   await syncFolder(path.dirname(original));
 }
 
-// A provider's file must not make ffmpeg read another one, nor ask the network.
+// A provider's file must not make ffmpeg read another file or use the network.
 const inputOf = (file: string) => ['-protocol_whitelist', 'file', '-i', file];
 
-/** What ffmpeg says of a file's streams; it is asked in place of ffprobe, which is not packaged. */
+/** The streams of a file according to ffmpeg, since ffprobe is not packaged. */
 async function probe(program: string, file: string, signal: AbortSignal): Promise<Facts> {
   const { stderr } = await run(program, ['-hide_banner', ...inputOf(file)], probeTimeoutMs, signal);
   const [, format] = /^Input #0, (\S+), from /m.exec(stderr) ?? [];
   const [, video, pixels] = /^\s*Stream #0:.*?: Video: (\w+)[^,\n]*, (\w+)/m.exec(stderr) ?? [];
   const [, audio = null] = /^\s*Stream #0:.*?: Audio: (\w+)/m.exec(stderr) ?? [];
-  if (!format || !video || !pixels) throw new Error(`ffmpeg knows no video in the file: ${stderr.trim()}`);
+  if (!format || !video || !pixels) throw new Error(`ffmpeg found no video in the file: ${stderr.trim()}`);
   const isMov = /^\s*major_brand\s*: qt/m.test(stderr);
   return { format, video, pixels, audio, ext: format.includes('webm') ? 'webm' : isMov ? 'mov' : 'mp4' };
 }
@@ -116,7 +116,7 @@ function lowerPriority(pid: number): void {
   try {
     setPriority(pid, lowPriority);
   } catch (error) {
-    // It has ended by now, or the system does not allow it.
+    // The process has ended, or the system does not allow it.
     logger.debug('priority not lowered', { error });
   }
 }

@@ -1,16 +1,16 @@
 import { Workspace, type StoredWorkspace } from '../db/workspace';
 import { uploadName } from './uploads';
 
-/** What `attemptIdsOf` needs of a workspace. */
+/** The fields of a workspace that `attemptIdsOf` needs. */
 export const attemptFields = { 'video.attempt_id': 1, 'takes.attempt_id': 1, job: 1, superseded: 1 };
 
-/** Every attempt that a workspace refers to, and whose clip it may have or still get. */
+/** Every attempt that a workspace refers to, whose clip it has or may still get. */
 export const attemptIdsOf = ({ video, takes, ...stored }: StoredWorkspace): string[] =>
   [video, ...(takes ?? []), ...jobsOf(stored)]
     .map((attempt) => attempt?.attempt_id)
     .filter((id) => typeof id === 'string');
 
-/** The names, without extension, of every image and clip that a workspace, trash included, refers to. */
+/** The names, without extension, of all images and clips that workspaces refer to, including those in the trash. */
 export async function referredNames(): Promise<Set<string>> {
   const names = new Set<string>();
   const all = Workspace.find({}, { ...attemptFields, image_path: 1 }).lean<StoredWorkspace[]>();

@@ -24,20 +24,20 @@ export function startSweeping(): () => void {
 }
 
 /**
- * Does nothing while UPLOAD_DIR belongs to another database. Else removes workspaces that lie in the trash for 30 days and whose
- * tasks are no longer asked for, puts what no workspace refers to into `uploads/trash`, and empties that after 30 days: images
- * that are older than 24 hours, and clips only where this database recorded that they were dropped.
+ * Does nothing while UPLOAD_DIR belongs to another database. Otherwise removes workspaces that have been in the trash for 30
+ * days and whose tasks are no longer checked, moves files without a workspace to `uploads/trash` (images older than 24 hours,
+ * and only those clips that this database recorded as dropped), and deletes them from there after 30 days.
  */
 export async function sweep(): Promise<void> {
   remakeUploadFolders();
   if (!(await ownsUploads())) return;
-  // First, as a full disk has no room to count.
+  // First, since a full disk has no room to store the count.
   const removed = await emptyTrash();
   if (!(await countSweep())) return;
   const workspaces = await purgeWorkspaces();
-  await forgetDoubts();
+  await removeOldDoubts();
   const trashed = await trashOrphans();
-  await forgetRemoved();
+  await removeOldRecords();
   if (workspaces + trashed + removed > 0) logger.info('swept', { workspaces, trashed, removed });
 }
 
@@ -59,8 +59,8 @@ async function purgeWorkspaces(): Promise<number> {
   return (await Workspace.deleteMany({ ...expired, _id: trusted({ $in: ids }) })).deletedCount;
 }
 
-/** Attempts in doubt of which a user accepted that they may have cost, once no note of them can come any more. */
-async function forgetDoubts(): Promise<void> {
+/** Removes attempts in doubt whose second charge a user accepted, once no journal entry of them can appear any more. */
+async function removeOldDoubts(): Promise<void> {
   const old = {
     state: 'in_doubt',
     risk_accepted: true,
@@ -69,7 +69,7 @@ async function forgetDoubts(): Promise<void> {
   await Workspace.updateMany({ 'superseded.state': 'in_doubt' }, { $pull: { superseded: old } });
 }
 
-/** Images that no workspace refers to, and clips that were dropped; any other clip may have been paid, and stays. */
+/** Moves images without a workspace and dropped clips to the trash; any other clip may be paid, and stays. */
 async function trashOrphans(): Promise<number> {
   const images = await oldFiles('images', orphanAgeMs);
   const clips = await oldFiles('videos', orphanAgeMs);
@@ -92,13 +92,13 @@ async function moveToTrash(file: string): Promise<void> {
   const target = path.join(uploadFolder('trash'), base);
   const freeTarget = existsSync(target) ? path.join(uploadFolder('trash'), `${name}-${randomUUID()}${ext}`) : target;
   const now = new Date();
-  // Before the move: with its old date it would be removed from the trash at once.
+  // Before the move, or its old date would have it deleted from the trash at once.
   await utimes(file, now, now);
   await rename(file, freeTarget);
 }
 
-/** A record has done its work when its clip is gone. */
-async function forgetRemoved(): Promise<void> {
+/** Removes the records of dropped clips that are gone. */
+async function removeOldRecords(): Promise<void> {
   const records = await DroppedClip.distinct('_id', {
     dropped_at: trusted({ $lt: new Date(Date.now() - trashAgeMs) }),
   });

@@ -8,24 +8,24 @@ import { folderFault, makeUsable } from '../utils/usable-folder';
 const parts = ['images', 'videos', 'tmp', 'trash'] as const;
 const leftoverAgeMs = 3600 * 1000;
 
-let hadNone = false;
+let wasEmpty = false;
 
-/** A part of UPLOAD_DIR, as an absolute path. */
+/** The absolute path of a part of UPLOAD_DIR. */
 export const uploadFolder = (part: (typeof parts)[number]): string => path.join(config.UPLOAD_DIR, part);
 
-/** A file of a new name in `uploads/tmp`, on the same disk as everything that it may become; makes the folders where they are gone. */
+/** A new file name in `uploads/tmp`, on the same disk as its later place; makes missing folders again. */
 export function temporaryFile(): string {
   remakeUploadFolders();
   return path.join(uploadFolder('tmp'), randomBytes(16).toString('hex'));
 }
 
-/** A hidden file beside one that it is to become: a part of UPLOAD_DIR may lie on a disk of its own. */
+/** A hidden file name beside its target, since a part of UPLOAD_DIR may be on a disk of its own. */
 export function draftOf(target: string): string {
   remakeUploadFolders();
   return path.join(path.dirname(target), `.${randomBytes(16).toString('hex')}`);
 }
 
-/** Makes the parts of UPLOAD_DIR again that were cleaned away while the server runs; one that cannot be made is met by what writes there. */
+/** Makes parts of UPLOAD_DIR that were removed while the server runs again; if that fails, the next write there reports it. */
 export function remakeUploadFolders(): void {
   for (const part of parts) {
     try {
@@ -36,7 +36,7 @@ export function remakeUploadFolders(): void {
   }
 }
 
-/** What keeps the parts of UPLOAD_DIR from being used, in words for `/health`: what is gone is made again, the rest is a problem. */
+/** Why parts of UPLOAD_DIR cannot be used, as sentences for `/health`; a missing part is only a warning, since it is made again. */
 export async function uploadFaults(): Promise<{ problems: string[]; warnings: string[] }> {
   const codes = await Promise.all(parts.map(uploadFolder).map(folderFault));
   const gone = parts.filter((_part, index) => codes[index] === 'ENOENT');
@@ -44,25 +44,25 @@ export async function uploadFaults(): Promise<{ problems: string[]; warnings: st
   return {
     problems: unusable.map(
       (part) =>
-        `the folder ${part} in UPLOAD_DIR cannot be used (${codes[parts.indexOf(part)]}); check its rights and its disk`,
+        `the folder ${part} in UPLOAD_DIR cannot be used (${codes[parts.indexOf(part)]}); check its permissions and its disk`,
     ),
     warnings: gone.map(
-      (part) => `the folder ${part} in UPLOAD_DIR was removed; it is made again when needed, put back what was in it`,
+      (part) => `the folder ${part} in UPLOAD_DIR was removed; it is made again when needed, but restore its files`,
     ),
   };
 }
 
-/** Creates UPLOAD_DIR and its parts where they are missing; throws one sentence where they cannot be used. */
+/** Creates UPLOAD_DIR and its missing parts; throws one sentence when they cannot be used. */
 export async function makeUploadFolders(): Promise<void> {
   for (const folder of [config.UPLOAD_DIR, ...parts.map(uploadFolder)]) await makeUsable(folder, 'UPLOAD_DIR');
-  hadNone = (await listUploads()).length === 0;
+  wasEmpty = (await listUploads()).length === 0;
 }
 
 /** The name by which workspaces know a file: an image or a clip, with its poster and its original. */
 export const uploadName = (file: string): string => path.basename(file).split('.')[0]!;
 
-/** Whether no image and no clip was there at the start: what is there now was made by this process. */
-export const startedEmpty = (): boolean => hadNone;
+/** Whether there were no images and clips at the start, so that all of them come from this process. */
+export const startedEmpty = (): boolean => wasEmpty;
 
 /** The names of all stored images, clips, posters and originals. */
 export async function listUploads(): Promise<string[]> {
@@ -70,7 +70,7 @@ export async function listUploads(): Promise<string[]> {
   return names.flat().filter((name) => !name.startsWith('.'));
 }
 
-/** Removes what a killed process left half written; what is younger may be the work of another server that runs. */
+/** Removes partial files of killed processes; younger ones may belong to another running server. */
 export async function sweepTmp(): Promise<void> {
   const inParts = parts.map(async (part) => {
     const names = await readdir(uploadFolder(part));
@@ -79,7 +79,7 @@ export async function sweepTmp(): Promise<void> {
       .map((name) => path.join(uploadFolder(part), name));
   });
   for (const file of (await Promise.all(inParts)).flat()) {
-    // Gone in the meantime, so not old.
+    // Removed in the meantime.
     const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Date.now() }));
     if (Date.now() - mtimeMs > leftoverAgeMs) await rm(file, { recursive: true, force: true });
   }

@@ -22,19 +22,19 @@ const downloadDeadlineMs = 300_000;
 const posterTimeoutMs = 30_000;
 const maxPosterBytes = 64 * 1024 * 1024;
 
-/** Where the video of an attempt is on the disk, or will be. */
+/** The file of an attempt's video, which may not exist yet. */
 export const videoFile = (attemptId: string): string =>
   path.join(uploadFolder('videos'), `${path.basename(attemptId)}.mp4`);
 
-/** The address of the video of an attempt, for the browser. */
+/** The URL path of an attempt's video. */
 export const videoUrl = (attemptId: string): string => `/uploads/videos/${path.basename(attemptId)}.mp4`;
 
-/** Whether the video of an attempt is on the disk; it is there whole or not at all. */
+/** Whether an attempt's video is on the disk, always complete. */
 export const hasVideo = (attemptId: string): boolean => existsSync(videoFile(attemptId));
 
 export type VideoSource = {
   provider: string;
-  /** Where the provider itself is asked. */
+  /** The base URL of the provider itself. */
   baseUrl?: string;
   url: string;
   attemptId: string;
@@ -43,9 +43,9 @@ export type VideoSource = {
 };
 
 /**
- * Brings a finished video from its provider to `videoFile(attemptId)`, whole, or throws DOWNLOAD_FAILED and leaves nothing;
- * its `cause.status` is the HTTP status where the file host answered with one other than 200.
- * Goes to public https addresses only; outside production also to loopback, if the provider is there and its link leads there.
+ * Downloads a finished video to `videoFile(attemptId)`, or throws DOWNLOAD_FAILED and leaves nothing; its `cause.status` is the
+ * HTTP status if the file host did not answer 200. Connects to public https addresses only; outside production also to
+ * loopback, if the provider and its link are on loopback.
  */
 export async function fetchVideo({ attemptId, ...source }: VideoSource) {
   const { provider } = source;
@@ -85,7 +85,7 @@ async function downloadTo(file: string, source: Omit<VideoSource, 'attemptId'>):
   throw new Error(`the download was redirected more than ${maxRedirects} times`);
 }
 
-/** Why the last file of a provider was not fetched, where that can be mended here. */
+/** By provider, why its last file was not downloaded, if that can be fixed here. */
 const fetchFaults = new Map<string, string>();
 
 /** The sentence of DOWNLOAD_FAILED. */
@@ -96,7 +96,7 @@ export function notFetchedSentence(provider: string): string {
     : 'The video was made, but its file could not be fetched; the download is retried automatically, and generating again with the same form and image costs nothing.';
 }
 
-/** Takes over the finished file of a provider that works on this machine, or throws DOWNLOAD_FAILED. */
+/** Moves the finished file of a provider on this machine into place, or throws DOWNLOAD_FAILED. */
 export async function adoptVideo({ file, attemptId }: { file: string; attemptId: string }): Promise<void> {
   try {
     await moveVideo(file, attemptId, true);
@@ -105,7 +105,7 @@ export async function adoptVideo({ file, attemptId }: { file: string; attemptId:
   }
 }
 
-/** Makes a JPEG of the first frame and returns its address; null, with a line in the log, where that fails. */
+/** Makes a JPEG of the first frame and returns its URL path; null, and logged, when that fails. */
 export async function makePoster(attemptId: string): Promise<string | null> {
   const program = ffmpegPath();
   try {
@@ -144,7 +144,7 @@ function downloadFailed(provider: string, cause: unknown): AppError {
 
 const isRedirect = (status: number) => [301, 302, 303, 307, 308].includes(status);
 
-// Checked before the rename, so that whatever is at its place is whole.
+// Checked before the rename, so that the file in place is always complete.
 async function moveVideo(file: string, attemptId: string, isEndKnown: boolean): Promise<void> {
   await checkAndFlush(file, isEndKnown);
   const target = videoFile(attemptId);
@@ -159,7 +159,7 @@ async function moveVideo(file: string, attemptId: string, isEndKnown: boolean): 
   await syncFolder(path.dirname(target));
 }
 
-/** Throws unless a file is a whole video; it survives a power cut once this resolves. */
+/** Throws unless a file is a complete video; it survives a power cut once this resolves. */
 export async function checkAndFlush(file: string, isEndKnown: boolean): Promise<void> {
   const handle = await open(file, 'r+');
   try {
@@ -170,7 +170,7 @@ export async function checkAndFlush(file: string, isEndKnown: boolean): Promise<
   }
 }
 
-/** Copies a video to where it is whole or not at all; throws unless it is whole. */
+/** Copies a video atomically; throws unless it is complete. */
 export async function copyWhole(file: string, target: string, isEndKnown: boolean): Promise<void> {
   const copy = draftOf(target);
   try {

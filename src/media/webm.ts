@@ -1,21 +1,21 @@
-// A WebM is EBML: elements of {id, size, content}, where id and size are numbers whose first byte tells their length (RFC 8794).
-// The header comes first, then one Segment with everything else; a Segment whose size is all ones goes on to the end of the file.
+// A WebM is EBML: elements of {id, size, content}; the first byte of an id or a size gives its length (RFC 8794). The header
+// comes first, then one Segment with everything else; a Segment whose size is all ones extends to the end of the file.
 
 import type { FileHandle } from 'node:fs/promises';
 
 const headerId = 0x1a45dfa3;
 const segmentId = 0x18538067;
-/** Between the elements at the top: nothing but room. */
+/** Padding between top-level elements. */
 const voidId = 0xec;
-/** An id has 4 bytes at most, a size 8. */
+/** An id has at most 4 bytes, a size at most 8. */
 const headBytes = 12;
 
-/** Whether a file begins as a WebM does, or as any other Matroska. */
+/** Whether a file begins like a WebM or another Matroska file. */
 export const isWebm = (head: Buffer): boolean => head.length >= 4 && head.readUInt32BE(0) === headerId;
 
 /**
- * Throws unless a WebM is whole: its Segment ends with the file. Reads the heads of two elements only.
- * A Segment without a size counts only with `isEndKnown`: when the file cannot have been cut.
+ * Throws unless a WebM is complete, that is, its Segment ends with the file; reads only the headers of the top-level elements.
+ * A Segment without a size is accepted only with `isEndKnown`, when the file cannot be truncated.
  */
 export async function checkSegment(handle: FileHandle, isEndKnown: boolean): Promise<void> {
   const { size: fileBytes } = await handle.stat();
@@ -31,7 +31,7 @@ export async function checkSegment(handle: FileHandle, isEndKnown: boolean): Pro
   }
 }
 
-/** The id, the size (null where it is not told) and where the content begins. */
+/** The id, the size (null if unknown) and the start of the content. */
 async function readHead(handle: FileHandle, at: number) {
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(headBytes), 0, headBytes, at);
   const head = buffer.subarray(0, bytesRead);
@@ -41,12 +41,12 @@ async function readHead(handle: FileHandle, at: number) {
   const id = head.readUIntBE(0, idBytes);
   const digits = [...head.subarray(idBytes, idBytes + sizeBytes)];
   digits[0]! &= 0xff >> sizeBytes;
-  const isTold = digits[0] !== 0xff >> sizeBytes || digits.slice(1).some((byte) => byte !== 0xff);
-  const size = isTold ? digits.reduce((sum, byte) => sum * 256 + byte, 0) : null;
+  const isSizeKnown = digits[0] !== 0xff >> sizeBytes || digits.slice(1).some((byte) => byte !== 0xff);
+  const size = isSizeKnown ? digits.reduce((sum, byte) => sum * 256 + byte, 0) : null;
   return { id, size, contentAt: at + idBytes + sizeBytes };
 }
 
-/** How many bytes a number has: the place of the first 1 in its first byte. */
+/** The length of a number in bytes: the position of the first 1 in its first byte. */
 function lengthOf(first: number | undefined, most: number): number {
   const length = first ? Math.clz32(first) - 23 : 0;
   if (length < 1 || length > most) throw new Error('the WebM is damaged or cut off');

@@ -2,21 +2,21 @@ import type { FormData } from '../contract/form';
 import { isWord, phraseOf } from './vocabulary';
 
 /**
- * The length of a prompt against the limit of a vendor, in UTF-16 units: Runway counts those, and none counts more, whether it
- * counts code points or what a reader takes for characters.
+ * The length of a prompt, in UTF-16 units, for comparison with a vendor's limit: Runway counts those, and no vendor's count is
+ * higher, whether of code points or of visible characters.
  */
 export const promptLength = (prompt: string): number => prompt.length;
 
-/** What is wrong with a prompt that is longer than a vendor takes; null where it fits. */
+/** What is wrong with a prompt that exceeds a vendor's limit; null if it does not. */
 export function promptTooLong(prompt: string, promptMax: number): string | null {
   if (promptLength(prompt) <= promptMax) return null;
   const isLongByPairs = [...prompt].length <= promptMax;
-  return `must be at most ${promptMax} characters${isLongByPairs ? ', of which an emoji or a rare one counts as two' : ''}`;
+  return `must be at most ${promptMax} characters${isLongByPairs ? ', and an emoji or a rare character counts as two' : ''}`;
 }
 
 /**
- * The user's own words, whole, then camera, shot and light as phrases, at most `maxLength` long by `promptLength`.
- * What does not fit is left out from the end; a prompt that is too long by itself comes back as it is, for the engine to refuse.
+ * The user's whole prompt, then camera, shot and light as phrases, at most `maxLength` long by `promptLength`. Phrases that do
+ * not fit are dropped from the end; a prompt that is itself too long is returned unchanged, for the engine to refuse.
  */
 export function composePrompt(form: FormData, maxLength: number): string {
   const parts = [form.prompt.trim(), cameraPhrase(form), framingPhrase(form), lightPhrase(form)].filter(Boolean);
@@ -30,7 +30,7 @@ export function composePrompt(form: FormData, maxLength: number): string {
 
 const cameraPhrase = (form: FormData) => phraseOf('camera_movement', form.camera_movement.trim());
 
-// The picture is frame one already: a shot size can only be the framing to begin or end with.
+// The picture already is the first frame, so a shot size can only be the framing at the start or the end.
 function framingPhrase(form: FormData): string {
   const shotSize = form.shot_size.trim();
   const phrase = phraseOf('shot_size', shotSize);

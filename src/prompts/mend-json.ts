@@ -1,8 +1,8 @@
-// JSON as models write it where nothing holds them to it: quotes inside of strings that are not escaped, and the wide
-// punctuation of Chinese. A quote ends a string only where the next key or the end of the object follows.
+// Repairs the JSON of models without a strict mode: unescaped quotes inside strings, and full-width Chinese punctuation.
+// A quote ends a string only if the next key or the end of the object follows.
 
 const plainSigns: Record<string, string> = { '｛': '{', '｝': '}', '［': '[', '］': ']', '：': ':', '，': ',' };
-// Advice is cut far before that.
+// Far more than the longest advice that is kept.
 const maxMessageRead = 32_000;
 const quotes = '"“”＂';
 const nextKey = `["“”＂'][\\w.$/-]{1,60}["“”＂']\\s*[:：]`;
@@ -12,7 +12,7 @@ const ends = {
   '[': /\s*(?:$|[}\]｝］]|[,，]\s*(?:$|["“”＂{［｛[\d\]-]))/y,
 };
 
-/** The text with plain punctuation, and with the quotes in its strings escaped; as good JSON as it was. */
+/** The text with ASCII punctuation and escaped quotes in its strings; valid JSON stays valid. */
 export function mendJson(text: string): string {
   const open: ('{' | '[')[] = [];
   let isKey = false;
@@ -34,7 +34,7 @@ export function mendJson(text: string): string {
   return mended;
 }
 
-/** The words of the field `message` in what is no JSON in any reading; null where there is none. */
+/** The field `message` in text that cannot be read as JSON; null if there is none. */
 export function messageIn(text: string): string | null {
   const from = text.search(/[{｛]/);
   const found = /(?:[{｛,，]\s{0,99}["“”＂']message["“”＂']|[{｛]\s{0,99}message)\s{0,99}[:：]\s{0,99}(?=["“”＂])/.exec(
@@ -50,7 +50,7 @@ export function messageIn(text: string): string | null {
   }
 }
 
-/** The string that opens at `start` as JSON has it, and where it ends; cut as the text is, it stays open. */
+/** The string that opens at `start` as valid JSON, and where it ends; without a closing quote if the text is truncated. */
 function readString(text: string, start: number, place: keyof typeof ends) {
   const closing = text[start] === '"' ? '"' : quotes;
   let words = '"';

@@ -1,11 +1,11 @@
 import { parseLoosely, type ReplyObject } from './reply-json';
 
-// Models put the changes below names of their own, as a list, or under dotted keys and paths.
+// Models put the changes under names of their own, in a list, or under dotted keys and paths.
 const wrappers = ['patch', 'form_data', 'changes', 'updates', 'fields', 'form'];
 const namingKeys = ['field', 'key', 'name', 'path'];
 const maxDepth = 4;
 
-/** The changes that a reply proposes, by the last part of their keys; of two for one field the last counts. */
+/** The changes that a reply proposes, by the last part of their keys; the last of two changes to one field counts. */
 export function patchOf(reply: ReplyObject | null): Map<string, unknown> {
   const { message: _words, patch, ...others } = reply ?? {};
   const changes = new Map<string, unknown>();
@@ -27,7 +27,7 @@ function collect(given: unknown, changes: Map<string, unknown>, depth: number): 
   }
 }
 
-/** `{field: 'lighting', value: 'soft'}` as `{lighting: 'soft'}`; anything else as it is. */
+/** `{field: 'lighting', value: 'soft'}` as `{lighting: 'soft'}`; anything else unchanged. */
 function toChange(change: unknown): unknown {
   if (typeof change !== 'object' || change === null) return undefined;
   const fields = change as Record<string, unknown>;

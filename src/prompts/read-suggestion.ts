@@ -10,7 +10,7 @@ import { idOf, isWord } from './vocabulary';
 
 const maxMessageLength = 8000;
 
-/** What the advice must stay within. */
+/** The limits of the video provider that the advice must respect. */
 export type VideoLimits = {
   durations_s: number[];
   aspect_ratios: AspectRatio[];
@@ -19,12 +19,12 @@ export type VideoLimits = {
   seed: boolean;
 };
 
-/** The longest prompt, in ordinary characters, that both the form and the video provider take. */
+/** The longest prompt, in ordinary characters, that both the form and the video provider accept. */
 export const promptLimit = ({ prompt_max: promptMax }: VideoLimits): number => Math.min(promptMax, promptMaxCharacters);
 
 /**
- * Reads whatever a model wrote: valid changes are kept, all else is dropped, and text that is no JSON becomes the message,
- * which is '' where there are changes but no words. Throws PROVIDER_BAD_REPLY only when there is nothing to read.
+ * Reads anything a model wrote: valid changes are kept, others dropped, and text that is not JSON becomes the message, which
+ * is '' when there are only changes. Throws PROVIDER_BAD_REPLY only when there is neither.
  */
 export function readSuggestion(
   text: string,
@@ -34,9 +34,9 @@ export function readSuggestion(
 ): Suggestion {
   const plain = withoutThinking(text).trim();
   const outer = findReply(plain);
-  // Some models put the whole reply into its message once more.
-  const isTwice = typeof outer?.message === 'string' && isReply(outer.message);
-  const reply = isTwice ? { ...outer, ...findReply(String(outer.message)) } : outer;
+  // Some models nest the whole reply in its message.
+  const isNested = typeof outer?.message === 'string' && isReply(outer.message);
+  const reply = isNested ? { ...outer, ...findReply(String(outer.message)) } : outer;
   const message = (reply ? wordsOf(reply) : proseOf(plain))
     .replace(/[^\P{Cc}\n\t]/gu, '')
     .trim()
@@ -44,7 +44,7 @@ export function readSuggestion(
     .toWellFormed();
   const changes = readPatch(patchOf(reply), current, capabilities);
   if (!message && Object.keys(changes).length === 0) {
-    throw new AppError('PROVIDER_BAD_REPLY', `The model behind "${provider}" answered with nothing; ask again.`);
+    throw new AppError('PROVIDER_BAD_REPLY', `The model behind "${provider}" returned an empty answer; ask again.`);
   }
   return { message, form_data: changes };
 }
@@ -55,7 +55,7 @@ function wordsOf({ message }: ReplyObject): string {
   return words.filter((word) => typeof word === 'string').join('\n');
 }
 
-// JSON that cannot be read is no prose; a message may still stand in it.
+// Unreadable JSON is not prose, but may still contain a message.
 function proseOf(text: string): string {
   const words = messageIn(text);
   if (words !== null) return words;
@@ -73,12 +73,12 @@ function readPatch(proposed: Map<string, unknown>, current: FormData, capabiliti
   return Object.fromEntries(entries);
 }
 
-/** A proposed value as the form has it: an id for a label, a number for its digits; undefined for "unchanged". */
+/** A proposed value in the form's type: an id for a label, a number for its digits; undefined for "unchanged". */
 function toValue(key: keyof FormData, proposed: unknown): unknown {
   if (proposed === null) return undefined;
   if (typeof proposed !== 'string') return proposed;
   const text = proposed.trim();
-  // Models without a schema write "" or "null" for "unchanged"; taken as it is, it would wipe out the user's words.
+  // Models without a schema write "" or "null" for "unchanged"; taken literally, it would erase the user's text.
   if (/^(null|none|n\/a|unchanged|undefined)?$/i.test(text)) return undefined;
   switch (key) {
     case 'camera_movement':

@@ -1,21 +1,21 @@
 import { jsonrepair } from 'jsonrepair';
 import { mendJson } from './mend-json';
 
-/** What a model was asked for; anything may stand in either field. */
+/** The reply that a model was asked for; either field may contain anything. */
 export type ReplyObject = { message?: unknown; patch?: unknown };
 
 const maxStarts = 20;
-// What a model says at greater length than both windows is no short advice: it stands at the beginning or at the end.
+// In text longer than both windows, the reply is at the beginning or at the end.
 const windowLength = 32_000;
-// Repairing can take the square of the length, and everything else waits for it.
+// Repairing can take quadratic time, and blocks the event loop.
 const maxRepairLength = 12_000;
 const maxRepairedInAll = 24_000;
 
 type Found = { reply: ReplyObject; isStrict: boolean };
 
 /**
- * The object with a message (or at least a patch) that stands somewhere in a text, JSON with a slip included; null for prose.
- * Takes milliseconds, whatever the text is: of a long one only the beginning and the end are searched.
+ * The object with a message (or at least a patch) somewhere in a text, even in slightly broken JSON; null for prose.
+ * Takes milliseconds for any text: only the beginning and the end of a long one are searched.
  */
 export function findReply(text: string): ReplyObject | null {
   const value = parseStrictly(text);
@@ -31,7 +31,7 @@ function search(text: string): ReplyObject | null {
   const windows = isLong ? [text.slice(0, windowLength), text.slice(-windowLength)] : [text];
   const parseWithSlips = createRepair();
   const found = windows.flatMap((window) => findIn(window, parseWithSlips));
-  // Of a draft and the answer the answer is last; of the same object twice the second may be cut.
+  // The last valid object is the answer, after any draft; of broken ones the first, since the last may be truncated.
   const withWords = found.filter(({ reply }) => typeof reply.message === 'string' && reply.message.trim());
   const best = withWords.findLast(({ isStrict }) => isStrict) ?? withWords[0] ?? found[0];
   return best?.reply ?? null;
@@ -49,16 +49,16 @@ function findIn(text: string, parseWithSlips: (piece: string) => unknown): Found
     const reply = strict ?? (isNamed ? toReply(repair(piece, end > text.length, parseWithSlips)) : null);
     if (reply) found.push({ reply, isStrict: strict !== null });
     if (isNamed) starts += 1;
-    // Inside an object that was taken, or that names neither field, there is nothing to find.
+    // Nothing to find inside an object that was taken or names neither field.
     at = text.indexOf('{', reply || !isNamed ? end : at + 1);
   }
   return found;
 }
 
-/** Whether the whole text is the JSON that a model was asked for. */
+/** Whether the whole text is the requested JSON. */
 export const isReply = (text: string): boolean => toReply(parseStrictly(text)) !== null;
 
-/** A value that may be the JSON of an object, as a string; undefined where it is none. */
+/** The text parsed as JSON, repaired if necessary; undefined if that fails. */
 export function parseLoosely(text: string): unknown {
   return parseStrictly(text) ?? parseRepaired(text);
 }
@@ -76,7 +76,7 @@ function repair(whole: string, isOpen: boolean, parseWithSlips: (piece: string) 
   const closed = piece.lastIndexOf('}') + 1;
   const mended = parseStrictly(mendJson(piece.slice(0, closed)));
   if (!isLong && toReply(mended)) return mended;
-  // An object that never ends was cut, lacks a brace, or has prose behind it.
+  // An object that never closes is truncated, lacks a brace, or is followed by prose.
   if (isOpen && !isLong && closed > 0 && closed < piece.length) {
     const trimmed = parseWithSlips(piece.slice(0, closed));
     if (toReply(trimmed)) return trimmed;
@@ -85,7 +85,7 @@ function repair(whole: string, isOpen: boolean, parseWithSlips: (piece: string) 
   return isLong || (isOpen && isCutInValue(piece)) ? withoutLastChange(parsed) : parsed;
 }
 
-/** Behind the brace that closes the one at `start`; past the end of the text when there is none. */
+/** The index after the brace that closes the one at `start`; beyond the end of the text if there is none. */
 function endOfObject(text: string, start: number): number {
   let depth = 0;
   let isString = false;
@@ -104,7 +104,7 @@ function isCutInValue(text: string): boolean {
   return quotes.length % 2 === 1 || !/["'”’}\],]\s*$/.test(text);
 }
 
-// The half of a sentence must not replace a whole one in the form.
+// Half a sentence must not replace a whole one in the form.
 function withoutLastChange(value: unknown): unknown {
   const reply = toReply(value);
   const [name, last] = Object.entries(reply ?? {}).at(-1) ?? [];
@@ -138,7 +138,7 @@ function parseWithLibrary(text: string): unknown {
   }
 }
 
-// The repairs of one reply together, since each of many starts may ask for one.
+// One budget for all repairs of a reply, since each of many starts may need one.
 function createRepair(): (piece: string) => unknown {
   let left = maxRepairedInAll;
   return (piece) => {

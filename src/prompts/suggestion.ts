@@ -15,28 +15,28 @@ const maxRetries = 2;
 const firstBackOffMs = 500;
 const maxRetryAfterMs = 20_000;
 const maxRefusedKept = 1000;
-// Small enough for every vendor, and what the largest of them would scale it down to anyway.
+// Small enough for every vendor, and the size to which the largest of them would scale it down.
 const picture = { longestSide: 1568, maxBytes: 3_000_000 };
 
-/** One turn with a language model: the rules, the turns before, and the question with its picture. */
+/** One request to a language model: the rules, the earlier turns, and the question with its picture. */
 export type LlmRequest = {
   system: string;
   history: { user: string; assistant: string }[];
   question: string;
   /** A JPEG of at most 1568 px; null when the workspace has no picture. */
   imageJpeg: Buffer | null;
-  /** JSON schema of the wanted reply `{message, patch}`. */
+  /** JSON schema of the reply `{message, patch}`. */
   schema: Record<string, unknown>;
-  /** The user's own words and the form, for a provider that works by rules. */
+  /** The user's own message and the form, for a rule-based provider. */
   message: string;
   form_data: FormData;
 };
 
-/** What the model said, as text that ought to hold the JSON of the schema. */
+/** The model's reply, as text that should contain the JSON of the schema. */
 export type LlmReply = {
   text: string;
   model: string;
-  /** True when there is a picture, but the model would only answer without it. */
+  /** True when there is a picture, but the model only answered without it. */
   isPictureUnseen?: boolean;
 };
 
@@ -47,12 +47,12 @@ export type LanguageModel = {
   suggest: (request: LlmRequest, signal: AbortSignal) => Promise<LlmReply>;
 };
 
-/** What the video will be made with. */
+/** The video provider that the advice is for. */
 export type VideoTarget = { name: string; capabilities: VideoLimits };
 
 export type SuggestionRequest = {
   workspace: Pick<Workspace, 'form_data' | 'ai_collaboration' | 'image_path'>;
-  /** What the user asks. */
+  /** The user's question. */
   message: string;
   provider: LanguageModel;
   videoProvider: VideoTarget;
@@ -60,19 +60,19 @@ export type SuggestionRequest = {
   signal: AbortSignal;
 };
 
-// A vendor that refuses an old turn would refuse it for ever; these are the newest entries of histories that were refused.
+// The newest entries of refused histories, which are left out since the vendor would refuse them every time.
 const refusedEntries = new Set<string>();
 
 /**
- * Asks the model for advice in prose and the form fields to change; `form_data` holds valid changes only and may be {}.
- * Takes at most LLM_TIMEOUT_MS, retries included; throws PROVIDER_*, or CONTENT_REFUSED. Stores nothing.
+ * Asks the model for advice and the form fields to change; `form_data` contains only valid changes and may be {}.
+ * Takes at most LLM_TIMEOUT_MS including retries; throws PROVIDER_* or CONTENT_REFUSED. Stores nothing.
  */
 export async function suggest({ workspace, message, provider, videoProvider, signal: outer }: SuggestionRequest) {
   const startedAt = Date.now();
   const signal = deadlineSignal(config.LLM_TIMEOUT_MS, outer);
   try {
     const request = await toRequest(workspace, message, videoProvider);
-    const reply = await askPatiently(provider, request, signal, startedAt + config.LLM_TIMEOUT_MS);
+    const reply = await askWithRetries(provider, request, signal, startedAt + config.LLM_TIMEOUT_MS);
     const suggestion = readSuggestion(reply.text, workspace.form_data, videoProvider.capabilities, provider.name);
     suggestion.message ||= wordlessSentences[languageOf(message)];
     const unseen = reply.isPictureUnseen ? 'refused' : isUnreadable(workspace, request) ? 'unreadable' : null;
@@ -92,19 +92,17 @@ export async function suggest({ workspace, message, provider, videoProvider, sig
   }
 }
 
-// ---- the question
-
 const pictureAttached = 'The picture is attached.';
 const pictureHidden = 'There is a picture, which you cannot see.';
 
-/** The same question for a model that takes no pictures; it is told that there is one. */
+/** The same question for a model that accepts no pictures, which learns that there is one. */
 export const withoutPicture = (request: LlmRequest): LlmRequest => ({
   ...request,
   imageJpeg: null,
   question: request.question.replace(pictureAttached, pictureHidden),
 });
 
-/** What closes advice that was given without the picture; the browser finds these sentences and shows its own language. */
+/** The last sentence of advice given without the picture; the browser recognises it and shows it in its own language. */
 export const unseenSentences = {
   refused: {
     en: 'The model did not take the picture, so this advice was given without seeing it; a model that sees pictures can be set in .env.',
@@ -175,7 +173,7 @@ function rememberRefused(entryId: string) {
 
 // ---- the call
 
-async function askPatiently(
+async function askWithRetries(
   provider: LanguageModel,
   request: LlmRequest,
   signal: AbortSignal,
@@ -197,13 +195,13 @@ async function askPatiently(
   }
 }
 
-// A request that timed out may still be answered and paid for, so it is not sent again.
+// A request that timed out may still be answered and charged, so it is not retried.
 const transientCodes = ['PROVIDER_FAILED', 'PROVIDER_RATE_LIMITED'];
 const transientStatuses = [409, 429];
 
 function isTransient({ code, cause }: AppError): boolean {
   const { status } = (cause ?? {}) as { status?: number };
-  // A request that was judged and refused (400, 413, 422) is refused again.
+  // A request that was rejected (400, 413, 422) would be rejected again.
   const isRefused = status !== undefined && status < 500 && !transientStatuses.includes(status);
   return transientCodes.includes(code) && !isRefused;
 }

@@ -1,6 +1,6 @@
 import { isReply } from './reply-json';
 
-// What opens and closes a thought, in every spelling that servers leave in.
+// The marks that open and close reasoning, in every spelling that servers leave in.
 const names = 'think|thinking|thought|thoughts|reasoning|reason|seed:think';
 const marks = [
   [`(?:[<＜]|&lt;)(?:${names})(?:\\s[^<>]{0,99})?(?:[>＞]|&gt;)`, `(?:[<＜]|&lt;)[/／](?:${names})(?:[>＞]|&gt;)`],
@@ -11,13 +11,13 @@ const marks = [
   ['<\\|channel>thought\\b', '<channel\\|>'],
   ['<unused94>', '<unused95>'],
 ];
-// Between spaces or quotes a mark is only spoken of, unless a line begins with it.
+// A mark between spaces or quotes is only a mention, unless it begins a line.
 const quote = ' `"\'“”‘’「」';
 const unlessMentioned = (mark: string) => `(?:(?<![${quote}])(?:${mark})|(?:${mark})(?![${quote}.,，。]))`;
 const opening = unlessMentioned(marks.map(([open]) => open).join('|'));
 const closing = unlessMentioned(marks.map(([, close]) => close).join('|'));
 
-// The frames are words that advice may hold too, so they count at the beginning only.
+// Advice may contain these words too, so they count only at the beginning.
 const frames: RegExp[] = [
   /^(?:\s{0,99}<(analysis|reflection|scratchpad)>[^]*?<\/\1>)+/i,
   /<details\s[^<>]{0,99}type="reasoning"[^<>]{0,99}>(?:(?!<details\s)[^])*?<\/details>/gi,
@@ -29,19 +29,19 @@ const thoughts: RegExp[] = [
   new RegExp(`${opening}(?:(?!${opening})[^])*?${closing}`, 'gi'),
   new RegExp(`^[^]*${closing}`, 'i'),
   new RegExp(`${opening}[^]*$`, 'i'),
-  // What a server puts around the answer, once the thought is gone.
+  // What servers put around the answer.
   /^\s*(?:<\|(?:START_RESPONSE|begin_of_solution)\|>|<(?:answer|output|response)>)/i,
   /(?:<\|(?:END_RESPONSE|end_of_solution)\|>|<\/(?:answer|output|response)>)\s{0,99}$/i,
 ];
 
-/** The text without what a model thought before it answered, in every spelling that servers leave in; '' when it only thought. */
+/** The text without a model's reasoning, in every spelling that servers leave in; '' if there is nothing else. */
 export function withoutThinking(text: string): string {
-  // A good answer may itself speak of such tags.
+  // A valid answer may itself mention such tags.
   if (isReply(text)) return text;
   return thoughts.reduce((rest, thought) => rest.replace(thought, ''), withoutChannels(text));
 }
 
-// gpt-oss: <|channel|>analysis<|message|>...<|end|><|start|>assistant<|channel|>final<|message|>..., or the same without the signs.
+// gpt-oss: <|channel|>analysis<|message|>...<|end|><|start|>assistant<|channel|>final<|message|>..., or the words without the marks.
 function withoutChannels(text: string): string {
   const finals = [...text.matchAll(/<\|channel\|>\s?final\b[\s\S]{0,99}?<\|message\|>/g)];
   const last = finals.at(-1);

@@ -3,12 +3,12 @@ import type { FormData } from '../contract/form';
 /** The form fields that have a vocabulary; each also takes free text. */
 export type WordKind = keyof Pick<FormData, 'camera_movement' | 'shot_size' | 'lighting'>;
 
-/** One choice as a form shows it. */
+/** One choice as the form shows it. */
 export type Word = { id: string; en: string; zh: string };
 
 type Row = Word & { phrase: string; forms: string[]; labels: string[] };
 
-// Each row: id | English | 中文 | phrase for an English prompt | other words that mean it.
+// Each row: id | English | 中文 | phrase for an English prompt | synonyms.
 // 移 is a camera that travels (truck), 摇 one that turns on the spot (pan, tilt); 近景 is chest-up, 特写 the face.
 const tables: Record<WordKind, Row[]> = {
   camera_movement: readTable(`
@@ -99,7 +99,7 @@ export const lightings: Word[] = tables.lighting.map(toWord);
 /** The choice behind an id; undefined for free text. */
 export const wordOf = (kind: WordKind, id: string): Word | undefined => tables[kind].find((row) => row.id === id);
 
-/** Whether `id` is one of the vocabulary; free text is not. */
+/** Whether `id` is in the vocabulary; free text is not. */
 export const isWord = (kind: WordKind, id: string): boolean => wordOf(kind, id) !== undefined;
 
 /** The id that a label means, such as "Pull Out", 柔光 or "push_in (Push in / dolly in)"; undefined for anything else. */
@@ -111,7 +111,7 @@ export function idOf(kind: WordKind, label: string): string | undefined {
   return others.length > 0 ? undefined : id;
 }
 
-/** The words for an English video prompt: a phrase for an id, free text as it is, '' for ''. */
+/** The text for an English video prompt: a phrase for an id, free text unchanged, '' for ''. */
 export const phraseOf = (kind: WordKind, idOrText: string): string =>
   tables[kind].find((row) => row.id === idOrText)?.phrase ?? idOrText;
 
@@ -127,12 +127,12 @@ const matchers = Object.fromEntries(
 const negation =
   /(\b(no|not|never|without|avoid|less|stop|don't|do not)( any| a| the| use)?|不要|不用|不需要|无需|避免|没有|去掉|取消|(?<![特分类性])别)\s?(用|使用|再)?$/;
 
-/** The ids that a text speaks of, in Chinese or English, in the order of the text; the longest form wins, negated words do not count. */
+/** The ids that a Chinese or English text mentions, in its order; the longest form wins, and negated words do not count. */
 export function findWords(kind: WordKind, text: string): string[] {
   let rest = normalize(text);
   const found: { id: string; index: number }[] = [];
   for (const { id, pattern } of matchers[kind]) {
-    // What was matched is blanked out, so that 大特写 is not found again as 特写.
+    // A match is blanked out, so that 大特写 is not found again as 特写.
     rest = rest.replace(pattern, (match: string, index: number) => {
       if (!negation.test(rest.slice(0, index).trimEnd())) found.push({ id, index });
       return '\0'.repeat(match.length);
@@ -149,7 +149,7 @@ function normalize(text: string): string {
     .replace(/[-_\s]+/g, ' ');
 }
 
-// "pan left" also finds "pans left" and "panning left"; Chinese has no word ends to look for.
+// "pan left" also matches "pans left" and "panning left"; Chinese has no word endings.
 function toPattern(form: string): RegExp {
   if (/\p{Script=Han}/u.test(form)) return new RegExp(form, 'g');
   const [first = '', ...others] = form.split(' ');
@@ -164,7 +164,7 @@ function readTable(table: string): Row[] {
     .split('\n')
     .map((line) => {
       const [id = '', en = '', zh = '', phrase = '', others = ''] = line.split('|').map((cell) => cell.trim());
-      // A single word such as "Long" or 推 means too many other things; only labels of two or more are searched for.
+      // A single word such as "Long" or 推 is too ambiguous, so only labels of two or more are searched for.
       const labels = [
         ...alternatives(en).filter((label) => /[ -]/.test(label)),
         ...alternatives(zh).filter((label) => label.length > 1),

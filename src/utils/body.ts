@@ -1,23 +1,23 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
 
-/** So many bytes tell what a file is. */
+/** Enough bytes to recognise a file type. */
 const headBytes = 12;
 const gzipHead = Buffer.from([0x1f, 0x8b]);
 
-/** Whether a file begins so that it cannot be packed, whatever is said of it. */
+/** Whether a file begins like an uncompressed one, whatever its headers say. */
 export type IsPlain = (head: Buffer) => boolean;
 
 /**
- * The streams that unpack a body with this `Content-Encoding`, in their order; each fails where the body is cut. The bytes
- * decide: some stores name a coding that the bytes do not have, and others pack them without a word.
+ * The streams that decompress a body with this `Content-Encoding`, in order; each fails on a truncated body. The bytes decide,
+ * since some stores declare an encoding that the bytes do not have, and others compress without declaring it.
  */
 export function unpack(contentEncoding = '', isPlain: IsPlain): Unpacker[] {
   const codings = contentEncoding.split(',').map((coding) => coding.trim().toLowerCase());
   return [...codings.reverse(), ''].map((coding) => new Unpacker(coding, isPlain));
 }
 
-/** Unpacks what is packed and passes on what is not. */
+/** Decompresses compressed bytes and passes others through. */
 export class Unpacker extends Transform {
   private head = Buffer.alloc(0);
   private inner: Transform | null | undefined;
@@ -29,7 +29,7 @@ export class Unpacker extends Transform {
     super();
   }
 
-  /** Whether it has unpacked anything, and so would have noticed a cut. */
+  /** Whether it has decompressed anything, and so would have noticed a truncation. */
   get hasUnpacked(): boolean {
     return Boolean(this.inner);
   }
@@ -65,12 +65,12 @@ export class Unpacker extends Transform {
 function unpackerFor(head: Buffer, coding: string): Transform | null {
   if (head.subarray(0, 2).equals(gzipHead)) return createGunzip();
   if (coding === 'br') return createBrotliDecompress();
-  // `deflate` is the zlib format by the book, and some servers send the bare one; the first byte tells which it is.
+  // `deflate` means the zlib format, but some servers send raw deflate; the first byte tells them apart.
   if (coding === 'deflate') return (head[0]! & 0x0f) === 8 ? createInflate() : createInflateRaw();
   return null;
 }
 
-/** Counts what passes, and fails beyond `maxBytes`. */
+/** Counts the bytes that pass, and fails beyond `maxBytes`. */
 export class Counter extends Transform {
   bytes = 0;
 

@@ -1,4 +1,4 @@
-/** A map that forgets its oldest entry beyond `limit`. */
+/** A map that drops its oldest entry beyond `limit`. */
 export class BoundedMap<Key, Value> extends Map<Key, Value> {
   constructor(private readonly limit: number) {
     super();

@@ -1,7 +1,7 @@
-// A signal made of others holds them weakly, and a deadline that is collected never comes (Node 20): each is kept with its signal.
+// AbortSignal.any holds its sources weakly, and a collected timeout never fires (Node 20), so each is kept with its signal.
 const deadlines = new WeakMap<AbortSignal, AbortSignal>();
 
-/** A signal that aborts after `waitMs`, or with `outer` before; its timer keeps no process alive. */
+/** A signal that aborts after `waitMs`, or earlier with `outer`; its timer does not keep the process alive. */
 export function deadlineSignal(waitMs: number, outer?: AbortSignal): AbortSignal {
   const deadline = AbortSignal.timeout(waitMs);
   if (!outer) return deadline;

@@ -2,8 +2,8 @@ import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 /**
- * Writes a file that is there whole or not at all, and survives a power cut once this resolves: write, fsync, rename, fsync of
- * the folder. `draft` is on the same disk and of a name that is used once.
+ * Writes a file atomically, so that it survives a power cut once this resolves: write, fsync, rename, fsync of the folder.
+ * `draft` must be on the same disk, with a unique name.
  */
 export async function writeDurably(target: string, bytes: Buffer | string, draft = `${target}.tmp`): Promise<void> {
   try {
@@ -22,10 +22,10 @@ export async function writeDurably(target: string, bytes: Buffer | string, draft
   await syncFolder(path.dirname(target));
 }
 
-/** What file systems say that flush no folder: some network and container mounts, FUSE, Windows. */
+/** The error codes of file systems that cannot fsync a folder: some network and container mounts, FUSE, Windows. */
 const unflushable = ['EINVAL', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
 
-/** Makes renames inside a folder survive a power cut, where its file system can do that; a disk that fails is an error. */
+/** Makes renames inside a folder survive a power cut, if its file system can; throws when the disk fails. */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');

@@ -4,18 +4,18 @@ import type { z } from 'zod';
 import type { ErrorCode } from '../contract/errors';
 import { parseInput } from './parse';
 
-/** One REST endpoint: what it takes, what it gives and the function between. */
+/** One REST endpoint: its input, its reply and its handler. */
 export type Endpoint<Body> = {
   method: 'get' | 'post';
   path: string;
   summary: string;
-  /** The JSON body; an endpoint without it takes none. */
+  /** The JSON body; an endpoint without it has none. */
   body?: z.ZodType<Body>;
-  /** The multipart field of the one file that the endpoint takes. */
+  /** The multipart field of the single file that the endpoint accepts. */
   file?: string;
   reply: z.ZodType;
   status?: number;
-  /** A status other than an error's under which the reply may travel too. */
+  /** A second status, not of an error, that the reply may have. */
   otherStatus?: number;
   errors: ErrorCode[];
   handle: (input: EndpointInput<Body>) => Promise<unknown>;
@@ -24,16 +24,16 @@ export type Endpoint<Body> = {
 type EndpointInput<Body> = {
   body: Body;
   request: Request;
-  /** Aborted when the client hangs up before the answer. */
+  /** Aborted when the client hangs up before the reply. */
   signal: AbortSignal;
 };
 
-/** An endpoint whose body is checked on the way in; the shape of the table in `server.ts`. */
+/** An endpoint that checks its body before its handler runs; the shape of the table in `server.ts`. */
 export type AnyEndpoint = Omit<Endpoint<unknown>, 'handle'> & {
   run: (request: Request, signal: AbortSignal) => Promise<unknown>;
 };
 
-/** An answer with a status of its own, for the few endpoints that have more than one. */
+/** A reply with its own status, for the few endpoints that have more than one. */
 export class Reply {
   constructor(
     readonly status: number,
@@ -41,7 +41,7 @@ export class Reply {
   ) {}
 }
 
-/** An answer that is JSON already, and its ETag, made of what tells it from others; whoever made it has checked it. */
+/** A reply that is already serialized and checked, with an ETag made from its identity. */
 export class JsonText {
   readonly etag: string;
 
@@ -53,7 +53,7 @@ export class JsonText {
   }
 }
 
-/** Puts the strict check of the body before the handler of an endpoint file. */
+/** Adds the strict check of the body to an endpoint. */
 export function defineEndpoint<Body = undefined>({ handle, ...endpoint }: Endpoint<Body>): AnyEndpoint {
   const { body: shape } = endpoint;
   return {

@@ -5,17 +5,17 @@ import type { ErrorBody, ErrorCode, ErrorDetail } from '../contract/errors';
 type Extra = {
   details?: ErrorDetail[];
   cause?: unknown;
-  /** Response headers that belong to the error, such as `Allow`; `Retry-After` is made of `retryAfterMs`. */
+  /** Response headers of the error, such as `Allow`; `Retry-After` comes from `retryAfterMs`. */
   headers?: Record<string, string>;
   /** True when no byte of a request to a provider left this machine, so that sending it again cannot pay twice. */
   unsent?: boolean;
-  /** How long the provider asks us to stay away. */
+  /** How long the provider asks us to wait. */
   retryAfterMs?: number;
-  /** What a start that meets this error ends with: 78 where only a person can help. */
+  /** The exit code of a start that fails with this error: 78 when only a person can help. */
   exitCode?: number;
 };
 
-/** The one error of this project: a stable code, and one English sentence that says what happened and what to do. */
+/** The only error class of this project: a stable code, and one English sentence that says what happened and what to do. */
 export class AppError extends Error {
   readonly code: ErrorCode;
   readonly details?: ErrorDetail[];
@@ -45,15 +45,15 @@ export class AppError extends Error {
 }
 
 const databaseSentence =
-  'The database does not answer, so it is not known whether this was stored; send it again with the same request_id.';
+  'The database does not answer, so this may or may not have been stored; send it again with the same request_id.';
 
 /** Turns anything thrown into an AppError; knows the errors of Multer, body-parser, Mongoose and the file system. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (error instanceof multer.MulterError) return fromMulter(error);
-  if (isDatabaseAway(error)) return new AppError('DATABASE_UNAVAILABLE', databaseSentence, { cause: error });
+  if (isDatabaseUnavailable(error)) return new AppError('DATABASE_UNAVAILABLE', databaseSentence, { cause: error });
   if (error instanceof MongooseError.StrictModeError || error instanceof MongooseError.CastError) {
-    return new AppError('INVALID_INPUT', 'A field of the request does not fit; see the documentation at /docs.', {
+    return new AppError('INVALID_INPUT', 'A field of the request is not valid; see the documentation at /docs.', {
       cause: error,
     });
   }
@@ -74,8 +74,7 @@ export function toAppError(error: unknown): AppError {
     });
   }
   if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
-    const message =
-      'The server may not write into one of its folders; /health names it, and its rights must be mended.';
+    const message = 'The server cannot write to one of its folders; see /health for its name and fix its permissions.';
     return new AppError('INTERNAL', message, { cause: error });
   }
   if (status !== undefined && status >= 400 && status < 500) {
@@ -92,7 +91,7 @@ function fromMulter(error: multer.MulterError): AppError {
   if (error.code === 'LIMIT_FILE_SIZE') {
     return new AppError(
       'FILE_TOO_LARGE',
-      'The picture is larger than the server takes; make it smaller and try again.',
+      'The picture is larger than the server accepts; make it smaller and try again.',
       {
         cause: error,
       },
@@ -105,15 +104,15 @@ function fromMulter(error: multer.MulterError): AppError {
   });
 }
 
-/** The server says that it is no primary any more, or is being stopped. */
+/** The server is no longer the primary, or is shutting down. */
 const stateChangeCodes = [91, 189, 10107, 11600, 11602, 13435, 13436];
 
-function isDatabaseAway(error: unknown): boolean {
-  // A lost connection within many writes is wrapped.
+function isDatabaseUnavailable(error: unknown): boolean {
+  // A lost connection during a bulk write is wrapped.
   if (
     error instanceof mongo.MongoBulkWriteError &&
     error.errorResponse !== error &&
-    isDatabaseAway(error.errorResponse)
+    isDatabaseUnavailable(error.errorResponse)
   )
     return true;
   if (error instanceof mongo.MongoServerError && stateChangeCodes.includes(Number(error.code))) return true;
@@ -124,6 +123,6 @@ function isDatabaseAway(error: unknown): boolean {
   if (error instanceof mongo.MongoError && /^Mongo(WaitQueueTimeout|PoolClosed|PoolCleared)Error$/.test(error.name))
     return true;
   if (error instanceof mongo.MongoError && error.hasErrorLabel('RetryableWriteError')) return true;
-  // Mongoose throws a plain MongooseError when a query meets a closed connection and buffering is off.
+  // With buffering off, a query on a closed connection throws a plain MongooseError.
   return error instanceof MongooseError && /before initial connection|bufferCommands/.test(error.message);
 }

@@ -14,14 +14,14 @@ import { readRetryAfter, toAscii } from './reply-headers';
 import { version } from './version';
 
 const defaultMaxReplyBytes = 1024 * 1024;
-/** Room for the events of a long thought, each of which is a few hundred bytes for one word. */
+/** Enough for the events of long reasoning, each a few hundred bytes for one word. */
 export const maxLlmReplyBytes = 16 * 1024 * 1024;
-/** What a slow line needs for each MB that is sent, beside the time for everything else. */
+/** The extra time that a slow connection needs for each MB sent. */
 const msPerSentMb = 4000;
 const userAgent = `video-maker/${version}`;
 
 export type HttpRequest = {
-  /** The provider's name as people read it, for the sentence of an error. */
+  /** The provider's name as people read it, for error sentences. */
   provider: string;
   method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   url: string;
@@ -29,11 +29,11 @@ export type HttpRequest = {
   json?: unknown;
   bytes?: Buffer;
   signal?: AbortSignal;
-  /** A paid request: its signal ends it only while no byte can have left, and nothing cuts it off after that. */
+  /** A paid request: its signal aborts it only before any byte has left; after that only the deadline ends it. */
   isPaid?: boolean;
-  /** Total time from the first byte out to the last byte in; default PROVIDER_REQUEST_TIMEOUT_MS, and 4 s for each MB sent. */
+  /** Total time until the last byte of the reply; default PROVIDER_REQUEST_TIMEOUT_MS plus 4 s for each MB sent. */
   deadlineMs?: number;
-  /** The longest answer that is read; default 1 MiB. */
+  /** The longest reply that is read; default 1 MiB. */
   maxReplyBytes?: number;
 };
 
@@ -41,14 +41,14 @@ export type HttpReply = {
   status: number;
   headers: Record<string, string>;
   text: string;
-  /** The body as JSON; undefined where it is none. */
+  /** The body as JSON; undefined if it is not JSON. */
   json: unknown;
   /** From `Retry-After` in seconds or as a date; undefined without the header. */
   retryAfterMs?: number;
 };
 
 const keepAlive = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) };
-// A create goes out on a connection of its own: on a reused one, a reset could mean that nothing was read, or everything.
+// A create gets its own connection, since a reset of a reused one does not show whether the request was read.
 const fresh = { http: new http.Agent(), https: new https.Agent() };
 
 const client = axios.create({
@@ -62,9 +62,9 @@ const client = axios.create({
 });
 
 /**
- * Sends one request to a provider, once, and returns whatever it answered.
- * Throws PROVIDER_TIMEOUT after the deadline or when the caller gives up, PROVIDER_FAILED when no answer came, and
- * PROVIDER_BAD_REPLY for one that is too large; `unsent` tells that no byte of the request left.
+ * Sends one request to a provider, once, and returns its reply, whatever the status.
+ * Throws PROVIDER_TIMEOUT after the deadline or an abort, PROVIDER_FAILED without a reply, and PROVIDER_BAD_REPLY for one that
+ * is too large; `unsent` means that no byte of the request has left.
  */
 export async function sendRequest(request: HttpRequest): Promise<HttpReply> {
   const body = request.bytes ?? (request.json === undefined ? undefined : JSON.stringify(request.json));
@@ -97,11 +97,11 @@ export async function sendRequest(request: HttpRequest): Promise<HttpReply> {
   });
 }
 
-/** How long a request that sends so many bytes may take in all. */
+/** The total time, in ms, that a request with so many bytes may take. */
 export const requestDeadlineMs = (sentBytes: number): number =>
   config.PROVIDER_REQUEST_TIMEOUT_MS + Math.ceil((sentBytes / 1e6) * msPerSentMb);
 
-/** The statuses of an answer that brings a file. */
+/** The statuses of a reply that contains a file. */
 export const filledStatuses = [200, 203, 206];
 
 export type Download = {
@@ -112,13 +112,13 @@ export type Download = {
   isPlain: IsPlain;
   signal?: AbortSignal;
   deadlineMs: number;
-  /** Resolves the host name for the connection itself, so that the address that was checked is the one connected to. */
+  /** Resolves the host name for the connection itself, so that it connects to the address that was checked. */
   lookup?: LookupFunction;
 };
 
 /**
- * Writes what `url` gives into `file`, unpacked; follows no redirect; returns status, location and whether the end is known:
- * it is not where the body went on until the connection ended, which a cut looks like too.
+ * Downloads `url` into `file`, decompressed, without following redirects; returns status, location and whether the end is
+ * known: a body that ends with its connection looks the same when truncated.
  */
 export async function download(wanted: Download) {
   const { provider, url, file, maxBytes, isPlain, signal: outer, deadlineMs, lookup } = wanted;
@@ -128,7 +128,7 @@ export async function download(wanted: Download) {
       url,
       headers: { 'User-Agent': userAgent, 'Accept-Encoding': 'identity' },
       responseType: 'stream',
-      // The length that is announced is that of the packed body, so that both must be seen.
+      // Content-Length counts the compressed bytes, so axios must not decompress them.
       decompress: false,
       maxContentLength: -1,
       signal,
@@ -138,7 +138,7 @@ export async function download(wanted: Download) {
     const header = (name: string) => (headers[name] === undefined ? undefined : String(headers[name]));
     const unpackers = unpack(header('content-encoding'), isPlain);
     const isChunked = /\bchunked\b/i.test(header('transfer-encoding') ?? '');
-    // A part that nobody asked for may be the whole, which its own bytes must show.
+    // An unrequested 206 may be the whole file, which only its bytes can show.
     const isAnnounced = status !== 206 && (header('content-length') !== undefined || isChunked);
     const reply = { status, location: toAscii(header('location')), isEndKnown: isAnnounced };
     if (!filledStatuses.includes(status)) {
@@ -157,7 +157,7 @@ export async function download(wanted: Download) {
 
 type Deadline = Pick<HttpRequest, 'provider' | 'signal' | 'isPaid' | 'deadlineMs'>;
 
-// axios' own timeout does not end an answer that drips; a signal does.
+// The timeout of axios does not end a reply that trickles in; a signal does.
 async function withDeadline<Result>(
   request: Deadline,
   send: (signal: AbortSignal, connection: Connection) => Promise<Result>,
@@ -171,12 +171,12 @@ async function withDeadline<Result>(
     proxyFaults.delete(provider);
     return result;
   } catch (error) {
-    if (!outer?.aborted) noteProxyFault(connection, provider, error);
+    if (!outer?.aborted) recordProxyFault(connection, provider, error);
     throw toProviderError(error, provider, connection, signal.aborted);
   }
 }
 
-/** A signal that is heard only as long as the connection is not open. */
+/** A signal that forwards aborts only until the connection is open. */
 function whileUnsent(connection: Connection, signal?: AbortSignal): AbortSignal {
   const unsent = new AbortController();
   const end = () => connection.isOpen || unsent.abort(signal?.reason);
@@ -185,14 +185,14 @@ function whileUnsent(connection: Connection, signal?: AbortSignal): AbortSignal 
   return unsent.signal;
 }
 
-/** Open once bytes of the request can have left: from TCP on, where the address is https from TLS on, also behind a proxy. */
+/** Open once bytes of the request may have left: after the TCP connect, or for https after the TLS handshake, even via a proxy. */
 type Connection = { isOpen: boolean; proxy?: Proxy };
 
 async function exchange<Body>(connection: Connection, request: AxiosRequestConfig): Promise<AxiosResponse<Body>> {
   connection.proxy = proxyFor(request.url!);
   const response = await client.request<Body>({ ...request, transport: { request: watch(connection) } });
   if (connection.isOpen) return response;
-  // A proxy that refuses to connect is read like an answer, but the provider has not even been asked.
+  // The refusal of a proxy looks like a reply, but the provider has not received the request.
   (response.request as http.ClientRequest).destroy();
   throw new ProxyRefusal(response.status);
 }
@@ -209,15 +209,15 @@ const watch = (connection: Connection) => (options: https.RequestOptions, onResp
   return request;
 };
 
-/** The sentence about a proxy that stood in the way of the last request to a provider. */
+/** By provider, why the proxy blocked the last request. */
 const proxyFaults = new Map<string, string>();
 
-function noteProxyFault({ isOpen, proxy }: Connection, provider: string, error: unknown): void {
+function recordProxyFault({ isOpen, proxy }: Connection, provider: string, error: unknown): void {
   if (proxy && !isOpen) proxyFaults.set(provider, proxySentence(proxy, provider, error));
   else proxyFaults.delete(provider);
 }
 
-/** What the proxy did to the last request to a provider, as a sentence; undefined where it did not stand in the way. */
+/** Why the proxy blocked the last request to a provider, as a sentence; undefined if it did not. */
 export const proxyFaultOf = (provider: string): string | undefined => proxyFaults.get(provider);
 
 /** The sentence of PROVIDER_TIMEOUT. */
@@ -229,7 +229,7 @@ export const unreachableSentence = (provider: string): string =>
 
 function toProviderError(error: unknown, provider: string, { isOpen }: Connection, wasAborted: boolean): AppError {
   const code = (error as { code?: string }).code ?? '';
-  // The AxiosError itself holds the request with its key, so only its words go on.
+  // The AxiosError contains the request with its key, so only its message is kept.
   const stripped = (thrown: AxiosError) =>
     thrown.cause instanceof AddressRefusal ? thrown.cause : Object.assign(new Error(thrown.message), { code });
   const cause = isAxiosError(error) ? stripped(error) : error;
@@ -238,11 +238,11 @@ function toProviderError(error: unknown, provider: string, { isOpen }: Connectio
     return new AppError('PROVIDER_TIMEOUT', proxyFaults.get(provider) ?? timedOutSentence(provider), extra);
   }
   if (!isOversize(error)) return new AppError('PROVIDER_FAILED', unreachableSentence(provider), extra);
-  const sentence = `The reply of ${provider} was too large to be read; check its base URL, and try again.`;
+  const sentence = `The reply of ${provider} is too large to read; check its base URL and try again.`;
   return new AppError('PROVIDER_BAD_REPLY', sentence, extra);
 }
 
-// axios has one code for this and for an answer that broke off.
+// axios uses the same code for a truncated reply.
 const isOversize = (error: unknown) => isAxiosError(error) && error.message.startsWith('maxContentLength size of');
 
 function agents(url: string, { http: httpAgent, https: httpsAgent }: typeof fresh): AxiosRequestConfig {

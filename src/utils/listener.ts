@@ -9,9 +9,9 @@ import { writeRawError } from './raw-http-error';
 /** An HTTP server on one of our ports. */
 export type Listener = {
   server: Server;
-  /** Opens the port of this variable and resolves with its number; throws one sentence where it cannot be had. */
+  /** Opens the port of this variable and resolves with its number; throws one sentence when it cannot. */
   open: (port: number, variable: string) => Promise<number>;
-  /** Takes no more connections, and resolves when the last one is gone: after 5 s those are ended that are left. */
+  /** Accepts no more connections and resolves when the last one has closed; after 5 s the rest are destroyed. */
   close: () => Promise<void>;
 };
 
@@ -22,13 +22,13 @@ const limits = {
   headersTimeout: 10_000,
   requestTimeout: 120_000,
   connectionsCheckingInterval: 2000,
-  // Above the 60 s of Nginx: a connection that both ends close at one moment would take a click with it.
+  // Longer than the 60 s of Nginx, so that the server never closes a connection just as a click uses it.
   keepAliveTimeout: 65_000,
-  // Refused by us, in JSON, like every other wrong Host.
+  // We refuse it ourselves, in JSON, like any other wrong Host.
   requireHostHeader: false,
 };
 
-/** An HTTP server with our limits, which knows every connection until it is closed, whatever protocol it speaks by then. */
+/** An HTTP server with our limits that tracks every connection until it closes, even after an upgrade. */
 export function createListener(app?: RequestListener): Listener {
   const server = createServer(limits, app);
   const connections = new Set<Socket>();
@@ -37,23 +37,23 @@ export function createListener(app?: RequestListener): Listener {
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
   });
-  // An expectation that nobody knows is no reason not to answer.
+  // An unknown `Expect` header is no reason to refuse a request.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   rejectMalformed(server);
   return { server, open: (port, variable) => open(server, port, variable), close: () => close(server, connections) };
 }
 
 function rejectMalformed(server: Server): void {
-  const answers = new WeakMap<Duplex, Set<ServerResponse>>();
+  const responses = new WeakMap<Duplex, Set<ServerResponse>>();
   server.on('request', ({ socket }, response) => {
-    const ofSocket = answers.get(socket) ?? new Set();
-    answers.set(socket, ofSocket.add(response));
+    const ofSocket = responses.get(socket) ?? new Set();
+    responses.set(socket, ofSocket.add(response));
     response.once('close', () => ofSocket.delete(response));
   });
   server.on('clientError', (cause, stream) => {
-    const isAnswering = [...(answers.get(stream) ?? [])].some(({ headersSent }) => headersSent);
-    // A status line in the middle of a body would be taken for a part of it.
-    if (isAnswering) return void stream.destroy();
+    const isResponding = [...(responses.get(stream) ?? [])].some(({ headersSent }) => headersSent);
+    // A status line in the middle of a body would be read as a part of it.
+    if (isResponding) return void stream.destroy();
     const message = 'The request is malformed HTTP, or it timed out; send it again.';
     writeRawError(stream, new AppError('INVALID_INPUT', message, { cause }));
   });
@@ -75,13 +75,13 @@ function portError(port: number, variable: string, cause: NodeJS.ErrnoException)
     return new AppError('INTERNAL', `Port ${port} is taken by another program; stop it or set ${variable}.`, { cause });
   }
   const message = `Port ${port} of ${config.HOST} cannot be opened (${cause.code}); check HOST and ${variable}.`;
-  // An address can come with its network, a right to a low port does not come by itself.
+  // An address may appear later with its network, but permission for a low port will not.
   const exitCode = cause.code === 'EACCES' ? configurationExitCode : undefined;
   return new AppError('INTERNAL', message, { cause, exitCode });
 }
 
 function close(server: Server, connections: Set<Socket>): Promise<void> {
-  // What is being answered now is not kept open for a next request.
+  // Connections with a pending reply close after it.
   server.keepAliveTimeout = 1;
   const timer = setTimeout(() => connections.forEach((socket) => socket.destroy()), destroyAfterMs);
   return new Promise((resolve) => {

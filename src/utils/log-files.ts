@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-/** A file of the log; without `fd` it cannot be opened at present, and its lines are dropped. */
+/** A log file; without `fd` it cannot be opened at the moment, and its lines are dropped. */
 type LogFile = { path: string; fd: number | null; checkedAtMs: number };
 
 type Opened = (error: Error | null, fd: number) => void;
@@ -11,21 +11,21 @@ type Written = (error: null, bytes: number, line: Buffer) => void;
 const checkEveryMs = 1000;
 
 /**
- * `open`, `write` and `close` as a stream of lines wants them, which never fail: a line that cannot be written is dropped, since
- * an error would end the stream for good, and a file that was removed is made again. `tell` hears of each line whether it is in
- * its file.
+ * `open`, `write` and `close` for a stream of lines that never fail: a line that cannot be written is dropped, since an error
+ * would end the stream for good, and a removed file is created again. `onWrite` is called for each line, with whether it was
+ * written.
  */
-export function createLogFiles(tell: (isWritten: boolean) => void) {
+export function createLogFiles(onWrite: (isWritten: boolean) => void) {
   const files = new Map<number, LogFile>();
   return { open, write, close };
 
   function open(file: string, _flags: string, _mode: number, done: Opened): void {
     fs.open(file, 'a', (error, fd) => {
       if (!error) return keep(fd, fd);
-      tell(false);
+      onWrite(false);
       fs.open(os.devNull, 'a', (failure, standIn) => (failure ? done(failure, standIn) : keep(standIn, null)));
     });
-    // The stream keeps the number that it is given here, whatever the file is written through later.
+    // The stream keeps this descriptor, even if the file is later written through another one.
     function keep(key: number, fd: number | null): void {
       files.set(key, { path: file, fd, checkedAtMs: performance.now() });
       done(null, key);
@@ -38,12 +38,12 @@ export function createLogFiles(tell: (isWritten: boolean) => void) {
       if (file.fd === null) return drop();
       fs.write(file.fd, line, from, length, null, (error, bytes) => {
         if (error) return drop();
-        tell(true);
+        onWrite(true);
         done(null, bytes, line);
       });
     });
     function drop(): void {
-      tell(false);
+      onWrite(false);
       done(null, length, line);
     }
   }
@@ -55,7 +55,7 @@ export function createLogFiles(tell: (isWritten: boolean) => void) {
     fs.close(key, done);
   }
 
-  /** Sees to it, once a second, that the file is the one that has its name. */
+  /** Reopens the file, checked once a second, if it was moved or removed. */
   function refresh(key: number, file: LogFile, then: () => void): void {
     if (performance.now() - file.checkedAtMs < checkEveryMs) return then();
     file.checkedAtMs = performance.now();

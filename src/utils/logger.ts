@@ -8,7 +8,7 @@ type Described = { message: string; stack?: string; cause?: Described; [key: str
 
 const flushWithinMs = 2000;
 
-/** Turns every Error, at any depth, into plain fields; an axios error as it comes would write the API key into the file. */
+/** Turns every Error and its causes into plain fields; a raw axios error would write the API key into the log. */
 const plainErrors = winston.format((info) => {
   for (const [key, value] of Object.entries(info)) {
     if (value instanceof Error) info[key] = describe(value);
@@ -28,7 +28,7 @@ const isDescribed = (value: unknown): value is Described =>
 /** Marks a line that the console does not show. */
 const filesOnly = Symbol('files only');
 
-/** The console shows what happened; the stacks are in the files. */
+/** Stacks go to the files only, not to the console. */
 const forConsole = winston.format((info) => {
   if (info[filesOnly]) return false;
   for (const [key, value] of Object.entries(info)) if (isDescribed(value)) info[key] = withoutStack(value);
@@ -70,7 +70,7 @@ const file = (name: string, level?: string) =>
 
 const files = hasFolder() ? [file('combined.log'), file('error.log', 'error')] : [];
 
-/** Without a folder for them there are no log files; the start says so in words, where this would throw a stack. */
+/** False when the log folder cannot be created; the start then reports it in one sentence, so nothing is thrown here. */
 function hasFolder(): boolean {
   try {
     fs.mkdirSync(config.LOG_DIR, { recursive: true });
@@ -85,29 +85,29 @@ const terminal = new winston.transports.Console({
   format: combine(forConsole(), config.isProduction ? json() : readableLine),
 });
 
-/** Constant lower-case messages with fields, so that `grep <workspace_id> logs/combined.log` tells a story. */
+/** The logger, for constant lower-case messages with fields, so that `grep <workspace_id> logs/combined.log` tells a story. */
 export const logger = winston.createLogger({
   level: config.LOG_LEVEL,
   format: combine(plainErrors(), timestamp(), json()),
   transports: [...files, terminal],
 });
 
-/** As `logger` has it, for what an operator looks up and nobody waits for: the console does not show it. */
+/** Logs to the files but not to the console, for what an operator may look up later. */
 export function logToFiles(level: 'error' | 'info' | 'debug', message: string, fields: object = {}): void {
   logger.log(level, message, { ...fields, [filesOnly]: true });
 }
 
-// Whoever read our output may go away; that is no reason to end.
+// The reader of our output may go away; that must not end the process.
 process.stdout.on('error', () => undefined);
 
-// A full disk must not end the process; health says that lines are being lost.
+// A full disk must not end the process; /health reports the lost lines.
 for (const transport of files) transport.on('error', () => (failed = true));
 logger.on('error', () => (failed = true));
 
 /** Whether the log files can be written. */
 export const isLogging = (): boolean => !failed;
 
-/** Resolves when every line is on disk, or after 2 s, so that the process may exit. */
+/** Resolves when every line is on disk, or after 2 s, so that the process can exit. */
 export async function flushLogs(): Promise<void> {
   const finished = files.map(
     (transport) => new Promise<void>((resolve) => transport.once('finish', resolve).once('error', () => resolve())),
@@ -118,5 +118,5 @@ export async function flushLogs(): Promise<void> {
   await Promise.race([Promise.all([...finished, ended]), late]);
 }
 
-/** The folder of the logs as a person finds it, from where the server was started. */
+/** The log folder, relative to where the server was started. */
 export const logFolder = path.relative(process.cwd(), config.LOG_DIR) || '.';

@@ -2,31 +2,31 @@ import type { z } from 'zod';
 import type { ServerMessage } from '../contract/messages';
 import { parseInput } from './parse';
 
-/** One message from a browser: its shape, what it waits for, and the function that stores it and returns the reply. */
+/** One message from a browser: its shape, its queues and its handler. */
 export type Message<Input> = {
   type: string;
   summary: string;
   input: z.ZodObject & z.ZodType<Input>;
   reply: ServerMessage['type'];
   /**
-   * What the message waits behind, so that replies about one thing keep the order of the messages: others about its workspace,
-   * about each workspace in its `workspace_ids`, or about the order of all.
+   * The queues in which it waits, so that replies about one thing keep the order of the messages: that of its workspace, of
+   * each workspace in its `workspace_ids`, or of the order.
    */
   queues: ('workspace' | 'each-of-workspace_ids' | 'order')[];
-  /** Whether those that wait for one workspace are handled in one go, and replied to in their order. */
+  /** Whether messages that wait for the same workspace are handled together, and replied to in order. */
   coalesce?: true;
   handle: (input: Input, sender: Sender) => Promise<HandlerResult>;
 };
 
-/** Who sent a message, and what recognises it when it comes again. */
+/** The sender of a message, and the key that recognises a repetition. */
 type Sender = {
-  /** The connection, the same object as long as it lasts. */
+  /** The connection, the same object for its whole life. */
   author: object;
-  /** The idempotency key; undefined where the message has no request_id. */
+  /** The idempotency key; undefined if the message has no request_id. */
   key: string | undefined;
 };
 
-/** A message whose input is checked on the way in; the shape of the table in `websocket/server.ts`. */
+/** A message that checks its input before its handler runs; the shape of the table in `websocket/server.ts`. */
 export type AnyMessage = Omit<Message<unknown>, 'handle'> & {
   run: (raw: Record<string, unknown>, author: object) => Promise<HandlerResult>;
 };
@@ -38,13 +38,13 @@ export type HandlerResult = {
   toAll?: ServerMessage;
   /** Broadcast to all of them after the reply, the sender too. */
   toAllAfter?: ServerMessage;
-  /** Broadcast to the others where the message was applied before, and its first sending was answered "send it again". */
+  /** Broadcast to the others if the message was applied before but its first sending was answered with "send it again". */
   replayToOthers?: ServerMessage;
   /** The same for a broadcast to all of them, the sender too. */
   replayToAll?: ServerMessage;
 };
 
-/** Puts the strict check of the input before the handler of a message file, and makes the key by which it is recognised. */
+/** Adds the strict check of the input to a message, and makes its idempotency key. */
 export function defineMessage<Input>({ handle, ...message }: Message<Input>): AnyMessage {
   return {
     ...message,
@@ -55,6 +55,6 @@ export function defineMessage<Input>({ handle, ...message }: Message<Input>): An
   };
 }
 
-/** What recognises a message that comes again: its type and its request_id; undefined without one. */
+/** The idempotency key of a message: its type and its request_id; undefined without a request_id. */
 export const idempotencyKey = (type: string, requestId: string | undefined): string | undefined =>
   requestId && `${type} ${requestId}`;

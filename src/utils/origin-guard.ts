@@ -6,15 +6,15 @@ const publicHosts = new Set(config.PUBLIC_ORIGIN.map((origin) => new URL(origin)
 const publicOrigins = new Set(config.PUBLIC_ORIGIN);
 const ownPorts = new Set<string>();
 
-/** Counts `http://localhost:<port>` and its like as our own origin from now on. */
+/** Treats `http://localhost:<port>` and other loopback origins with this port as our own from now on. */
 export function addOwnPort(port: number): void {
   ownPorts.add(String(port));
 }
 
 /**
- * Why this request must not be served, or null. There is no login, so this is what keeps a foreign web page away from
- * the server of its visitor: an allow-list of names for Host (against DNS rebinding) and one of origins.
- * The two are never compared with each other, since after a rebinding both are the attacker's name.
+ * Why this request must not be served, or null. There is no login, so this protects the server from web pages that its user
+ * visits: an allowlist of host names (against DNS rebinding) and one of origins. The two are never compared with each other,
+ * since after a rebinding both are the attacker's name.
  */
 export function accessDenied(request: IncomingMessage): AppError | null {
   if (!isAllowedHost(request)) {
@@ -24,11 +24,11 @@ export function accessDenied(request: IncomingMessage): AppError | null {
   const { origin } = request.headers;
   if (origin !== undefined && !isAllowedOrigin(origin)) {
     const message =
-      'Pages of this origin may not use the server; add the origin to PUBLIC_ORIGIN in .env if it is yours.';
+      'Pages from this origin may not use the server; add the origin to PUBLIC_ORIGIN in .env if it is yours.';
     return new AppError('ORIGIN_NOT_ALLOWED', message);
   }
   if (request.headers['sec-fetch-site'] === 'cross-site' && !isNavigationToPage(request)) {
-    const message = 'Another site may not use the server; open it under an origin that PUBLIC_ORIGIN in .env names.';
+    const message = 'Other sites may not use the server; open it at an origin listed in PUBLIC_ORIGIN in .env.';
     return new AppError('ORIGIN_NOT_ALLOWED', message);
   }
   return null;
@@ -42,7 +42,7 @@ function isAllowedHost({ rawHeaders, headers }: IncomingMessage): boolean {
   return name !== undefined && (isLoopback(name) || publicHosts.has(name));
 }
 
-/** Whether a page of this origin may read our answers. */
+/** Whether a page from this origin may read our replies. */
 export function isAllowedOrigin(origin: string): boolean {
   const value = origin.toLowerCase();
   if (publicOrigins.has(value)) return true;

@@ -2,21 +2,21 @@ import type { z } from 'zod';
 import type { ErrorDetail } from '../contract/errors';
 import { AppError } from './errors';
 
-/** Checks what a client sent; a misfit is the client's: INVALID_INPUT with the path of each fault. */
+/** Checks input from a client; a mismatch is the client's fault: INVALID_INPUT with the path of each problem. */
 export function parseInput<Output>(schema: z.ZodType<Output>, input: unknown, what: string): Output {
   const parsed = schema.safeParse(input, { reportInput: true });
   if (parsed.success) return parsed.data;
   const details = toDetails(parsed.error);
   const [first] = details;
-  const hint = first ? `${first.path ? `"${first.path}" ` : ''}${first.message}` : 'it does not fit';
-  throw new AppError('INVALID_INPUT', `The ${what} does not fit: ${hint}.`, { details });
+  const hint = first ? `${first.path ? `"${first.path}" ` : ''}${first.message}` : 'unknown reason';
+  throw new AppError('INVALID_INPUT', `The ${what} is not valid: ${hint}.`, { details });
 }
 
-/** Checks what a provider answered; a misfit is the provider's: PROVIDER_BAD_REPLY. */
+/** Checks a reply of a provider; a mismatch is the provider's fault: PROVIDER_BAD_REPLY. */
 export function parseReply<Output>(schema: z.ZodType<Output>, reply: unknown, provider: string): Output {
   const parsed = schema.safeParse(reply);
   if (parsed.success) return parsed.data;
-  const message = `${provider} answered with something that is not in its documentation; try again later.`;
+  const message = `${provider} returned a response that its documentation does not describe; try again later.`;
   throw new AppError('PROVIDER_BAD_REPLY', message, { cause: parsed.error });
 }
 

@@ -5,29 +5,29 @@ import { hostname, uptime } from 'node:os';
 const bootRoundingMs = 600_000;
 
 /**
- * The place in which a process number means one process: this start of this machine and, where there are such, this container.
- * A host name would not do: machines and containers share those.
+ * The scope in which a process id is unique: this boot of this machine and, if any, this container. A host name would not do,
+ * since machines and containers may share one.
  */
-const place = createHash('sha1').update(bootOf()).digest('hex').slice(0, 16);
+const pidScope = createHash('sha1').update(bootOf()).digest('hex').slice(0, 16);
 
-/** Names this process for other servers on the same database: place, process number and start. */
-export const processId = `${place}:${process.pid}:${Date.now().toString(36)}`;
+/** Identifies this process to other servers on the same database: scope, process id and start time. */
+export const processId = `${pidScope}:${process.pid}:${Date.now().toString(36)}`;
 
 let stamps = 0;
 
-/** A mark of this process that no other write carries, with the number of versions that the write counts. */
+/** A stamp of this process that is unique to one write, with the number of versions that the write counts. */
 export const ownStamp = (versions = 1): string => `${processId} ${++stamps} ${versions}`;
 
-/** How many versions the write with that mark counts. */
+/** How many versions the write with that stamp counts. */
 export const versionsOf = (stamp: unknown): number => Number(String(stamp).split(' ')[2]) || 1;
 
-/** Whether this process made a mark. */
+/** Whether a stamp comes from this process. */
 export const isOwnStamp = (stamp: unknown): boolean => String(stamp).startsWith(`${processId} `);
 
-/** Whether that process certainly runs no more; false where it lives, or in a place that cannot be seen from here. */
+/** Whether that process has certainly ended; false if it runs, or if it is on another machine. */
 export function isProcessGone(id: string): boolean {
-  const [otherPlace, pid] = id.split(':');
-  if (otherPlace !== place) return false;
+  const [scope, pid] = id.split(':');
+  if (scope !== pidScope) return false;
   if (Number(pid) === process.pid) return id !== processId;
   try {
     process.kill(Number(pid), 0);
@@ -41,7 +41,7 @@ function bootOf(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8') + readlinkSync('/proc/self/ns/pid');
   } catch {
-    // Not Linux: the moment of the start, as exact as a clock that is corrected allows.
+    // Not Linux: the boot time, rounded because the clock may be adjusted.
     return `${hostname()} ${Math.round((Date.now() - uptime() * 1000) / bootRoundingMs)}`;
   }
 }

@@ -5,7 +5,7 @@ import { SocksProxyAgent } from 'socks-proxy-agent';
 import { config, nameInEnvironment } from '../config';
 import { isIn } from './public-address';
 
-/** The proxy on the way to a third party. */
+/** The proxy for requests to third parties. */
 export type Proxy = {
   agent: https.Agent;
   /** Its address without user name and password. */
@@ -21,7 +21,7 @@ const exclusions = (config.NO_PROXY ?? '')
   .filter(Boolean)
   .map(toExclusion);
 
-/** The proxy through which `url` is asked; undefined where it is asked directly, as plain http always is. */
+/** The proxy for requests to `url`; undefined for direct ones, which plain http always is. */
 export function proxyFor(url: string): Proxy | undefined {
   const { protocol, hostname, port } = new URL(url);
   const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
@@ -29,7 +29,7 @@ export function proxyFor(url: string): Proxy | undefined {
   return protocol === 'https:' && !isExcluded ? proxy : undefined;
 }
 
-/** What the proxy did instead of connecting: its answer to CONNECT is never one of the provider. */
+/** The proxy did not connect: its reply to CONNECT never comes from the provider. */
 export class ProxyRefusal extends Error {
   constructor(readonly status: number) {
     super(`the proxy answered with status ${status}`);
@@ -58,7 +58,7 @@ function readProxy(): Proxy | undefined {
   const value = config[name];
   if (!value) return undefined;
   const { protocol, host } = new URL(value);
-  // Such a proxy is used where the names that this machine is told are wrong, so that it always resolves them itself.
+  // SOCKS proxies are used where the local DNS is wrong, so the proxy always resolves names.
   const agent = protocol.startsWith('socks')
     ? new SocksProxyAgent(value.replace(/^socks5?:/i, 'socks5h:'))
     : new HttpsProxyAgent(value);
@@ -66,8 +66,8 @@ function readProxy(): Proxy | undefined {
 }
 
 /**
- * What an entry excludes: a host, an address or a network (10.0.0.0/8), with or without a dot, a star or a port; a host stands
- * for its subdomains too.
+ * Parses one exclusion: a host, an address or a network (10.0.0.0/8), optionally with a leading dot, a star or a port; a host
+ * includes its subdomains.
  */
 function toExclusion(entry: string): (host: string, port: string) => boolean {
   const { name, port: wanted } = partsOf(entry);
@@ -89,13 +89,13 @@ function partsOf(entry: string): { name: string; port?: string } {
   return { name: name.replace(/^\[|\]$/g, ''), port };
 }
 
-/** A star stands for anything. */
+/** A star matches anything. */
 function toPattern(domain: string): RegExp {
   const parts = domain.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   return new RegExp(`^${parts.join('.*')}$`);
 }
 
-/** What is no network excludes nothing. */
+/** An invalid network excludes nothing. */
 function toNetwork(network: string): (host: string) => boolean {
   const [address = '', bits = ''] = network.split('/');
   const family = isIP(address);

@@ -3,7 +3,7 @@ import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { config, isLoopback } from '../config';
 
-/** A network that reaches names by its proxy only may let a question to the DNS wait for long. */
+/** In a network that resolves names only at its proxy, a local DNS query may hang. */
 const proxiedLookupMs = 5000;
 
 const special = new BlockList();
@@ -36,33 +36,33 @@ for (const [network, bits] of [
 const globalUnicast = new BlockList();
 globalUnicast.addSubnet('2000::', 3, 'ipv6');
 
-/** Whether an IP address belongs to the public internet; mapped, tunnelled and reserved ones do not. */
+/** Whether an IP address is on the public internet; mapped, tunnelled and reserved ones are not. */
 export function isPublicAddress(address: string): boolean {
   if (isIP(address) === 4) return !special.check(address, 'ipv4');
   return isIP(address) === 6 && globalUnicast.check(address, 'ipv6') && !special.check(address, 'ipv6');
 }
 
-// What proxies on this machine (Clash, mihomo, sing-box, Surge) answer for every name, to route by it: nothing else lives there.
+// Fake addresses that local proxies (Clash, mihomo, sing-box, Surge) return for every name to route by it; nothing else uses them.
 const fakeAnswers = new BlockList();
 fakeAnswers.addSubnet('198.18.0.0', 15, 'ipv4');
 fakeAnswers.addSubnet('2001:2::', 48, 'ipv6');
 const nat64 = new BlockList();
 nat64.addSubnet('64:ff9b::', 96, 'ipv6');
-// This machine, and what clouds tell a machine about itself.
-const own = new BlockList();
-own.addSubnet('0.0.0.0', 8, 'ipv4');
-own.addSubnet('127.0.0.0', 8, 'ipv4');
-own.addSubnet('169.254.0.0', 16, 'ipv4');
-own.addAddress('::', 'ipv6');
-own.addAddress('::1', 'ipv6');
-own.addSubnet('fe80::', 10, 'ipv6');
+// This machine, and the metadata services of clouds.
+const ownAddresses = new BlockList();
+ownAddresses.addSubnet('0.0.0.0', 8, 'ipv4');
+ownAddresses.addSubnet('127.0.0.0', 8, 'ipv4');
+ownAddresses.addSubnet('169.254.0.0', 16, 'ipv4');
+ownAddresses.addAddress('::', 'ipv6');
+ownAddresses.addAddress('::1', 'ipv6');
+ownAddresses.addSubnet('fe80::', 10, 'ipv6');
 
 /** Whether an IP address is in a list. */
 export const isIn = (list: BlockList, address: string) => list.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6');
 
 /**
- * Whether the DNS may say that a public name is at this address: a public one, one of a proxy's fake ones, or one of an IPv6-only
- * network (NAT64) that stands for a public one. Only the certificate then proves the host.
+ * Whether the DNS may return this address for a public name: a public address, a proxy's fake one, or a NAT64 address that
+ * maps to a public one. Only the certificate then proves the host.
  */
 export function isPublicAnswer(address: string): boolean {
   if (isPublicAddress(address)) return true;
@@ -71,13 +71,13 @@ export function isPublicAnswer(address: string): boolean {
 
 /** The IPv4 address in the last 32 bits of an IPv6 one. */
 function embeddedIpv4(address: string): string {
-  // An address in a URL is written in one way only: in hexadecimal, shortened.
+  // URL normalizes an IPv6 address to compressed hexadecimal.
   const groups = new URL(`http://[${address}]`).hostname.replace(/^\[|\]$/g, '').split(':');
   const [high = 0, low = 0] = groups.slice(-2).map((group) => parseInt(group || '0', 16));
   return [high >> 8, high & 255, low >> 8, low & 255].join('.');
 }
 
-/** A download that is not begun, since it would lead to this machine or its network; the sentence is for people. */
+/** Refuses a download that would reach this machine or its network; `sentence` is for people. */
 export class AddressRefusal extends Error {
   constructor(
     cause: string,
@@ -88,15 +88,15 @@ export class AddressRefusal extends Error {
 }
 
 const privateSentence = (host: string) =>
-  `this machine finds ${host} at a private address, from which no file of a provider is fetched; correct its DNS, or set HTTPS_PROXY to a proxy that finds the right one`;
+  `this machine resolves ${host} to a private address, from which provider files are never downloaded; correct its DNS, or set HTTPS_PROXY to a proxy that resolves it correctly`;
 
-// The addresses that pass are the ones connected to, so no second answer of the DNS can slip in between.
+// The connection uses the checked addresses, so that no later DNS answer can replace them.
 const lookupOnly =
   (isAllowed: (address: string) => boolean, kind: string): LookupFunction =>
   (hostname, options, callback) => {
     dns.lookup(hostname, { ...options, all: true }, (error, addresses) => {
       if (error) return callback(error, []);
-      // Some proxies answer with a private address of IPv6 beside the fake one, which is enough.
+      // Some proxies return a private IPv6 address beside the fake one; the fake one is enough.
       const fakes = addresses.filter(({ address }) => isIn(fakeAnswers, address));
       const answers = fakes.length > 0 ? fakes : addresses;
       const refused = answers.find(({ address }) => !isAllowed(address));
@@ -110,14 +110,14 @@ const lookupOnly =
     });
   };
 
-/** A DNS lookup for a connection that fails unless every answer may be that of a public name. */
+/** A DNS lookup for a connection; fails unless every address passes `isPublicAnswer`. */
 export const lookupPublic = lookupOnly(isPublicAnswer, 'a public address');
 
 const lookupLoopback = lookupOnly(isLoopback, 'a loopback address');
 
 /**
- * The lookup for a download from `address`, which `firstAddress` led to; throws unless it may be asked.
- * Public https only; outside production also loopback, where the provider itself is on loopback and its own link leads there.
+ * The lookup for a download from `address`, reached from `firstAddress`; throws unless that is allowed: public https, or
+ * outside production also loopback if the provider itself and its first link are on loopback.
  */
 export function lookupFor(address: string, firstAddress: string, baseUrl?: string): LookupFunction {
   const { protocol, hostname, username, password } = new URL(address);
@@ -130,15 +130,15 @@ export function lookupFor(address: string, firstAddress: string, baseUrl?: strin
   if (protocol !== 'https:') throw new Error('the download address is not https');
   const literal = hostname.replace(/^\[|\]$/g, '');
   if (isLoopback(hostname) || (isIP(literal) && !isPublicAddress(literal))) {
-    const sentence = `its link leads to ${hostname}, a private address, from which no file of a provider is fetched; where the network rewrites addresses, set HTTPS_PROXY to a proxy that finds the right one`;
+    const sentence = `its link leads to ${hostname}, a private address, from which provider files are never downloaded; if the network rewrites addresses, set HTTPS_PROXY to a proxy that resolves them correctly`;
     throw new AddressRefusal('the download address is not public', sentence);
   }
   return lookupPublic;
 }
 
 /**
- * Throws where a name that a proxy is going to resolve leads to this machine, as far as this machine knows: it may not know the
- * name, and a private address may be the fake one of another proxy.
+ * Throws if this machine resolves a name meant for a proxy to itself. Other private addresses pass, since they may be another
+ * proxy's fake ones, and so does a name that this machine cannot resolve.
  */
 export async function checkProxied(address: string): Promise<void> {
   const { hostname } = new URL(address);
@@ -146,8 +146,8 @@ export async function checkProxied(address: string): Promise<void> {
     dns.promises.lookup(hostname.replace(/^\[|\]$/g, ''), { all: true }).catch(() => []),
     sleep(proxiedLookupMs, [], { ref: false }),
   ]);
-  const refused = answers.find((answer) => isIn(own, answer.address));
+  const refused = answers.find((answer) => isIn(ownAddresses, answer.address));
   if (!refused) return;
-  const sentence = `this machine finds ${hostname} at an address of its own, from which no file of a provider is fetched, also not through a proxy; correct its DNS`;
+  const sentence = `this machine resolves ${hostname} to an address of its own, from which provider files are never downloaded, not even through a proxy; correct its DNS`;
   throw new AddressRefusal(`${hostname} is at ${refused.address}`, sentence);
 }

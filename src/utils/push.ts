@@ -3,26 +3,26 @@ import { config } from '../config';
 import { serverMessages, type ServerMessage } from '../contract/messages';
 import { logger } from './logger';
 
-/** The code with which a socket is closed whose browser is to connect again. */
+/** The close code that asks a browser to reconnect. */
 export const serviceRestart = 1012;
 const maxUnreadBytes = 4 * 1024 * 1024;
 
 /** The open sockets of both ports. */
 export const sockets = new Set<WebSocket>();
 
-/** Tells every open socket, or every other one than `except`; never throws and never waits. */
+/** Broadcasts to every open socket but `except`; never throws and never waits. */
 export function push(message: ServerMessage, except?: WebSocket): void {
   if (sockets.size === 0) return;
   const frame = toFrame(message);
   for (const socket of sockets) if (socket !== except) sendFrame(socket, frame);
 }
 
-/** Tells one socket; one that does not read is ended when its unread data passes 4 MiB. */
+/** Sends to one socket; a slow consumer is disconnected when its unread data exceeds 4 MiB. */
 export function send(socket: WebSocket, message: ServerMessage): void {
   sendFrame(socket, toFrame(message));
 }
 
-/** Ends every socket, so that each browser connects again and loads what it has missed. */
+/** Closes every socket, so that each browser reconnects and loads what it has missed. */
 export function endSockets(reason: string): void {
   for (const socket of sockets) socket.close(serviceRestart, reason);
 }
@@ -37,8 +37,8 @@ function sendFrame(socket: WebSocket, frame: Buffer): void {
 
 function toFrame(message: ServerMessage): Buffer {
   const text = JSON.stringify(message);
-  // Outside production every frame is held to the contract, so that every test is a contract test.
+  // Outside production, every frame is checked against the contract, so that every test is a contract test.
   if (!config.isProduction) serverMessages[message.type].parse(JSON.parse(text));
-  // Once for all sockets, where each would make its own of a text.
+  // Encoded once, since each socket would encode a string again.
   return Buffer.from(text);
 }

@@ -1,4 +1,4 @@
-/** Runs work in the order of arrival for each name, and in parallel for different names; work with two names waits for both. */
+/** Runs work in order of arrival for each name, and in parallel for different names; work with two names waits for both. */
 export function createQueues() {
   const tails = new Map<string, Promise<unknown>>();
 
@@ -15,25 +15,25 @@ export function createQueues() {
 }
 
 /**
- * As `createQueues`, and what waits behind each other for one and the same name is worked on together where it may join:
- * at most `most` items at once, in their order. `run` does other work in its turn.
+ * Like `createQueues`, but coalesces consecutive waiting items of a single name into batches of at most `maxBatch`, in order.
+ * `run` queues other work.
  */
-export function createJoiningQueues<Item>(work: (items: Item[]) => Promise<void>, most: number) {
+export function createBatchingQueues<Item>(work: (items: Item[]) => Promise<void>, maxBatch: number) {
   const enqueue = createQueues();
   const waiting = new Map<string, { items: Item[]; done: Promise<void> }>();
 
   function run(names: string[], other: () => Promise<void>): Promise<void> {
     const done = enqueue(names, other);
-    // Whatever comes next must not go before this one.
+    // Later items must not join a batch that is ahead of this work.
     for (const name of names) waiting.delete(name);
     return done;
   }
 
-  function add(names: string[], item: Item, mayJoin: boolean): Promise<void> {
+  function add(names: string[], item: Item, mayCoalesce: boolean): Promise<void> {
     const [name = ''] = names;
-    const joins = mayJoin && names.length === 1;
+    const joins = mayCoalesce && names.length === 1;
     const group = waiting.get(name);
-    if (joins && group && group.items.length < most) {
+    if (joins && group && group.items.length < maxBatch) {
       group.items.push(item);
       return group.done;
     }
@@ -53,8 +53,8 @@ export function createJoiningQueues<Item>(work: (items: Item[]) => Promise<void>
 }
 
 /**
- * Runs one piece of work at a time for all who ask: who asks while it runs shares the next one with all others who do, so that
- * each result was begun after it was asked for.
+ * Runs one piece of work at a time for all callers: those who call while it runs share the next run, so that each result was
+ * begun after the call.
  */
 export function createSharedWork<Result>(work: () => Promise<Result>): () => Promise<Result> {
   let running: Promise<unknown> | null = null;
@@ -72,7 +72,7 @@ export function createSharedWork<Result>(work: () => Promise<Result>): () => Pro
   return () => next ?? (running ? (next = running.then(begin)) : begin());
 }
 
-/** Runs at most `limit` pieces of work at once; more wait in order. */
+/** Runs at most `limit` pieces of work at the same time; the rest wait in order. */
 export function createLimit(limit: number) {
   let running = 0;
   const waiting: (() => void)[] = [];

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { errorCodes } from '../contract/errors';
 import type { AppError } from './errors';
 
-/** Answers on a bare connection, where there is no response object: before an upgrade, and to what is no HTTP. */
+/** Writes an error to a bare connection without a response object: before an upgrade, or after malformed HTTP. */
 export function writeRawError(stream: Duplex, error: AppError): void {
   if (!stream.writable) return void stream.destroy();
   const status = errorCodes[error.code];

@@ -21,7 +21,7 @@ named.add(errorBody, { id: 'Error' });
 
 const info = { title: 'Video Maker', version, description: 'The backend of a timeline for AI video.' };
 
-/** OpenAPI 3.1 of the endpoint table; there is no second description. */
+/** The OpenAPI 3.1 description, generated from the endpoint table. */
 export function openApi(endpoints: AnyEndpoint[]): Json {
   const schemas: Json = {};
   const paths: Record<string, Json> = {};
@@ -33,7 +33,7 @@ export function openApi(endpoints: AnyEndpoint[]): Json {
   return { openapi: '3.1.0', info, servers: [{ url: '/' }], paths, components: { schemas, responses } };
 }
 
-/** AsyncAPI 3.0 of the message table. */
+/** The AsyncAPI 3.0 description, generated from the message table. */
 export function asyncApi(messages: AnyMessage[]): Json {
   const schemas: Json = {};
   const fromBrowser = messages.map(({ type, summary, input }) => [
@@ -98,7 +98,7 @@ function operation(
 
 const json = (schema: unknown) => ({ 'application/json': { schema } });
 
-/** A JSON schema whose named shapes are moved to `schemas`, under `#/components/schemas`. */
+/** A JSON schema with its named shapes moved to `schemas`, under `#/components/schemas`. */
 function toSchema(shape: z.ZodType, io: 'input' | 'output', schemas: Json): Json {
   const text = JSON.stringify(z.toJSONSchema(shape, { metadata: named, io, unrepresentable: 'any' }));
   const { $defs, $schema, ...schema } = JSON.parse(text.replaceAll('#/$defs/', '#/components/schemas/')) as Json;

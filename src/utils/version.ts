@@ -4,7 +4,7 @@ import { projectRoot } from '../config';
 
 const file = path.join(projectRoot, 'package.json');
 
-/** The version that package.json names, or `unknown` where that file does not lie beside a built server. */
+/** The version in package.json, or `unknown` if a built server has no such file. */
 export const version: string = existsSync(file)
   ? (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
   : 'unknown';

@@ -8,7 +8,7 @@ import { AppError, toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { idempotencyKey, type AnyMessage, type HandlerResult } from '../utils/message';
 import { push, send } from '../utils/push';
-import { createJoiningQueues } from '../utils/queue';
+import { createBatchingQueues } from '../utils/queue';
 import { createLane } from './lane';
 import { workspaceChooseTake } from './workspace-choose-take';
 import { workspaceCreate } from './workspace-create';
@@ -73,7 +73,7 @@ const byType = new Map(messages.map((message) => [message.type, message]));
 const unresolved = new BoundedMap<string, true>(unresolvedKept);
 /** The running handlers, oldest first. */
 const running = new Set<{ sinceMs: number }>();
-const queues = createJoiningQueues(runBatch, maxBatch);
+const queues = createBatchingQueues(runBatch, maxBatch);
 
 /** Answers the messages of one socket, each exactly once, and those about the same thing in order. */
 export function createSession(socket: WebSocket): Session {

@@ -111,9 +111,9 @@ describe('the prompt of a click', () => {
   });
 
   test.each([
-    ['runway', '😀'.repeat(501), 'must be at most 1000 characters, of which an emoji or a rare one counts as two'],
+    ['runway', '😀'.repeat(501), 'must be at most 1000 characters, and an emoji or a rare character counts as two'],
     ['runway', 'x'.repeat(1001), 'must be at most 1000 characters'],
-    ['kling', '𠮷'.repeat(1251), 'must be at most 2500 characters, of which an emoji or a rare one counts as two'],
+    ['kling', '𠮷'.repeat(1251), 'must be at most 2500 characters, and an emoji or a rare character counts as two'],
   ])(
     'a prompt that %s might count as too long is refused before anything is sent',
     async (provider, prompt, message) => {

@@ -80,7 +80,7 @@ describe('an ffmpeg without libx264 that is the only one', () => {
     expect(status).toBe(200);
     expect(body.warnings).toEqual([
       expect.stringMatching(
-        /^ffmpeg cannot make H\.264, so that local clips fail; .* set FFMPEG_PATH to one, and restart/,
+        /^ffmpeg cannot encode H\.264, so local clips fail; .* set FFMPEG_PATH to one, and restart/,
       ),
     ]);
   });

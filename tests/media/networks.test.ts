@@ -118,7 +118,7 @@ async function fetchThere(variables: Record<string, string> = {}) {
     'metadata.test',
     'this-machine.test',
   ])('no clip is fetched from %s in a network without public names, and the sentence names HTTPS_PROXY', (host) => {
-    expect(results[host]).toContain(`this machine finds ${host} at a private address`);
+    expect(results[host]).toContain(`this machine resolves ${host} to a private address`);
     expect(results[host]).toContain('set HTTPS_PROXY');
     expect(asked).not.toContain(host);
   });
@@ -140,7 +140,7 @@ async function fetchThere(variables: Record<string, string> = {}) {
   );
 
   test.each(['this-machine.test', 'metadata.test'])('no clip is fetched through a proxy from %s', (host) => {
-    expect(results[host]).toContain(`this machine finds ${host} at an address of its own`);
+    expect(results[host]).toContain(`this machine resolves ${host} to an address of its own`);
     expect(asked).not.toContain(host);
   });
 

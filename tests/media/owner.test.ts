@@ -80,7 +80,11 @@ describe('a folder of somebody else', () => {
   const mark = (text: string) => writeFile(inUploads('.owner'), text);
 
   test.each([
-    ['with the mark of another database', JSON.stringify({ id: 'theirs', sweeps: 3 }), /not marked as those of this/],
+    [
+      'with the mark of another database',
+      JSON.stringify({ id: 'theirs', sweeps: 3 }),
+      /not marked as belonging to this/,
+    ],
     ['with a later count of sweeps', JSON.stringify({ id: 'mine', sweeps: 8 }), /newer than this database/],
     ['with a mark that is cut off', '{"id":"mi', /cannot be read/],
     ['with an empty mark', '', /cannot be read/],

@@ -236,8 +236,8 @@ describe('the download of a video', () => {
   });
 
   test.each([
-    ['a page', '<html>Sign in</html>', /sent a page or a text instead of a video/],
-    ['JSON', ' {"code":"Expired"}', /sent a page or a text instead of a video/],
+    ['a page', '<html>Sign in</html>', /sent a page or text instead of a video/],
+    ['JSON', ' {"code":"Expired"}', /sent a page or text instead of a video/],
     ['nothing', '', /empty/],
     ['other bytes', '\0\u0001\u0002'.repeat(10), /not an mp4/],
   ])('the download of a video says what came where it was %s', async (_, body, expected) => {

@@ -62,7 +62,7 @@ describe('promptTooLong', () => {
     ['灯'.repeat(10), null],
     ['😀'.repeat(5), null],
     ['x'.repeat(11), 'must be at most 10 characters'],
-    ['😀'.repeat(6), 'must be at most 10 characters, of which an emoji or a rare one counts as two'],
+    ['😀'.repeat(6), 'must be at most 10 characters, and an emoji or a rare character counts as two'],
     ['𠮷'.repeat(11), 'must be at most 10 characters'],
   ])('the length of a prompt is counted so that no vendor counts more: %s', (prompt, sentence) => {
     expect(promptTooLong(prompt, 10)).toBe(sentence);

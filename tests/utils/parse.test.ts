@@ -8,7 +8,7 @@ test('what a client sent wrongly is INVALID_INPUT and names the path of each fau
   expect(() => parseInput(shape, wrong, 'body')).toThrow(
     expect.objectContaining({
       code: 'INVALID_INPUT',
-      message: expect.stringMatching(/^The body does not fit: "name" .+\.$/),
+      message: expect.stringMatching(/^The body is not valid: "name" .+\.$/),
       details: expect.arrayContaining([
         { path: 'name', message: expect.any(String), rule: 'too_long', limit: 3 },
         { path: 'form.seed', message: expect.any(String), rule: 'wrong_type' },
@@ -20,7 +20,7 @@ test('what a client sent wrongly is INVALID_INPUT and names the path of each fau
 
 test('what a provider answered wrongly is PROVIDER_BAD_REPLY and names the provider', () => {
   expect(() => parseReply(shape, { name: 1 }, 'Runway')).toThrow(
-    expect.objectContaining({ code: 'PROVIDER_BAD_REPLY', message: expect.stringMatching(/^Runway answered /) }),
+    expect.objectContaining({ code: 'PROVIDER_BAD_REPLY', message: expect.stringMatching(/^Runway returned /) }),
   );
 });
 

@@ -1,4 +1,4 @@
-import { createJoiningQueues, createLimit, createQueues, createSharedWork } from '../../src/utils/queue';
+import { createBatchingQueues, createLimit, createQueues, createSharedWork } from '../../src/utils/queue';
 
 const deferred = () => {
   let resolve = () => undefined as void;
@@ -38,7 +38,7 @@ test('different names do not wait for each other, and work with two names waits 
 test('neighbours that wait for one name are worked on together, and nothing overtakes', async () => {
   const gate = deferred();
   const groups: string[][] = [];
-  const { add, run } = createJoiningQueues<string>(async (items) => {
+  const { add, run } = createBatchingQueues<string>(async (items) => {
     groups.push(items);
     await gate.promise;
   }, 3);
