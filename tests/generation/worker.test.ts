@@ -316,13 +316,14 @@ describe('a stop', () => {
     let answer = (_: Submitted) => undefined as void;
     const provider = plug({ submit: () => new Promise((resolve) => (answer = resolve)), check: runs });
     const sending = await newRunwayAttempt({ job: { intent_at: ago(3000) } });
-    const leaving = await newRunwayAttempt({ job: { intent_at: ago(2000) } });
     const polled = startAttempt(await newRunwayAttempt({ state: 'polling' }));
     startAttempt(sending);
     await eventually(async () => provider.calls.submit === 1);
     const intentStored = new Promise<void>((resolve) =>
       afterWrite((set) => set['job.state'] === 'submitting', resolve),
     );
+    // Made only now, as a lease round of a slow machine might start it before the other one.
+    const leaving = await newRunwayAttempt({ job: { intent_at: ago(2000) } });
     startAttempt(leaving);
 
     await intentStored;
