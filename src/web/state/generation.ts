@@ -1,7 +1,7 @@
 import type { ErrorCode, Workspace } from '../../contract';
 import { ApiError, cancelVideo, generateVideo } from '../api';
 import { formKeys } from '../defaults';
-import { newId } from '../sync';
+import { newId } from '../sync/new-id';
 import { sync } from './connection';
 import { getState, setState, type RefusedClick } from './store';
 

@@ -1,7 +1,7 @@
 import { create } from 'zustand';
 import type { ErrorCode, Options, Workspace } from '../../contract';
 import type { Language } from '../locales/texts';
-import type { SyncSnapshot } from '../sync';
+import type { SyncSnapshot } from '../sync/client';
 
 export type Theme = 'dark' | 'light';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import type { Workspace } from '../../src/contract';
-import { startServer, type TestServer } from '../helpers/server';
-import { startClient, stopClients, type TestClient } from './sync-helpers';
+import type { Workspace } from '../../../src/contract';
+import { startServer, type TestServer } from '../../helpers/server';
+import { startClient, stopClients, type TestClient } from './clients';
 
 type Step =
   | { kind: 'create' }

@@ -1,9 +1,9 @@
 import mongoose from 'mongoose';
-import { idleVideo, emptyForm, aiEntriesKept, takesKept, type Workspace } from '../../src/contract';
-import * as defaults from '../../src/web/defaults';
-import { memoryStorage } from '../../src/web/sync-storage';
-import { freshDatabase, startServer, type TestServer } from '../helpers/server';
-import { startClient, stopClients, type Interference, type TestClient } from './sync-helpers';
+import { idleVideo, emptyForm, aiEntriesKept, takesKept, type Workspace } from '../../../src/contract';
+import * as defaults from '../../../src/web/defaults';
+import { memoryStorage } from '../../../src/web/sync/storage';
+import { freshDatabase, startServer, type TestServer } from '../../helpers/server';
+import { startClient, stopClients, type Interference, type TestClient } from './clients';
 
 let server: TestServer;
 
