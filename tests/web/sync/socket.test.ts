@@ -87,7 +87,7 @@ it('counts from the start after any message, and waits no longer for what was an
       client.send(JSON.stringify({ type: 'workspace.deleted', request_id: requestId, workspace_id: 'a'.repeat(24) }));
     });
   });
-  const { socket, happened, until, note } = open({ answerWithinMs: 50 });
+  const { socket, happened, until, note } = open({ answerWithinMs: 200 });
   await until('opened');
   for (const round of [1, 2, 3]) {
     socket.send(message(`lost ${round}`), () => note('missed'));
