@@ -1,7 +1,7 @@
 import { errorKey, useText, type TextKey, type Translate } from '../i18n';
 import { sync } from '../state/connection';
 import { useStore } from '../state/store';
-import type { Refused } from '../sync-outbox';
+import type { Refused } from '../sync/outbox';
 import { Icon } from './icon';
 
 /** Every edit that the server refused, with what it was, until it is dismissed. */

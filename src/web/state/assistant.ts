@@ -1,5 +1,5 @@
 import { ApiError, askAssistant } from '../api';
-import { newId } from '../sync';
+import { newId } from '../sync/new-id';
 import { sync } from './connection';
 import { setState, type Question } from './store';
 

@@ -1,5 +1,5 @@
 import { getOptions } from '../api';
-import { createSync } from '../sync';
+import { createSync } from '../sync/client';
 import { watchClips } from './notices';
 import { getState, setState } from './store';
 

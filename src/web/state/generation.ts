@@ -2,7 +2,7 @@ import type { ErrorCode } from '../../contract/errors';
 import type { Workspace } from '../../contract/workspace';
 import { ApiError, cancelVideo, generateVideo } from '../api';
 import { formKeys } from '../defaults';
-import { newId } from '../sync';
+import { newId } from '../sync/new-id';
 import { sync } from './connection';
 import { getState, setState, type RefusedClick } from './store';
 

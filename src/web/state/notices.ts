@@ -1,6 +1,6 @@
 import type { Workspace } from '../../contract/workspace';
 import { translate, type TextKey } from '../i18n';
-import { newId } from '../sync';
+import { newId } from '../sync/new-id';
 import { getState, numberOf, setState, type Toast } from './store';
 
 const toastMs = 6000;

@@ -3,7 +3,7 @@ import type { ErrorCode } from '../../contract/errors';
 import type { Options } from '../../contract/options';
 import type { Workspace } from '../../contract/workspace';
 import type { Language } from '../locales/texts';
-import type { SyncSnapshot } from '../sync';
+import type { SyncSnapshot } from '../sync/client';
 
 export type Theme = 'dark' | 'light';
 

@@ -1,6 +1,6 @@
 import { ApiError, uploadImage } from '../api';
 import { shrinkPicture } from '../shrink';
-import { newId } from '../sync';
+import { newId } from '../sync/new-id';
 import { sync } from './connection';
 import { record } from './history';
 import { edit, select } from './shots';

@@ -1,6 +1,6 @@
-import type { ErrorBody } from '../contract/errors';
-import type { FormData } from '../contract/form';
-import type { Changes } from '../contract/workspace';
+import type { ErrorBody } from '../../contract/errors';
+import type { FormData } from '../../contract/form';
+import type { Changes } from '../../contract/workspace';
 
 /** What a new shot can bring along. */
 export type NewWorkspace = { image_path?: string | null; form_data?: Partial<FormData> };
@@ -15,37 +15,37 @@ export type ClientMessage = { request_id: string } & (
   | { type: 'workspace.reorder'; workspace_ids: string[]; base_order?: string[] }
 );
 
-/** One message on its way: written down, sent at least once, acknowledged, and then gone. */
+/** A message on its way: it is stored, sent at least once, acknowledged, and then dropped. */
 export type Waiting = {
   message: ClientMessage;
   /** How often it was sent; a message sent twice may have been applied by the first sending. */
   sends: number;
   isStored: boolean;
   isInFlight: boolean;
-  /** Milliseconds since 1970 before which it is not sent again. */
+  /** The message is not sent again before this time, in milliseconds since 1970. */
   notBefore: number;
-  /** Set by the acknowledgement, until the replica holds what was acknowledged: from this version, or this load on. */
+  /** Set by the acknowledgement: the message is dropped when the replica has this version, or this load of the list. */
   settledBy?: { version: number } | { load: number };
 };
 
-/** An edit that the server refused, with its reason; shown until it is dismissed. */
+/** An edit that the server refused, with the reason; it is shown until someone dismisses it. */
 export type Refused = { message: ClientMessage; error: ErrorBody };
 
 /** Values that are typed but not yet a message, by workspace and dotted key. */
 export type Drafts = Map<string, Changes>;
 
-/** What is kept in the storage; a message that was sent before a reload is sent again with the same request_id. */
+/** What lies in the storage; a message that was sent before a reload is sent again with the same request_id. */
 export type StoredOutbox = {
   waiting: { message: ClientMessage; sends: number }[];
   drafts: [string, Changes][];
   refused: Refused[];
-  /** Milliseconds since 1970 of the last sign of life of the page that wrote it. */
+  /** When the page that wrote this was last alive, in milliseconds since 1970. */
   aliveAt?: number;
 };
 
 const orderLane = 'order';
 
-/** Whose turn a message waits for; the server keeps the same queues. */
+/** The queues in which a message waits; the server keeps the same ones. */
 function lanesOf(message: ClientMessage): string[] {
   if (message.type === 'workspace.reorder') return [orderLane];
   if (message.type === 'workspace.update' || message.type === 'workspace.choose_take') return [message.workspace_id];
@@ -58,13 +58,13 @@ export function readyToSend(outbox: Waiting[], now: number): Waiting[] {
   return outbox.filter((entry) => {
     if (entry.settledBy) return false;
     const lanes = lanesOf(entry.message);
-    const isFree = !lanes.some((lane) => taken.has(lane));
+    const isAvailable = !lanes.some((lane) => taken.has(lane));
     lanes.forEach((lane) => taken.add(lane));
-    return isFree && entry.isStored && !entry.isInFlight && entry.notBefore <= now;
+    return isAvailable && entry.isStored && !entry.isInFlight && entry.notBefore <= now;
   });
 }
 
-/** Appends a message, or lets the last one of its lane take it over where that was never sent. */
+/** Appends a message, or merges it into the last one of its lane where that was never sent. */
 export function append(outbox: Waiting[], message: ClientMessage): void {
   const lane = lanesOf(message)[0]!;
   const last = outbox.findLast((entry) => lanesOf(entry.message).includes(lane));
@@ -72,8 +72,17 @@ export function append(outbox: Waiting[], message: ClientMessage): void {
     last.isStored = false;
     return;
   }
-  outbox.push({ message, sends: 0, isStored: false, isInFlight: false, notBefore: 0 });
+  outbox.push(waitingMessage(message));
 }
+
+/** A message that is neither stored nor on its way. */
+export const waitingMessage = (message: ClientMessage, sends = 0): Waiting => ({
+  message,
+  sends,
+  isStored: false,
+  isInFlight: false,
+  notBefore: 0,
+});
 
 /** How many changes a person would count: each field once, each other message once. */
 export function countWaiting(outbox: Waiting[], drafts: Drafts): number {

@@ -1,12 +1,12 @@
 import mongoose from 'mongoose';
-import { aiEntriesKept } from '../../src/contract/conversation';
-import { emptyForm } from '../../src/contract/form';
-import { idleVideo, takesKept } from '../../src/contract/video';
-import type { Workspace } from '../../src/contract/workspace';
-import * as defaults from '../../src/web/defaults';
-import { memoryStorage } from '../../src/web/sync-storage';
-import { freshDatabase, startServer, type TestServer } from '../helpers/server';
-import { startClient, stopClients, type Interference, type TestClient } from './sync-helpers';
+import { aiEntriesKept } from '../../../src/contract/conversation';
+import { emptyForm } from '../../../src/contract/form';
+import { idleVideo, takesKept } from '../../../src/contract/video';
+import type { Workspace } from '../../../src/contract/workspace';
+import * as defaults from '../../../src/web/defaults';
+import { memoryStorage } from '../../../src/web/sync/storage';
+import { freshDatabase, startServer, type TestServer } from '../../helpers/server';
+import { startClient, stopClients, type Interference, type TestClient } from './clients';
 
 let server: TestServer;
 
@@ -31,13 +31,13 @@ const stored = async (id: string): Promise<Workspace | undefined> => {
 
 const updatesOf = (client: TestClient) => client.sent.filter(({ type }) => type === 'workspace.update');
 
-test('the client starts a shot with the values of the contract', () => {
+it('starts a shot with the values of the contract', () => {
   expect(defaults.emptyForm).toEqual(emptyForm);
   expect(defaults.idleVideo).toEqual(idleVideo);
   expect([defaults.maxAiEntries, defaults.maxTakes]).toEqual([aiEntriesKept, takesKept]);
 });
 
-test('the client shows an edit at once, and says "saved" only when the server has stored it', async () => {
+it('shows an edit at once, and says "saved" only when the server has stored it', async () => {
   const client = start();
   await client.saved();
   const id = client.create();
@@ -49,7 +49,7 @@ test('the client shows an edit at once, and says "saved" only when the server ha
   expect((await stored(id))?.form_data.prompt).toBe('rain');
 });
 
-test('the client sends the typing of one field as one message after a pause', async () => {
+it('sends the typing of one field as one message after a pause', async () => {
   const client = start();
   await client.saved();
   const id = client.create();
@@ -58,7 +58,7 @@ test('the client sends the typing of one field as one message after a pause', as
   expect(updatesOf(client).map(({ updates }) => updates)).toEqual([{ 'form_data.prompt': 'rain' }]);
 });
 
-test('the client sends a message again under the same request_id when no answer comes, and it is applied once', async () => {
+it('sends a message again under the same request_id when no answer comes, and it is applied once', async () => {
   let swallowed = 0;
   const client = start(
     { answerWithinMs: 200 },
@@ -74,7 +74,7 @@ test('the client sends a message again under the same request_id when no answer 
   expect((await stored(id))?.version).toBe(2);
 });
 
-test('the client shows a shot that another page brought back between two sendings of its deletion', async () => {
+it('shows a shot that another page brought back between two sendings of its deletion', async () => {
   const two = start();
   let isLost = false;
   const one = start(
@@ -98,7 +98,7 @@ test('the client shows a shot that another page brought back between two sending
   expect((await stored(id))?._id).toBe(id);
 });
 
-test('the client shows what came back from the trash at its place, also after the others have changed theirs', async () => {
+it('shows what came back from the trash at its place, also after the others have changed theirs', async () => {
   const [one, two] = [start(), start()];
   await Promise.all([one.saved(), two.saved()]);
   const others = one.getSnapshot().ids;
@@ -124,7 +124,7 @@ test('the client shows what came back from the trash at its place, also after th
   for (const client of [one, two]) await client.until(({ ids }) => mine(ids).join() === order.join());
 });
 
-test.each(['DATABASE_UNAVAILABLE', 'BUSY'])('the client repeats the same request_id after %s', async (code) => {
+it.each(['DATABASE_UNAVAILABLE', 'BUSY'])('repeats the same request_id after %s', async (code) => {
   let isFirst = true;
   const client = start(
     {},
@@ -151,7 +151,7 @@ test.each(['DATABASE_UNAVAILABLE', 'BUSY'])('the client repeats the same request
   expect((await stored(id))?.form_data.prompt).toBe('later');
 });
 
-test('the client tells the others, and keeps what is being typed over what arrives', async () => {
+it('tells the others, and keeps what is being typed over what arrives', async () => {
   const [one, two] = [start(), start()];
   await Promise.all([one.saved(), two.saved()]);
   const id = one.create();
@@ -167,7 +167,7 @@ test('the client tells the others, and keeps what is being typed over what arriv
   await one.until(({ byId }) => byId[id]?.form_data.prompt === 'mine');
 });
 
-test('the client shows what the server refused until it is dismissed, and goes back to the stored value', async () => {
+it('shows what the server refused until it is dismissed, and goes back to the stored value', async () => {
   const client = start();
   await client.saved();
   const id = client.create();
@@ -184,7 +184,7 @@ test('the client shows what the server refused until it is dismissed, and goes b
   expect(client.getSnapshot().state).toBe('saved');
 });
 
-test('the client shows an edit as refused when another window has deleted the shot', async () => {
+it('shows an edit as refused when another window has deleted the shot', async () => {
   const [one, two] = [start(), start()];
   await Promise.all([one.saved(), two.saved()]);
   const id = one.create();
@@ -195,7 +195,7 @@ test('the client shows an edit as refused when another window has deleted the sh
   expect(refused[0]?.error.code).toBe('WORKSPACE_NOT_FOUND');
 });
 
-test('the client loads the list again when a push was missed', async () => {
+it('loads the list again when a push was missed', async () => {
   const missed: unknown[] = [];
   const interference: Interference = {
     incoming: (frame) => (frame.type === 'workspace.updated' && missed.length === 0 ? void missed.push(frame) : frame),
@@ -213,7 +213,7 @@ test('the client loads the list again when a push was missed', async () => {
   expect(byId[id]?.form_data.prompt).toBe('missed');
 });
 
-test('the client moves, deletes and brings back at once, and everywhere alike', async () => {
+it('moves, deletes and brings back at once, and everywhere alike', async () => {
   const [one, two] = [start(), start()];
   await Promise.all([one.saved(), two.saved()]);
   const ids = [one.create(), one.create(), one.create()];
@@ -229,7 +229,7 @@ test('the client moves, deletes and brings back at once, and everywhere alike', 
   await two.until(() => mine(two).join() === [ids[2], ids[0], ids[1]].join());
 });
 
-test('the client keeps waiting edits over a reload, and sends them when the page is back', async () => {
+it('keeps waiting edits over a reload, and sends them when the page is back', async () => {
   const storage = memoryStorage();
   const first = start({ storage });
   await first.saved();
@@ -248,7 +248,7 @@ test('the client keeps waiting edits over a reload, and sends them when the page
   expect((await stored(id))?.form_data.prompt).toBe('written offline');
 });
 
-test('the client leaves alone what another page without Web Locks is typing, and takes over what a page that is gone has left', async () => {
+it('leaves alone what another page without Web Locks is typing, and takes over what a page that is gone has left', async () => {
   const storage = memoryStorage();
   const withoutLocks = { storage, hasLocks: false, takeLock: async () => true, silentForMs: 1000, debounceMs: 300 };
   const typing = start(withoutLocks);
@@ -275,7 +275,7 @@ test('the client leaves alone what another page without Web Locks is typing, and
   expect((await stored(id))?.form_data.prompt).toBe('left behind');
 });
 
-test('the client goes on while the server is killed, and loses nothing', async () => {
+it('goes on while the server is killed, and loses nothing', async () => {
   const client = start();
   await client.saved();
   const id = client.create();
@@ -298,7 +298,7 @@ test('the client goes on while the server is killed, and loses nothing', async (
   expect(await stored(late)).toBeDefined();
 });
 
-test('the client stores the last of 200 edits while the connection is cut again and again', async () => {
+it('stores the last of 200 edits while the connection is cut again and again', async () => {
   const client = start({ debounceMs: 5 });
   await client.saved();
   const id = client.create();
@@ -312,7 +312,7 @@ test('the client stores the last of 200 edits while the connection is cut again 
   expect(client.getSnapshot().byId[id]?.form_data.prompt).toBe('edit 200');
 });
 
-test('the client shows what is stored after the database went back to an older day, and what is typed then', async () => {
+it('shows what is stored after the database went back to an older day, and what is typed then', async () => {
   const client = start();
   await client.saved();
   const id = client.create();

@@ -1,6 +1,6 @@
 import { WebSocket } from 'ws';
-import { createSync, type SyncClient, type SyncOptions, type SyncSnapshot } from '../../src/web/sync';
-import { memoryStorage, type SyncStorage } from '../../src/web/sync-storage';
+import { createSync, type SyncClient, type SyncOptions, type SyncSnapshot } from '../../../src/web/sync/client';
+import { memoryStorage, type SyncStorage } from '../../../src/web/sync/storage';
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a test reads whatever goes over the wire
 type Frame = any;

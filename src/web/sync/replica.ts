@@ -1,8 +1,6 @@
-import type { ServerMessage } from '../contract/messages';
-import type { Video } from '../contract/video';
-import type { Changes, Workspace } from '../contract/workspace';
-import { emptyForm, idleVideo, maxAiEntries, maxTakes } from './defaults';
-import type { ClientMessage, Drafts, NewWorkspace, Waiting } from './sync-outbox';
+import type { ServerMessage } from '../../contract/messages';
+import type { Changes, Workspace } from '../../contract/workspace';
+import { maxAiEntries } from '../defaults';
 
 type Step = { version: number; patch: (base: Workspace) => Workspace };
 
@@ -10,12 +8,12 @@ type Step = { version: number; patch: (base: Workspace) => Workspace };
 export type Replica = {
   byId: Map<string, Workspace>;
   order: string[];
-  /** Whether each order_index is that of the server: a new order tells the ids only. */
+  /** Whether each order_index is the server's; a broadcast of a new order carries the ids only. */
   arePlacesKnown: boolean;
-  /** What left the list in this session, with its place, so that bringing it back can be shown at once. */
+  /** Workspaces deleted in this session, with their places: one that is restored is shown at once. */
   trash: Map<string, { workspace: Workspace; index: number }>;
-  /** Changes that arrived before the one that precedes them. */
-  ahead: Map<string, Step[]>;
+  /** By workspace, the changes that arrived before the change that precedes them. */
+  outOfOrder: Map<string, Step[]>;
 };
 
 export const createReplica = (): Replica => ({
@@ -23,15 +21,15 @@ export const createReplica = (): Replica => ({
   order: [],
   arePlacesKnown: true,
   trash: new Map(),
-  ahead: new Map(),
+  outOfOrder: new Map(),
 });
 
 /**
- * Replaces the list, keeping whatever is newer here; returns the ids that changed. The first list of a connection is the truth
- * whatever is known: the database may have been restored to an older day.
+ * Replaces the list, but keeps workspaces that are newer here; returns the ids that changed. The first list of a connection
+ * overrides everything known: the database may have been restored from an older backup.
  */
 export function loadList(replica: Replica, list: Workspace[], { isFirst = false } = {}): string[] {
-  if (isFirst) replica.ahead.clear();
+  if (isFirst) replica.outOfOrder.clear();
   const touched = new Set<string>();
   const listed = new Set(list.map((workspace) => workspace._id));
   for (const id of replica.order) {
@@ -55,13 +53,13 @@ export function loadList(replica: Replica, list: Workspace[], { isFirst = false 
   return [...touched];
 }
 
-/** Whether both are one stored state, and not two of the same number on either side of a restore. */
+/** Whether both are the same stored state; after a restore, two different states can have the same version. */
 const isSame = (known: Workspace, listed: Workspace): boolean =>
   known.version === listed.version && known.updated_at === listed.updated_at;
 
 export type Applied = { id?: string; isOrderChanged?: boolean; hasGap?: boolean };
 
-/** Takes in what the server tells; older than what is known changes nothing, and a gap is reported and waits. */
+/** Applies what the server broadcasts. A version that is older than the known one changes nothing; a gap is reported. */
 export function applyPush(replica: Replica, message: ServerMessage): Applied {
   switch (message.type) {
     case 'workspace.created':
@@ -94,52 +92,32 @@ export function applyPush(replica: Replica, message: ServerMessage): Applied {
   }
 }
 
-/** Steps a workspace to the next version; a later version waits for the ones before it. */
+/** Brings a workspace to the next version; a later version waits for the versions before it. */
 export function advance(replica: Replica, id: string, version: number, patch: Step['patch']): Applied {
   const base = replica.byId.get(id);
   if (!base || version <= base.version) return {};
-  const steps = [...(replica.ahead.get(id) ?? []), { version, patch }];
-  replica.ahead.set(
+  const steps = [...(replica.outOfOrder.get(id) ?? []), { version, patch }];
+  replica.outOfOrder.set(
     id,
     steps.sort((a, b) => a.version - b.version),
   );
   catchUp(replica, id);
-  return { id, hasGap: replica.ahead.has(id) };
+  return { id, hasGap: replica.outOfOrder.has(id) };
 }
 
-/** Takes the waiting steps that follow the known version; older ones are in it already. */
+/** Applies the waiting steps that follow the known version; it includes the older ones. */
 function catchUp(replica: Replica, id: string): void {
-  const steps = replica.ahead.get(id) ?? [];
+  const steps = replica.outOfOrder.get(id) ?? [];
   let next = replica.byId.get(id)!;
   while (steps.length > 0 && steps[0]!.version <= next.version + 1) {
     const step = steps.shift()!;
     if (step.version === next.version + 1) next = { ...step.patch(next), version: step.version };
   }
   replica.byId.set(id, next);
-  if (steps.length === 0) replica.ahead.delete(id);
+  if (steps.length === 0) replica.outOfOrder.delete(id);
 }
 
-/** The order that a person sees: the server's, and on top of it what waits. */
-export function viewOrder(replica: Replica, outbox: Waiting[]): string[] {
-  let order = replica.order;
-  for (const { message } of outbox) order = reorderedBy(replica, order, message);
-  return order;
-}
-
-/** The workspace that a person sees: the server's, and on top of it what waits; undefined where nothing is known. */
-export function viewWorkspace(replica: Replica, outbox: Waiting[], drafts: Drafts, id: string): Workspace | undefined {
-  let view = replica.byId.get(id) ?? replica.trash.get(id)?.workspace;
-  for (const { message } of outbox) {
-    if (message.type === 'workspace.reorder' || message.workspace_id !== id) continue;
-    if (message.type === 'workspace.create') view ??= provisional(id, message.data);
-    if (view && message.type === 'workspace.update') view = withChanges(view, message.updates);
-    if (view && message.type === 'workspace.choose_take') view = withTake(view, message.attempt_id);
-  }
-  const draft = drafts.get(id);
-  return view && draft ? withChanges(view, draft) : view;
-}
-
-/** A copy with dotted keys set; untouched parts are the same objects. */
+/** A copy with the dotted keys set; untouched parts are the same objects. */
 export function withChanges(workspace: Workspace, changes: Changes): Workspace {
   const next = { ...workspace, form_data: { ...workspace.form_data } };
   const form: Record<string, unknown> = next.form_data;
@@ -167,7 +145,7 @@ function insertWorkspace(replica: Replica, workspace: Workspace): Applied {
     replica.order.every((other) => replica.byId.get(other)!.order_index < workspace.order_index);
   replica.order = isLast ? [...replica.order, id] : insertAt(replica.order, id, kept?.index ?? replica.order.length);
   replica.trash.delete(id);
-  // Then only the server knows the place for certain, such as that of one that came back from the trash.
+  // Where it is not the last one, only the server is certain of its place, for instance after a restore from the trash.
   return { id, isOrderChanged: true, hasGap: !isLast };
 }
 
@@ -176,52 +154,12 @@ function removeWorkspace(replica: Replica, id: string): void {
   if (!workspace) return;
   replica.trash.set(id, { workspace, index: replica.order.indexOf(id) });
   replica.byId.delete(id);
-  replica.ahead.delete(id);
+  replica.outOfOrder.delete(id);
   replica.order = replica.order.filter((other) => other !== id);
 }
 
-function reorderedBy(replica: Replica, order: string[], message: ClientMessage): string[] {
-  if (message.type === 'workspace.create') {
-    return order.includes(message.workspace_id) ? order : [...order, message.workspace_id];
-  }
-  if (message.type === 'workspace.delete') return order.filter((id) => id !== message.workspace_id);
-  if (message.type === 'workspace.restore') {
-    if (order.includes(message.workspace_id)) return order;
-    return insertAt(order, message.workspace_id, replica.trash.get(message.workspace_id)?.index ?? order.length);
-  }
-  if (message.type !== 'workspace.reorder') return order;
-  const present = new Set(order);
-  const named = [...new Set(message.workspace_ids)].filter((id) => present.has(id));
-  const isNamed = new Set(named);
-  return [...named, ...order.filter((id) => !isNamed.has(id))];
-}
-
-function provisional(id: string, { image_path: path = null, form_data: form }: NewWorkspace): Workspace {
-  const now = new Date().toISOString();
-  return {
-    _id: id,
-    order_index: Number.MAX_SAFE_INTEGER,
-    image_path: path,
-    image_url: path && `/${path}`,
-    form_data: { ...emptyForm, ...form },
-    video: idleVideo,
-    takes: [],
-    ai_collaboration: [],
-    version: 0,
-    created_at: now,
-    updated_at: now,
-  };
-}
-
-function withTake(workspace: Workspace, attemptId: string): Workspace {
-  const chosen = workspace.takes.find((take) => take.attempt_id === attemptId);
-  if (!chosen) return workspace;
-  const others = workspace.takes.filter((take) => take !== chosen);
-  const front: Video[] = workspace.video.status === 'completed' ? [workspace.video] : [];
-  return { ...workspace, video: chosen, takes: [...front, ...others].slice(0, maxTakes) };
-}
-
-const insertAt = (order: string[], id: string, index: number): string[] => [
+/** A copy of the order with one more id at a place. */
+export const insertAt = (order: string[], id: string, index: number): string[] => [
   ...order.slice(0, index),
   id,
   ...order.slice(index),

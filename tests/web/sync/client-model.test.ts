@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import type { Workspace } from '../../src/contract/workspace';
-import { startServer, type TestServer } from '../helpers/server';
-import { startClient, stopClients, type TestClient } from './sync-helpers';
+import type { Workspace } from '../../../src/contract/workspace';
+import { startServer, type TestServer } from '../../helpers/server';
+import { startClient, stopClients, type TestClient } from './clients';
 
 type Step =
   | { kind: 'create' }
@@ -35,7 +35,7 @@ const step = fc.oneof<fc.Arbitrary<Step>[]>(
 );
 const story = fc.array(fc.tuple(fc.nat({ max: 3 }), step), { minLength: 20, maxLength: 60 });
 
-test('two to four clients and the server end with the same timeline, whatever they do and however often they are cut', async () => {
+it('leaves two to four clients and the server with the same timeline, whatever they do and however often they are cut', async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 2, max: 4 }), story, async (count, steps) => {
       const clients = Array.from({ length: count }, () => startClient(server.wsUrl, server.url));
