@@ -47,15 +47,27 @@ export function createEdits({ state, persistence, snapshots }: Parts, { debounce
     update,
     /** Turns everything that is typed into messages now, without waiting for a pause in the typing. */
     flush,
-    create(data: NewWorkspace = {}, id: string = newId()): string {
-      enqueue({ type: 'workspace.create', request_id: newId(), workspace_id: id, data });
+    /** Appends a workspace, or puts it before another one; edits of the returned id may follow at once. */
+    create(data: NewWorkspace = {}, id: string = newId(), beforeId?: string): string {
+      const place = beforeId && { before_id: beforeId };
+      enqueue({ type: 'workspace.create', request_id: newId(), workspace_id: id, data, ...place });
       return id;
     },
     delete: (id: string) => enqueue({ type: 'workspace.delete', request_id: newId(), workspace_id: id }),
     restore: (id: string) => enqueue({ type: 'workspace.restore', request_id: newId(), workspace_id: id }),
     reorder: (ids: string[]) => enqueue({ type: 'workspace.reorder', request_id: newId(), workspace_ids: ids }),
-    chooseTake: (id: string, attemptId: string) =>
-      enqueue({ type: 'workspace.choose_take', request_id: newId(), workspace_id: id, attempt_id: attemptId }),
+    /** Makes a take the clip; with its form, that becomes the form of the workspace in the same write. */
+    chooseTake: (id: string, attemptId: string, withForm = false) =>
+      enqueue({
+        type: 'workspace.choose_take',
+        request_id: newId(),
+        workspace_id: id,
+        attempt_id: attemptId,
+        ...(withForm && { with_form: true }),
+      }),
+    /** Puts away what a failed or cancelled attempt says. */
+    dismissFailure: (id: string, attemptId: string) =>
+      enqueue({ type: 'workspace.dismiss', request_id: newId(), workspace_id: id, attempt_id: attemptId }),
     dismiss(entry?: Refused): void {
       state.refused = entry ? state.refused.filter((other) => other !== entry) : [];
       persistence.persist();

@@ -75,9 +75,9 @@ export function applyPush(replica: Replica, message: ServerMessage): Applied {
     case 'workspace.updated':
       return advance(replica, message.workspace_id, message.version, (base) => withChanges(base, message.changes));
     case 'video.status_update': {
-      const { video, takes } = message;
+      const { video, takes, changes = {} } = message;
       return advance(replica, message.workspace_id, message.version, (base) => ({
-        ...base,
+        ...withChanges(base, changes),
         video,
         ...(takes && { takes }),
       }));
