@@ -11,20 +11,23 @@ export type Deed =
   | { kind: 'take'; id: string; before: string; after: string };
 
 const kept = 200;
-const oneBurstMs = 1000;
+const pauseMs = 1000;
+const longestBurstMs = 3000;
 
 let done: Deed[] = [];
 let undone: Deed[] = [];
-let lastEdit = { name: '', at: 0 };
+let lastEdit = { name: '', at: 0, since: 0 };
 
-/** Remembers a deed; typing in one field within a second is one deed. */
+/** Remembers a deed; typing in one field is one deed until a pause of a second, and for three seconds at most. */
 export function record(deed: Deed): void {
   const name = deed.kind === 'fields' ? `${deed.id} ${Object.keys(deed.after).join()}` : '';
   const previous = done.at(-1);
-  const isBurst = name !== '' && name === lastEdit.name && Date.now() - lastEdit.at < oneBurstMs;
+  const now = Date.now();
+  const isSameField = name !== '' && name === lastEdit.name;
+  const isBurst = isSameField && now - lastEdit.at < pauseMs && now - lastEdit.since < longestBurstMs;
   if (isBurst && previous?.kind === 'fields' && deed.kind === 'fields') previous.after = deed.after;
   else done = [...done.slice(1 - kept), deed];
-  lastEdit = { name, at: Date.now() };
+  lastEdit = { name, at: now, since: isBurst ? lastEdit.since : now };
   undone = [];
   show();
 }
@@ -33,7 +36,7 @@ export function record(deed: Deed): void {
 export function undo(): void {
   const deed = done.pop();
   if (!deed) return;
-  lastEdit = { name: '', at: 0 };
+  lastEdit = { name: '', at: 0, since: 0 };
   if (perform(reversed(deed))) undone.push(deed);
   else showToast(say('undo.conflict'));
   show();
