@@ -28,7 +28,7 @@ export function useTimeline(env = (): Record<string, string> => ({})) {
 
   return {
     server: () => server,
-    async visit(options?: BrowserContextOptions): Promise<WatchedPage> {
+    visit: async (options?: BrowserContextOptions): Promise<WatchedPage> => {
       const page = await openWindow(browser, server.url, options);
       open.push(page);
       return page;

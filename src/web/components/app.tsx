@@ -7,6 +7,7 @@ import { FirstVisit } from './first-visit';
 import { Form } from './form';
 import { GenerateBar } from './generate-bar';
 import { RefusedEdits } from './refused-edits';
+import { ReplaceFailure } from './replace-failure';
 import { Stage } from './stage';
 import { Takes } from './takes';
 import { Timeline } from './timeline';
@@ -32,6 +33,7 @@ export function App() {
           <h1 className="hidden">{text('app.title')}</h1>
           <section className="stage-area" aria-label={text('stage.name')}>
             <Stage />
+            <ReplaceFailure />
             <GenerateBar />
             <Takes />
           </section>

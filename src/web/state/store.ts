@@ -7,6 +7,9 @@ import type { SyncSnapshot } from '../sync';
 
 export type Theme = 'dark' | 'light';
 
+/** Why the browser cannot make a picture of a file. */
+export type PictureFault = `PICTURE_${'UNREADABLE' | 'EMPTY' | 'HEIC' | 'TIFF' | 'IS_VIDEO' | 'IS_OTHER'}`;
+
 /** A picture on its way to becoming a shot; it stands in the timeline behind `after`. */
 export type Upload = {
   id: string;
@@ -18,7 +21,7 @@ export type Upload = {
   phase: 'shrinking' | 'uploading' | 'failed';
   part: number;
   previewUrl: string;
-  error?: ErrorCode | 'NETWORK' | 'PICTURE_UNREADABLE';
+  error?: ErrorCode | 'NETWORK' | PictureFault;
 };
 
 export type Toast = { id: string; text: string; action?: { label: string; run: () => void } };

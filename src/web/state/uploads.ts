@@ -1,4 +1,5 @@
 import { ApiError, uploadImage } from '../api';
+import { faultOf, isHeic } from '../picture-files';
 import { shrinkPicture } from '../shrink';
 import { newId } from '../sync';
 import { sync } from './connection';
@@ -7,6 +8,19 @@ import { edit, select } from './shots';
 import { getState, setState, type Upload } from './store';
 
 const atOnce = 3;
+const needsAnotherFile = new Set<string>([
+  'PICTURE_UNREADABLE',
+  'PICTURE_EMPTY',
+  'PICTURE_HEIC',
+  'PICTURE_TIFF',
+  'PICTURE_IS_VIDEO',
+  'PICTURE_IS_OTHER',
+  'UNSUPPORTED_FILE',
+  'IMAGE_UNREADABLE',
+  'IMAGE_TOO_BIG',
+  'IMAGE_TOO_SMALL',
+  'FILE_TOO_LARGE',
+]);
 const waiting: (() => Promise<void>)[] = [];
 let running = 0;
 
@@ -23,6 +37,9 @@ export function addPictures(files: File[], index = getState().ids.length): void 
 
 /** Gives a shot another picture; undoable. */
 export function replacePicture(id: string, file: File): void {
+  getState()
+    .uploads.filter(({ replaces, phase }) => replaces === id && phase === 'failed')
+    .forEach(removeUpload);
   start([{ ...newUpload(file, id), replaces: id }]);
 }
 
@@ -41,10 +58,9 @@ export function removeUpload(upload: Upload): void {
   }));
 }
 
-/** The pictures among dropped or pasted things. */
-export const picturesIn = (data: DataTransfer | null): File[] =>
-  // Where the system knows no HEIC, its type is ''.
-  [...(data?.files ?? [])].filter(({ type }) => type === '' || type.startsWith('image/'));
+/** Whether a picture is not on the server but can come there: it is on its way, or another try may help. */
+export const canBeStored = ({ phase, error }: Upload): boolean =>
+  phase !== 'failed' || !error || !needsAnotherFile.has(error);
 
 const newUpload = (file: File, after: string | null): Upload => ({
   id: newId(),
@@ -88,6 +104,13 @@ async function send(id: string): Promise<void> {
   } catch (error) {
     change(id, { phase: 'failed', error: error instanceof ApiError ? error.code : 'PICTURE_UNREADABLE' });
   }
+}
+
+async function reasonOf(error: unknown, file: File): Promise<Upload['error']> {
+  // One that can no longer be read, such as a file that was moved away, is a damaged one too.
+  if (!(error instanceof ApiError)) return faultOf(file).catch(() => 'PICTURE_UNREADABLE');
+  const isRefusedAsPicture = error.code === 'IMAGE_UNREADABLE' || error.code === 'UNSUPPORTED_FILE';
+  return isRefusedAsPicture && (await isHeic(file)) ? 'PICTURE_HEIC' : error.code;
 }
 
 function land(upload: Upload, path: string): void {
