@@ -2,6 +2,7 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './components/app';
 import { startConnection } from './state/connection';
+import { watchLeaving } from './state/leaving';
 import { loadPreferences } from './state/preferences';
 import './styles/base.css';
 import './styles/controls.css';
@@ -14,6 +15,7 @@ import './styles/dialogs.css';
 
 loadPreferences();
 startConnection();
+watchLeaving();
 createRoot(document.getElementById('root')!).render(
   <StrictMode>
     <App />
