@@ -7,7 +7,7 @@ export type NewWorkspace = { image_path?: string | null; form_data?: Partial<For
 
 /** Every message from this client, as it goes over the wire. */
 export type ClientMessage = { request_id: string } & (
-  | { type: 'workspace.create'; workspace_id: string; data: NewWorkspace }
+  | { type: 'workspace.create'; workspace_id: string; data: NewWorkspace; before_id?: string }
   | { type: 'workspace.update'; workspace_id: string; updates: Changes; base_version?: number }
   | { type: 'workspace.delete'; workspace_id: string }
   | { type: 'workspace.restore'; workspace_id: string }

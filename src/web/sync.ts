@@ -159,8 +159,9 @@ export function createSync(options: SyncOptions) {
     for (const [id, draft] of [...drafts]) sendDraft(id, Object.keys(draft));
   }
 
-  function create(data: NewWorkspace = {}, id: string = newId()): string {
-    enqueue({ type: 'workspace.create', request_id: newId(), workspace_id: id, data });
+  function create(data: NewWorkspace = {}, id: string = newId(), beforeId?: string): string {
+    const place = beforeId && { before_id: beforeId };
+    enqueue({ type: 'workspace.create', request_id: newId(), workspace_id: id, data, ...place });
     return id;
   }
 
@@ -538,7 +539,7 @@ export function createSync(options: SyncOptions) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    /** Appends a workspace; edits of the returned id may follow at once. */
+    /** Appends a workspace, or puts it before another one; edits of the returned id may follow at once. */
     create,
     /** Changes fields by dotted keys, such as `{ 'form_data.prompt': 'rain' }`. */
     update: edit,

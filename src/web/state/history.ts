@@ -6,7 +6,7 @@ import { getState, setState } from './store';
 /** Something that this tab did, with what is needed to take it back and to see whether somebody else was there since. */
 export type Deed =
   | { kind: 'fields'; id: string; before: Changes; after: Changes }
-  | { kind: 'delete' | 'create'; ids: string[] }
+  | { kind: 'delete' | 'create'; ids: string[]; dropId?: string }
   | { kind: 'reorder'; before: readonly string[]; after: readonly string[] }
   | { kind: 'take'; id: string; before: string; after: string };
 
@@ -30,6 +30,16 @@ export function record(deed: Deed): void {
   lastEdit = { name, at: now, since: isBurst ? lastEdit.since : now };
   undone = [];
   show();
+}
+
+/** Remembers that a picture became a shot; those that were added at once are one deed. */
+export function recordCreated(id: string, dropId: string): void {
+  const isOfDrop = (deed: Deed) => deed.kind === 'create' && deed.dropId === dropId;
+  if (done.some(isOfDrop)) {
+    done = done.map((deed) => (isOfDrop(deed) && 'ids' in deed ? { ...deed, ids: [...deed.ids, id] } : deed));
+    return;
+  }
+  record({ kind: 'create', ids: [id], dropId });
 }
 
 /** Takes back the last deed, or says that somebody else has changed the same since. */
@@ -56,7 +66,8 @@ function reversed(deed: Deed): Deed {
   switch (deed.kind) {
     case 'delete':
     case 'create':
-      return { kind: deed.kind === 'delete' ? 'create' : 'delete', ids: deed.ids };
+      // The last deleted comes back first, so that each finds the place that it had.
+      return { kind: deed.kind === 'delete' ? 'create' : 'delete', ids: deed.ids.toReversed() };
     case 'fields':
       return { ...deed, before: deed.after, after: deed.before };
     case 'reorder':

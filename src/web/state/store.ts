@@ -18,6 +18,8 @@ export type Upload = {
   after: string | null;
   /** The shot whose picture it replaces. */
   replaces?: string;
+  /** The pictures that were added at once: their common id, the first of them, and what was chosen then. */
+  drop?: { id: string; firstId: string; selectedId: string | null };
   phase: 'shrinking' | 'uploading' | 'failed';
   part: number;
   previewUrl: string;
@@ -36,6 +38,8 @@ export type Question = { message: string; stop: () => void; error?: ErrorCode | 
 export type AppState = SyncSnapshot & {
   options: Options | null;
   selectedId: string | null;
+  /** The card that is brought into sight without being chosen: the first of what was added. */
+  revealedId: string | null;
   uploads: Upload[];
   toasts: Toast[];
   dialog: Dialog | null;
@@ -60,6 +64,7 @@ export const useStore = create<AppState>(() => ({
   isLoaded: false,
   options: null,
   selectedId: null,
+  revealedId: null,
   uploads: [],
   toasts: [],
   dialog: null,

@@ -3,7 +3,7 @@ import { faultOf, isHeic } from '../picture-files';
 import { shrinkPicture } from '../shrink';
 import { newId } from '../sync';
 import { sync } from './connection';
-import { record } from './history';
+import { recordCreated } from './history';
 import { edit, select } from './shots';
 import { getState, setState, type Upload } from './store';
 
@@ -26,13 +26,17 @@ let running = 0;
 
 /** Makes a shot of each picture, in order, at place `index` of the timeline; default the end. */
 export function addPictures(files: File[], index = getState().ids.length): void {
-  let after = getState().ids[index - 1] ?? null;
+  const { ids, selectedId } = getState();
+  let after = ids[index - 1] ?? null;
+  const drop = { id: newId(), firstId: '', selectedId };
   const uploads = files.map((file) => {
-    const upload = newUpload(file, after);
+    const upload = { ...newUpload(file, after), drop };
+    drop.firstId ||= upload.id;
     after = upload.id;
     return upload;
   });
   start(uploads);
+  setState({ revealedId: drop.firstId });
 }
 
 /** Gives a shot another picture; undoable. */
@@ -102,7 +106,7 @@ async function send(id: string): Promise<void> {
     const { image_path: path } = await uploadImage(picture, (part) => change(id, { part }));
     land(find(id) ?? upload, path);
   } catch (error) {
-    change(id, { phase: 'failed', error: error instanceof ApiError ? error.code : 'PICTURE_UNREADABLE' });
+    change(id, { phase: 'failed', error: await reasonOf(error, upload.file) });
   }
 }
 
@@ -114,19 +118,20 @@ async function reasonOf(error: unknown, file: File): Promise<Upload['error']> {
 }
 
 function land(upload: Upload, path: string): void {
-  const { id, replaces } = upload;
+  const { id, replaces, drop } = upload;
   if (replaces) {
     edit(replaces, { image_path: path });
     return removeUpload(upload);
   }
   const place = placeOf(upload);
-  const { ids, uploads } = getState();
+  const { ids, uploads, selectedId } = getState();
   // The shot takes the id of its upload, so that the card stays where it is, and what follows it finds it.
   setState({ uploads: uploads.filter((other) => other.id !== id) });
-  sync.create({ image_path: path }, id);
+  sync.create({ image_path: path }, id, ids[place]);
   if (place < ids.length) sync.reorder([...ids.slice(0, place), id, ...ids.slice(place)]);
-  record({ kind: 'create', ids: [id] });
-  if (ids.length === 0) select(id);
+  recordCreated(id, drop?.id ?? id);
+  // Not where another shot was chosen meanwhile.
+  if (id === drop?.firstId && (drop.selectedId === null || selectedId === drop.selectedId)) select(id);
   URL.revokeObjectURL(upload.previewUrl);
 }
 
