@@ -32,7 +32,7 @@ export const cancelVideo = (body: { workspace_id: string; attempt_id?: string })
   post<{ workspace_id: string; video: Video }>('/api/generate/cancel', body);
 
 export const askAssistant = (
-  body: { workspace_id: string; message: string; request_id: string },
+  body: { workspace_id: string; message: string },
   signal: AbortSignal,
 ): Promise<{ suggestion: Suggestion; entry: AiEntry }> => post('/api/ai/suggest', body, signal);
 

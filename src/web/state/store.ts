@@ -48,6 +48,10 @@ export type AppState = SyncSnapshot & {
   /** Clicks that are on their way, and the answers that refused one. */
   clicks: Record<string, 'sending' | RefusedClick>;
   questions: Record<string, Question>;
+  /** What is typed for the assistant and not asked yet, by shot. */
+  questionDrafts: Record<string, string>;
+  /** The last news that a screen reader says; `at` tells two equal ones apart. */
+  announcement: { text: string; at: number };
   canUndo: boolean;
   canRedo: boolean;
   language: Language;
@@ -71,6 +75,8 @@ export const useStore = create<AppState>(() => ({
   providers: {},
   clicks: {},
   questions: {},
+  questionDrafts: {},
+  announcement: { text: '', at: 0 },
   canUndo: false,
   canRedo: false,
   language: 'en',
