@@ -186,8 +186,10 @@ function reorderedBy(replica: Replica, order: string[], message: ClientMessage):
   }
   if (message.type === 'workspace.delete') return order.filter((id) => id !== message.workspace_id);
   if (message.type === 'workspace.restore') {
-    if (order.includes(message.workspace_id)) return order;
-    return insertAt(order, message.workspace_id, replica.trash.get(message.workspace_id)?.index ?? order.length);
+    const kept = replica.trash.get(message.workspace_id);
+    // One that was deleted before this page came is shown when the server tells of it.
+    if (!kept || order.includes(message.workspace_id)) return order;
+    return insertAt(order, message.workspace_id, kept.index);
   }
   if (message.type !== 'workspace.reorder') return order;
   const present = new Set(order);

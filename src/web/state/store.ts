@@ -27,7 +27,8 @@ export type Upload = {
 };
 
 export type Toast = { id: string; text: string; action?: { label: string; run: () => void } };
-type Dialog = 'film' | 'shortcuts' | 'generate-all' | { compare: [string, string] } | { secondCharge: string };
+type Dialog =
+  'film' | 'shortcuts' | 'trash' | 'generate-all' | { compare: [string, string] } | { secondCharge: string };
 
 /** A click that made no video as far as this window knows; `before` is the attempt that the shot had then. */
 export type RefusedClick = { code: ErrorCode | 'NETWORK'; before: string | null };
