@@ -12,6 +12,7 @@ import './styles/stage.css';
 import './styles/form.css';
 import './styles/moves.css';
 import './styles/dialogs.css';
+import './styles/touch.css';
 
 loadPreferences();
 startConnection();

@@ -20,6 +20,7 @@ export function App() {
   const text = useText();
   const isEmpty = useStore(({ ids, uploads }) => ids.length === 0 && uploads.length === 0);
   const isLoaded = useStore((state) => state.isLoaded);
+  const announcement = useStore((state) => state.announcement);
   useKeys();
 
   return (
@@ -44,6 +45,9 @@ export function App() {
           </div>
         </main>
       )}
+      <p className="hidden" aria-live="polite">
+        <span key={announcement.at}>{announcement.text}</span>
+      </p>
       <Toasts />
       <Dialogs />
     </DropArea>

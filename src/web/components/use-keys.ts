@@ -34,7 +34,7 @@ const hasUndoOfItsOwn = (target: EventTarget | null): boolean =>
 
 function plainOf({ key, altKey, target }: KeyboardEvent): (() => void) | undefined {
   const isTyping = target instanceof HTMLElement && target.matches('input, textarea, select, [contenteditable]');
-  if (isTyping || altKey) return undefined;
+  if (isTyping || altKey || !getState().hasLetterKeys) return undefined;
   if (key === '?') return () => setState({ dialog: 'shortcuts' });
   if (key === 'p' && getState().ids.length > 0) return () => setState({ dialog: 'film' });
   if (key === 'a') return () => document.getElementById('add-pictures')?.click();

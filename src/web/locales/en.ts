@@ -225,6 +225,7 @@ export const en = {
   'keys.film': 'Play the film',
   'keys.pause': 'Pause, previous, next (in the film)',
   'keys.add': 'Add pictures',
+  'keys.letters': 'Letters without Ctrl or Cmd are shortcuts',
   'keys.help': 'This list',
 };
 

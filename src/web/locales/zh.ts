@@ -212,5 +212,6 @@ export const zh: Record<TextKey, string> = {
   'keys.film': '播放影片',
   'keys.pause': '暂停、上一个、下一个（影片中）',
   'keys.add': '添加图片',
+  'keys.letters': '启用单字母快捷键（无需按 Ctrl 或 Cmd）',
   'keys.help': '本列表',
 };

@@ -58,6 +58,8 @@ export type AppState = SyncSnapshot & {
   language: Language;
   theme: Theme;
   notifies: boolean;
+  /** Whether single letters are shortcuts. */
+  hasLetterKeys: boolean;
 };
 
 export const useStore = create<AppState>(() => ({
@@ -83,6 +85,7 @@ export const useStore = create<AppState>(() => ({
   language: 'en',
   theme: 'dark',
   notifies: false,
+  hasLetterKeys: true,
 }));
 
 export const getState = useStore.getState;
