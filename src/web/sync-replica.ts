@@ -122,9 +122,18 @@ function catchUp(replica: Replica, id: string): void {
 /** The order that a person sees: the server's, and on top of it what waits. */
 export function viewOrder(replica: Replica, outbox: Waiting[]): string[] {
   let order = replica.order;
-  for (const { message } of outbox) order = reorderedBy(replica, order, message);
+  for (const { message } of outbox) {
+    // One that was deleted before this page came is shown when the server has told of it.
+    if (message.type === 'workspace.restore' && !isKnown(replica, outbox, message.workspace_id)) continue;
+    order = reorderedBy(replica, order, message);
+  }
   return order;
 }
+
+const isKnown = (replica: Replica, outbox: Waiting[], id: string): boolean =>
+  replica.byId.has(id) ||
+  replica.trash.has(id) ||
+  outbox.some(({ message }) => message.type === 'workspace.create' && message.workspace_id === id);
 
 /** The workspace that a person sees: the server's, and on top of it what waits; undefined where nothing is known. */
 export function viewWorkspace(replica: Replica, outbox: Waiting[], drafts: Drafts, id: string): Workspace | undefined {
@@ -186,10 +195,8 @@ function reorderedBy(replica: Replica, order: string[], message: ClientMessage):
   }
   if (message.type === 'workspace.delete') return order.filter((id) => id !== message.workspace_id);
   if (message.type === 'workspace.restore') {
-    const kept = replica.trash.get(message.workspace_id);
-    // One that was deleted before this page came is shown when the server tells of it.
-    if (!kept || order.includes(message.workspace_id)) return order;
-    return insertAt(order, message.workspace_id, kept.index);
+    if (order.includes(message.workspace_id)) return order;
+    return insertAt(order, message.workspace_id, replica.trash.get(message.workspace_id)?.index ?? order.length);
   }
   if (message.type !== 'workspace.reorder') return order;
   const present = new Set(order);

@@ -1,10 +1,10 @@
 /// <reference lib="dom" />
 import { axeViolations, cardIds } from './browser';
-import { addPictures, button, cards, face, prompt, saved, useTimeline } from './timeline-page';
+import { addPictures, button, cards, face, prompt, saved, status, useTimeline } from './timeline-page';
 
 jest.setTimeout(120_000);
 
-const { visit } = useTimeline();
+const { visit, server } = useTimeline();
 
 it('brings a deleted shot back to its place after a reload, and chooses it', async () => {
   const page = await visit();
@@ -39,4 +39,16 @@ it('says that the trash is empty, and asks again where the server did not answer
   await page.unroute('**/api/trash');
   await button(page, 'Try again').click();
   await page.getByText('The trash is empty.').waitFor();
+});
+
+it('brings a shot back at once that was deleted while the server is away', async () => {
+  const page = await visit();
+  await addPictures(page, 2);
+  await face(page, 1).click();
+  await server().kill();
+  await status(page).filter({ hasText: 'Offline' }).waitFor();
+  await button(page, 'Delete').click();
+  await cards(page).nth(1).waitFor({ state: 'detached' });
+  await button(page, 'Undo').click();
+  await cards(page).nth(1).waitFor({ timeout: 5000 });
 });
