@@ -3,6 +3,7 @@ import type { ErrorBody, ErrorCode } from '../contract/errors';
 import type { FormData as ShotForm } from '../contract/form';
 import type { Options } from '../contract/options';
 import type { Video } from '../contract/video';
+import type { Workspace } from '../contract/workspace';
 
 /** A refusal of the server, or NETWORK where there was no answer at all. */
 export class ApiError extends Error {
@@ -25,6 +26,12 @@ export type GenerateRequest = {
 
 export const getOptions = (): Promise<Options> => request<Options>('/api/options');
 
+/** A shot in the trash, with when it was deleted. */
+export type TrashedShot = Workspace & { deleted_at: string };
+
+export const getTrash = async (): Promise<TrashedShot[]> =>
+  (await request<{ workspaces: TrashedShot[] }>('/api/trash')).workspaces;
+
 export const generateVideo = (body: GenerateRequest, signal?: AbortSignal) =>
   post<{ workspace_id: string; video: Video }>('/api/generate/video', body, signal);
 
@@ -32,7 +39,7 @@ export const cancelVideo = (body: { workspace_id: string; attempt_id?: string })
   post<{ workspace_id: string; video: Video }>('/api/generate/cancel', body);
 
 export const askAssistant = (
-  body: { workspace_id: string; message: string; request_id: string },
+  body: { workspace_id: string; message: string },
   signal: AbortSignal,
 ): Promise<{ suggestion: Suggestion; entry: AiEntry }> => post('/api/ai/suggest', body, signal);
 

@@ -2,7 +2,7 @@ import { useCallback } from 'react';
 import type { ErrorCode } from '../contract/errors';
 import type { TextKey } from './locales/en';
 import { texts, type Language } from './locales/texts';
-import { useStore } from './state/store';
+import { useStore, type PictureFault } from './state/store';
 
 export type Translate = (key: TextKey, values?: Record<string, string | number>) => string;
 export type { TextKey };
@@ -19,4 +19,4 @@ export function useText(): Translate {
 }
 
 /** Our own sentence for an error code. */
-export const errorKey = (code: ErrorCode | 'NETWORK' | 'PICTURE_UNREADABLE'): TextKey => `error.${code}`;
+export const errorKey = (code: ErrorCode | 'NETWORK' | PictureFault): TextKey => `error.${code}`;

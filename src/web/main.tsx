@@ -2,6 +2,7 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './components/app';
 import { startConnection } from './state/connection';
+import { watchLeaving } from './state/leaving';
 import { loadPreferences } from './state/preferences';
 import './styles/base.css';
 import './styles/controls.css';
@@ -11,9 +12,11 @@ import './styles/stage.css';
 import './styles/form.css';
 import './styles/moves.css';
 import './styles/dialogs.css';
+import './styles/touch.css';
 
 loadPreferences();
 startConnection();
+watchLeaving();
 createRoot(document.getElementById('root')!).render(
   <StrictMode>
     <App />

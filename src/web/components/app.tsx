@@ -7,6 +7,7 @@ import { FirstVisit } from './first-visit';
 import { Form } from './form';
 import { GenerateBar } from './generate-bar';
 import { RefusedEdits } from './refused-edits';
+import { ReplaceFailure } from './replace-failure';
 import { Stage } from './stage';
 import { Takes } from './takes';
 import { Timeline } from './timeline';
@@ -19,6 +20,7 @@ export function App() {
   const text = useText();
   const isEmpty = useStore(({ ids, uploads }) => ids.length === 0 && uploads.length === 0);
   const isLoaded = useStore((state) => state.isLoaded);
+  const announcement = useStore((state) => state.announcement);
   useKeys();
 
   return (
@@ -32,6 +34,7 @@ export function App() {
           <h1 className="hidden">{text('app.title')}</h1>
           <section className="stage-area" aria-label={text('stage.name')}>
             <Stage />
+            <ReplaceFailure />
             <GenerateBar />
             <Takes />
           </section>
@@ -42,6 +45,9 @@ export function App() {
           </div>
         </main>
       )}
+      <p className="hidden" aria-live="polite">
+        <span key={announcement.at}>{announcement.text}</span>
+      </p>
       <Toasts />
       <Dialogs />
     </DropArea>

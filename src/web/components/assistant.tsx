@@ -1,8 +1,9 @@
-import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
+import { useEffect, useRef, type KeyboardEvent } from 'react';
 import type { AiEntry } from '../../contract/conversation';
 import { errorKey, useText } from '../i18n';
-import { ask } from '../state/assistant';
+import { ask, setQuestionDraft } from '../state/assistant';
 import { useStore } from '../state/store';
+import { isComposing } from './composing';
 import { Icon } from './icon';
 import { SuggestionCard } from './suggestion-card';
 
@@ -15,7 +16,7 @@ export function Assistant() {
   const id = useStore(({ selectedId }) => selectedId);
   const entries = useStore(({ byId, selectedId }) => byId[selectedId ?? '']?.ai_collaboration) ?? noEntries;
   const question = useStore(({ questions, selectedId }) => questions[selectedId ?? '']);
-  const [message, setMessage] = useState('');
+  const message = useStore(({ questionDrafts, selectedId }) => questionDrafts[selectedId ?? '']) ?? '';
   const end = useRef<HTMLDivElement>(null);
   const isThinking = question !== undefined && !question.error;
 
@@ -27,11 +28,11 @@ export function Assistant() {
   const send = () => {
     const words = message.trim().toWellFormed();
     if (!id || !words || isThinking) return;
-    setMessage('');
+    setQuestionDraft(id, '');
     void ask(id, words);
   };
   const press = (event: KeyboardEvent) => {
-    if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
+    if (event.key !== 'Enter' || event.shiftKey || isComposing(event)) return;
     event.preventDefault();
     send();
   };
@@ -51,6 +52,11 @@ export function Assistant() {
             <p className={question.error ? 'answer is-wrong' : 'answer muted is-thinking'}>
               {question.error ? text(errorKey(question.error)) : text('assistant.thinking')}
             </p>
+            {id && question.error && (
+              <button type="button" className="button small" onClick={() => void ask(id, question.message)}>
+                {text('common.retry')}
+              </button>
+            )}
           </div>
         )}
         <div ref={end} />
@@ -62,7 +68,7 @@ export function Assistant() {
           rows={2}
           maxLength={maxLength}
           value={message}
-          onChange={({ target }) => setMessage(target.value)}
+          onChange={({ target }) => id && setQuestionDraft(id, target.value)}
           onKeyDown={press}
         />
         {isThinking ? (

@@ -7,10 +7,10 @@ import { IconButton } from './icon-button';
 import { useWord } from './use-word';
 
 export type Place = { left: number; index: number; count: number; isHeld: boolean; isMoving: boolean };
-type Props = Place & { id: string; onPull: (event: PointerEvent, id: string) => void };
+type Props = Place & { id: string; number: number; onPull: (event: PointerEvent, id: string) => void };
 
 /** One shot on the timeline: its picture or poster, its clip under the pointer, number, movement and state. */
-export const Card = memo(function Card({ id, left, index, count, isHeld, isMoving, onPull }: Props) {
+export const Card = memo(function Card({ id, number, left, index, count, isHeld, isMoving, onPull }: Props) {
   const text = useText();
   const workspace = useStore(({ byId }) => byId[id]);
   const isSelected = useStore(({ selectedId }) => selectedId === id);
@@ -52,9 +52,9 @@ export const Card = memo(function Card({ id, left, index, count, isHeld, isMovin
             <span className="card-blank" />
           )}
           {isPlaying && !isMoving && video.url && <video src={video.url} muted loop autoPlay playsInline />}
-          <span className="hidden">{text('card.name', { number: index + 1 })}</span>
+          <span className="hidden">{text('card.name', { number })}</span>
           <span className="card-number" aria-hidden="true">
-            {index + 1}
+            {number}
           </span>
           {video.status === 'generating' && (
             <span className="card-progress" style={{ scale: `${video.progress ?? 0.15} 1` }} />

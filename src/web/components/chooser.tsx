@@ -3,6 +3,7 @@ import { useText } from '../i18n';
 import { editForm } from '../state/shots';
 import { useStore } from '../state/store';
 import { ChooserList } from './chooser-list';
+import { isComposing } from './composing';
 import { Field, fieldId } from './field';
 import { Icon } from './icon';
 import { MovePreview } from './move-preview';
@@ -53,7 +54,7 @@ export const Chooser = memo(function Chooser({ shotId, name, vocabulary, value, 
   };
 
   const press = (event: KeyboardEvent) => {
-    if (event.nativeEvent.isComposing) return;
+    if (isComposing(event)) return;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step && !isOpen) open();
     else if (step) setActive((active + step + found.length) % Math.max(found.length, 1));

@@ -4,6 +4,7 @@ import { Film } from './film';
 import { GenerateAll } from './generate-all';
 import { SecondCharge } from './second-charge';
 import { Shortcuts } from './shortcuts';
+import { Trash } from './trash';
 
 /** Whichever window is open. */
 export function Dialogs() {
@@ -11,6 +12,7 @@ export function Dialogs() {
   if (dialog === null) return null;
   if (dialog === 'film') return <Film />;
   if (dialog === 'shortcuts') return <Shortcuts />;
+  if (dialog === 'trash') return <Trash />;
   if (dialog === 'generate-all') return <GenerateAll />;
   if ('compare' in dialog) return <CompareTakes urls={dialog.compare} />;
   return <SecondCharge id={dialog.secondCharge} />;

@@ -1,6 +1,9 @@
 import { useEffect, useState, type DragEvent, type ReactNode } from 'react';
 import { useText } from '../i18n';
-import { addPictures, picturesIn } from '../state/uploads';
+import { filesOf, type Dropped } from '../picture-files';
+import { say, showToast } from '../state/notices';
+import { getState } from '../state/store';
+import { addPictures } from '../state/uploads';
 import { placeUnder } from './timeline-layout';
 
 const hasFiles = ({ dataTransfer }: DragEvent) => dataTransfer.types.includes('Files');
@@ -11,12 +14,6 @@ export function DropArea({ children }: { children: ReactNode }) {
   const [isOver, setIsOver] = useState(false);
 
   useEffect(() => {
-    const paste = (event: ClipboardEvent) => {
-      const pictures = picturesIn(event.clipboardData);
-      if (pictures.length === 0) return;
-      event.preventDefault();
-      addPictures(pictures);
-    };
     document.addEventListener('paste', paste);
     return () => document.removeEventListener('paste', paste);
   }, []);
@@ -33,8 +30,8 @@ export function DropArea({ children }: { children: ReactNode }) {
     if (!hasFiles(event)) return;
     event.preventDefault();
     setIsOver(false);
-    const pictures = picturesIn(event.dataTransfer);
-    if (pictures.length > 0) addPictures(pictures, placeUnder(event.clientX, event.clientY));
+    const place = placeUnder(event.clientX, event.clientY);
+    void filesOf(event.dataTransfer).then((dropped) => take(dropped, place));
   };
 
   return (
@@ -47,4 +44,19 @@ export function DropArea({ children }: { children: ReactNode }) {
       )}
     </div>
   );
+}
+
+function paste(event: ClipboardEvent): void {
+  const { target, clipboardData: data } = event;
+  if (!data || data.files.length === 0 || getState().dialog) return;
+  // Cells, slides and rich documents bring a picture of their words along.
+  const isTyping = target instanceof HTMLElement && target.matches('input, textarea');
+  if (isTyping && data.getData('text/plain').trim() !== '') return;
+  event.preventDefault();
+  addPictures([...data.files]);
+}
+
+function take({ files, emptyFolders }: Dropped, place?: number): void {
+  if (files.length > 0) addPictures(files, place);
+  emptyFolders.forEach((name) => showToast(say('drop.emptyFolder', { name })));
 }

@@ -1,4 +1,4 @@
-import { useEffect, useRef, type KeyboardEventHandler, type ReactNode } from 'react';
+import { useLayoutEffect, useRef, type KeyboardEventHandler, type ReactNode } from 'react';
 import { useText } from '../i18n';
 import { setState } from '../state/store';
 import { IconButton } from './icon-button';
@@ -11,7 +11,8 @@ export const closeDialog = (): void => setState({ dialog: null });
 export function Modal({ title, className = '', onKeyDown, children }: Props) {
   const text = useText();
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // While it is still in the page when it closes: only then the browser gives the focus back to where it was.
+  useLayoutEffect(() => {
     const element = dialog.current;
     if (element && !element.open) element.showModal();
     // Without it the keys would meet the first button, which closes the window.

@@ -18,6 +18,7 @@ export const SeedField = memo(function SeedField({ shotId, value, note }: Props)
     <Field name="seed" note={note}>
       <input
         id={fieldId('seed')}
+        data-of-film
         inputMode="numeric"
         autoComplete="off"
         placeholder={text('form.seedHint')}

@@ -1,4 +1,6 @@
 import { useText, type TextKey } from '../i18n';
+import { setLetterKeys } from '../state/preferences';
+import { useStore } from '../state/store';
 import { Modal } from './modal';
 
 const command = /Mac|iP(hone|ad)/.test(navigator.userAgent) ? '⌘' : 'Ctrl';
@@ -19,6 +21,7 @@ const keys: [string[], TextKey][] = [
 /** Every key, and what it does. */
 export function Shortcuts() {
   const text = useText();
+  const hasLetterKeys = useStore((state) => state.hasLetterKeys);
   return (
     <Modal title={text('keys.title')}>
       <dl className="keys">
@@ -33,6 +36,10 @@ export function Shortcuts() {
           </div>
         ))}
       </dl>
+      <label className="keys-switch">
+        <input type="checkbox" checked={hasLetterKeys} onChange={({ target }) => setLetterKeys(target.checked)} />
+        {text('keys.letters')}
+      </label>
     </Modal>
   );
 }

@@ -58,6 +58,7 @@ export const TextField = memo(function TextField(props: Props) {
       <textarea
         id={fieldId(name)}
         ref={area}
+        data-of-film
         defaultValue={value}
         placeholder={placeholder}
         rows={name === 'prompt' ? 4 : 2}

@@ -24,15 +24,19 @@ export function Timeline() {
   const selectedIndex = items.findIndex(({ id }) => id === selectedId);
   const count = items.length;
 
-  useEffect(() => {
+  const revealedId = useStore((state) => state.revealedId);
+
+  const bringIntoSight = (index: number) => {
     const element = scroller.current;
-    if (!element || selectedIndex < 0) return;
-    const left = selectedIndex * cardStep;
+    if (!element || index < 0) return;
+    const left = index * cardStep;
     if (left < element.scrollLeft) element.scrollLeft = left - cardStep / 2;
     if (left + cardStep > element.scrollLeft + element.clientWidth) {
       element.scrollLeft = left + cardStep * 1.5 - element.clientWidth;
     }
-  }, [selectedIndex]);
+  };
+  useEffect(() => bringIntoSight(selectedIndex), [selectedIndex]);
+  useEffect(() => bringIntoSight(items.findIndex(({ id }) => id === revealedId)), [revealedId]);
 
   useEffect(() => {
     // The keyboard follows the chosen card, also when its place in the page has changed.
@@ -77,7 +81,7 @@ export function Timeline() {
       drop(drag);
     } else if (event.key === ' ') {
       show({ id, from: index, to: index, offset: 0 });
-      setNews(text('timeline.lifted', { number: index + 1 }));
+      setNews(text('timeline.lifted', { number: ids.indexOf(id) + 1 }));
     } else if (event.key === 'Escape' && drag) {
       show(null);
       setNews(text('timeline.putBack', { number: drag.from + 1 }));
@@ -120,7 +124,7 @@ export function Timeline() {
             const left = index * cardStep + offsetOf(index, drag);
             const place = { left, index, count, isHeld: drag?.id === item.id, isMoving: drag !== null };
             if (item.upload) return <UploadCard key={item.id} upload={item.upload} {...place} />;
-            return <Card key={item.id} id={item.id} {...place} onPull={begin} />;
+            return <Card key={item.id} id={item.id} number={ids.indexOf(item.id) + 1} {...place} onPull={begin} />;
           })}
         </ul>
       </div>

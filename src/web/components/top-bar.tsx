@@ -56,6 +56,7 @@ export function TopBar() {
         <PictureInput ref={input} id="add-pictures" multiple onPick={(files) => addPictures(files)} />
       </div>
       <div className="top-group top-settings">
+        <IconButton icon="trash" label={text('trash.name')} onClick={() => setState({ dialog: 'trash' })} />
         <IconButton
           icon={notifies ? 'bell' : 'bellOff'}
           label={text(notifies ? 'top.notifyOff' : 'top.notifyOn')}

@@ -19,17 +19,22 @@ function press(event: KeyboardEvent): void {
   command();
 }
 
-function commandOf({ key, shiftKey }: KeyboardEvent): (() => void) | undefined {
+function commandOf({ key, shiftKey, target }: KeyboardEvent): (() => void) | undefined {
   const { selectedId } = getState();
+  if (/^[zy]$/i.test(key) && hasUndoOfItsOwn(target)) return undefined;
   if (key.toLowerCase() === 'z') return shiftKey ? redo : undo;
   if (key.toLowerCase() === 'y') return redo;
   if (key === 'Enter' && selectedId) return () => void generate(selectedId);
   return undefined;
 }
 
+/** Whether the browser takes back what is typed there: words that are no part of the film yet. */
+const hasUndoOfItsOwn = (target: EventTarget | null): boolean =>
+  target instanceof HTMLElement && target.matches('input, textarea') && !('ofFilm' in target.dataset);
+
 function plainOf({ key, altKey, target }: KeyboardEvent): (() => void) | undefined {
   const isTyping = target instanceof HTMLElement && target.matches('input, textarea, select, [contenteditable]');
-  if (isTyping || altKey) return undefined;
+  if (isTyping || altKey || !getState().hasLetterKeys) return undefined;
   if (key === '?') return () => setState({ dialog: 'shortcuts' });
   if (key === 'p' && getState().ids.length > 0) return () => setState({ dialog: 'film' });
   if (key === 'a') return () => document.getElementById('add-pictures')?.click();

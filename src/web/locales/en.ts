@@ -1,11 +1,18 @@
 import type { ErrorCode } from '../../contract/errors';
+import type { PictureFault } from '../state/store';
 
-type ErrorTexts = Record<`error.${ErrorCode | 'NETWORK' | 'PICTURE_UNREADABLE'}`, string>;
+type ErrorTexts = Record<`error.${ErrorCode | 'NETWORK' | PictureFault}`, string>;
 
 const errors: ErrorTexts = {
   'error.NETWORK': 'The server did not answer. Try again when it is back.',
   'error.PICTURE_UNREADABLE':
     'This file is not a picture that the browser can open. Use JPEG, PNG, WebP, AVIF or HEIC.',
+  'error.PICTURE_EMPTY': 'The file is empty. Copy it once more from where it came, then add it again.',
+  'error.PICTURE_HEIC':
+    'This HEIC picture, the format of iPhones, could not be opened. Export it as JPEG, then add that one.',
+  'error.PICTURE_TIFF': 'This browser opens no TIFF. Save the picture as JPEG or PNG, then add that one.',
+  'error.PICTURE_IS_VIDEO': 'This is a video, and a shot starts from a picture. Save one of its frames as JPEG.',
+  'error.PICTURE_IS_OTHER': 'This is not a picture. Use JPEG, PNG, WebP, AVIF or HEIC.',
   'error.INVALID_INPUT': 'The server did not take these values. Change them and try again.',
   'error.INVALID_JSON': 'The message was garbled. Try again.',
   'error.UNKNOWN_MESSAGE': 'The server is older than this page. Reload the page.',
@@ -80,6 +87,7 @@ export const en = {
   'first.choose': 'Choose from this computer',
   'first.sample': 'Try it with a sample picture',
   'first.hint': 'JPEG, PNG, WebP, AVIF or HEIC. Large pictures are made smaller for you. You can also paste.',
+  'drop.emptyFolder': 'The folder “{name}” holds no pictures. Drop one with JPEG, PNG, WebP, AVIF or HEIC files.',
   'drop.here': 'Drop to add to the timeline',
   'timeline.name': 'Timeline',
   'timeline.summary': '{shots} shots · {seconds} s',
@@ -101,6 +109,7 @@ export const en = {
   'upload.shrinking': 'Preparing',
   'upload.uploading': 'Uploading',
   'upload.failed': 'Not uploaded: {name}',
+  'upload.notReplaced': 'The picture was not replaced by {name}.',
   'upload.remove': 'Remove',
   'stage.name': 'Player',
   'stage.player': 'Clip of shot {number}',
@@ -187,6 +196,13 @@ export const en = {
   'film.previous': 'Previous shot',
   'film.next': 'Next shot',
   'film.again': 'Play again',
+  'trash.name': 'Trash',
+  'trash.kept': 'Deleted shots stay here for 30 days, with their clips.',
+  'trash.empty': 'The trash is empty.',
+  'trash.loading': 'Looking into the trash…',
+  'trash.noWords': 'Shot without words',
+  'trash.deletedAt': 'Deleted {time}',
+  'trash.restore': 'Restore',
   'undo.conflict': 'Not undone: it was changed elsewhere since.',
   'undo.deleted': 'Shot deleted',
   'undo.bringBack': 'Bring back',
@@ -209,6 +225,7 @@ export const en = {
   'keys.film': 'Play the film',
   'keys.pause': 'Pause, previous, next (in the film)',
   'keys.add': 'Add pictures',
+  'keys.letters': 'Letters without Ctrl or Cmd are shortcuts',
   'keys.help': 'This list',
 };
 

@@ -1,5 +1,4 @@
 import { ApiError, askAssistant } from '../api';
-import { newId } from '../sync/new-id';
 import { sync } from './connection';
 import { setState, type Question } from './store';
 
@@ -9,7 +8,8 @@ export async function ask(id: string, message: string): Promise<void> {
   sync.flush();
   setQuestion(id, { message, stop: () => abort.abort() });
   try {
-    await askAssistant({ workspace_id: id, message, request_id: newId() }, abort.signal);
+    // Under a request_id the server would go on when it is stopped.
+    await askAssistant({ workspace_id: id, message }, abort.signal);
     setQuestion(id);
   } catch (error) {
     if (abort.signal.aborted) return setQuestion(id);
@@ -21,5 +21,12 @@ export async function ask(id: string, message: string): Promise<void> {
 function setQuestion(id: string, question?: Question): void {
   setState(({ questions: { [id]: _, ...others } }) => ({
     questions: question ? { ...others, [id]: question } : others,
+  }));
+}
+
+/** Keeps what is typed about a shot, until it is asked. */
+export function setQuestionDraft(id: string, words: string): void {
+  setState(({ questionDrafts: { [id]: _, ...others } }) => ({
+    questionDrafts: words === '' ? others : { ...others, [id]: words },
   }));
 }

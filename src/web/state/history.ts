@@ -6,34 +6,47 @@ import { getState, setState } from './store';
 /** Something that this tab did, with what is needed to take it back and to see whether somebody else was there since. */
 export type Deed =
   | { kind: 'fields'; id: string; before: Changes; after: Changes }
-  | { kind: 'delete' | 'create'; ids: string[] }
+  | { kind: 'delete' | 'create'; ids: string[]; dropId?: string }
   | { kind: 'reorder'; before: readonly string[]; after: readonly string[] }
   | { kind: 'take'; id: string; before: string; after: string };
 
 const kept = 200;
-const oneBurstMs = 1000;
+const pauseMs = 1000;
+const longestBurstMs = 3000;
 
 let done: Deed[] = [];
 let undone: Deed[] = [];
-let lastEdit = { name: '', at: 0 };
+let lastEdit = { name: '', at: 0, since: 0 };
 
-/** Remembers a deed; typing in one field within a second is one deed. */
+/** Remembers a deed; typing in one field is one deed until a pause of a second, and for three seconds at most. */
 export function record(deed: Deed): void {
   const name = deed.kind === 'fields' ? `${deed.id} ${Object.keys(deed.after).join()}` : '';
   const previous = done.at(-1);
-  const isBurst = name !== '' && name === lastEdit.name && Date.now() - lastEdit.at < oneBurstMs;
+  const now = Date.now();
+  const isSameField = name !== '' && name === lastEdit.name;
+  const isBurst = isSameField && now - lastEdit.at < pauseMs && now - lastEdit.since < longestBurstMs;
   if (isBurst && previous?.kind === 'fields' && deed.kind === 'fields') previous.after = deed.after;
   else done = [...done.slice(1 - kept), deed];
-  lastEdit = { name, at: Date.now() };
+  lastEdit = { name, at: now, since: isBurst ? lastEdit.since : now };
   undone = [];
   show();
+}
+
+/** Remembers that a picture became a shot; those that were added at once are one deed. */
+export function recordCreated(id: string, dropId: string): void {
+  const isOfDrop = (deed: Deed) => deed.kind === 'create' && deed.dropId === dropId;
+  if (done.some(isOfDrop)) {
+    done = done.map((deed) => (isOfDrop(deed) && 'ids' in deed ? { ...deed, ids: [...deed.ids, id] } : deed));
+    return;
+  }
+  record({ kind: 'create', ids: [id], dropId });
 }
 
 /** Takes back the last deed, or says that somebody else has changed the same since. */
 export function undo(): void {
   const deed = done.pop();
   if (!deed) return;
-  lastEdit = { name: '', at: 0 };
+  lastEdit = { name: '', at: 0, since: 0 };
   if (perform(reversed(deed))) undone.push(deed);
   else showToast(say('undo.conflict'));
   show();
@@ -53,7 +66,8 @@ function reversed(deed: Deed): Deed {
   switch (deed.kind) {
     case 'delete':
     case 'create':
-      return { kind: deed.kind === 'delete' ? 'create' : 'delete', ids: deed.ids };
+      // The last deleted comes back first, so that each finds the place that it had.
+      return { kind: deed.kind === 'delete' ? 'create' : 'delete', ids: deed.ids.toReversed() };
     case 'fields':
       return { ...deed, before: deed.after, after: deed.before };
     case 'reorder':

@@ -20,7 +20,7 @@ export function hideToast(id: string): void {
 export const say = (key: TextKey, values?: Record<string, string | number>): string =>
   translate(getState().language, key, values);
 
-/** Tells, by title and notification, that a clip landed while the page was in the background. */
+/** Tells that a clip landed or failed: to a screen reader, and in the background by title and notification. */
 export function watchClips(
   before: Readonly<Record<string, Workspace>>,
   after: Readonly<Record<string, Workspace>>,
@@ -36,6 +36,7 @@ export function watchClips(
 
 function tell(key: TextKey, id: string): void {
   const text = say(key, { number: numberOf(id) });
+  setState({ announcement: { text, at: Date.now() } });
   if (!document.hidden) return;
   document.title = `● ${text}`;
   document.addEventListener('visibilitychange', () => (document.title = say('app.title')), { once: true });

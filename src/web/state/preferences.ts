@@ -3,15 +3,16 @@ import { getState, setState, type Theme } from './store';
 
 const storageKey = 'preferences';
 
-type Preferences = { language?: Language; theme?: Theme; notifies?: boolean };
+type Preferences = { language?: Language; theme?: Theme; notifies?: boolean; hasLetterKeys?: boolean };
 
 /** Takes what was chosen before, else what the browser and the system say. */
 export function loadPreferences(): void {
-  const { language, theme, notifies } = read();
+  const { language, theme, notifies, hasLetterKeys } = read();
   setState({
     language: language ?? (navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en'),
     theme: theme ?? (matchMedia('(prefers-color-scheme: light)').matches ? 'light' : 'dark'),
     notifies: (notifies ?? false) && canNotify(),
+    hasLetterKeys: hasLetterKeys ?? true,
   });
   show();
 }
@@ -22,6 +23,11 @@ export function setLanguage(language: Language): void {
 
 export function setTheme(theme: Theme): void {
   keep({ theme });
+}
+
+/** Switches the shortcuts of a single letter on or off, which a voice or a slip of the hand can set off. */
+export function setLetterKeys(hasLetterKeys: boolean): void {
+  keep({ hasLetterKeys });
 }
 
 /** Asks the browser for permission when notifications are switched on. */

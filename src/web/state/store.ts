@@ -7,6 +7,9 @@ import type { SyncSnapshot } from '../sync/client';
 
 export type Theme = 'dark' | 'light';
 
+/** Why the browser cannot make a picture of a file. */
+export type PictureFault = `PICTURE_${'UNREADABLE' | 'EMPTY' | 'HEIC' | 'TIFF' | 'IS_VIDEO' | 'IS_OTHER'}`;
+
 /** A picture on its way to becoming a shot; it stands in the timeline behind `after`. */
 export type Upload = {
   id: string;
@@ -15,14 +18,17 @@ export type Upload = {
   after: string | null;
   /** The shot whose picture it replaces. */
   replaces?: string;
+  /** The pictures that were added at once: their common id, the first of them, and what was chosen then. */
+  drop?: { id: string; firstId: string; selectedId: string | null };
   phase: 'shrinking' | 'uploading' | 'failed';
   part: number;
   previewUrl: string;
-  error?: ErrorCode | 'NETWORK' | 'PICTURE_UNREADABLE';
+  error?: ErrorCode | 'NETWORK' | PictureFault;
 };
 
 export type Toast = { id: string; text: string; action?: { label: string; run: () => void } };
-type Dialog = 'film' | 'shortcuts' | 'generate-all' | { compare: [string, string] } | { secondCharge: string };
+type Dialog =
+  'film' | 'shortcuts' | 'trash' | 'generate-all' | { compare: [string, string] } | { secondCharge: string };
 
 /** A click that made no video as far as this window knows; `before` is the attempt that the shot had then. */
 export type RefusedClick = { code: ErrorCode | 'NETWORK'; before: string | null };
@@ -33,6 +39,8 @@ export type Question = { message: string; stop: () => void; error?: ErrorCode | 
 export type AppState = SyncSnapshot & {
   options: Options | null;
   selectedId: string | null;
+  /** The card that is brought into sight without being chosen: the first of what was added. */
+  revealedId: string | null;
   uploads: Upload[];
   toasts: Toast[];
   dialog: Dialog | null;
@@ -41,11 +49,17 @@ export type AppState = SyncSnapshot & {
   /** Clicks that are on their way, and the answers that refused one. */
   clicks: Record<string, 'sending' | RefusedClick>;
   questions: Record<string, Question>;
+  /** What is typed for the assistant and not asked yet, by shot. */
+  questionDrafts: Record<string, string>;
+  /** The last news that a screen reader says; `at` tells two equal ones apart. */
+  announcement: { text: string; at: number };
   canUndo: boolean;
   canRedo: boolean;
   language: Language;
   theme: Theme;
   notifies: boolean;
+  /** Whether single letters are shortcuts. */
+  hasLetterKeys: boolean;
 };
 
 export const useStore = create<AppState>(() => ({
@@ -57,17 +71,21 @@ export const useStore = create<AppState>(() => ({
   isLoaded: false,
   options: null,
   selectedId: null,
+  revealedId: null,
   uploads: [],
   toasts: [],
   dialog: null,
   providers: {},
   clicks: {},
   questions: {},
+  questionDrafts: {},
+  announcement: { text: '', at: 0 },
   canUndo: false,
   canRedo: false,
   language: 'en',
   theme: 'dark',
   notifies: false,
+  hasLetterKeys: true,
 }));
 
 export const getState = useStore.getState;

@@ -1,28 +1,49 @@
 import { ApiError, uploadImage } from '../api';
+import { faultOf, isHeic } from '../picture-files';
 import { shrinkPicture } from '../shrink';
 import { newId } from '../sync/new-id';
 import { sync } from './connection';
-import { record } from './history';
+import { recordCreated } from './history';
 import { edit, select } from './shots';
 import { getState, setState, type Upload } from './store';
 
 const atOnce = 3;
+const needsAnotherFile = new Set<string>([
+  'PICTURE_UNREADABLE',
+  'PICTURE_EMPTY',
+  'PICTURE_HEIC',
+  'PICTURE_TIFF',
+  'PICTURE_IS_VIDEO',
+  'PICTURE_IS_OTHER',
+  'UNSUPPORTED_FILE',
+  'IMAGE_UNREADABLE',
+  'IMAGE_TOO_BIG',
+  'IMAGE_TOO_SMALL',
+  'FILE_TOO_LARGE',
+]);
 const waiting: (() => Promise<void>)[] = [];
 let running = 0;
 
 /** Makes a shot of each picture, in order, at place `index` of the timeline; default the end. */
 export function addPictures(files: File[], index = getState().ids.length): void {
-  let after = getState().ids[index - 1] ?? null;
+  const { ids, selectedId } = getState();
+  let after = ids[index - 1] ?? null;
+  const drop = { id: newId(), firstId: '', selectedId };
   const uploads = files.map((file) => {
-    const upload = newUpload(file, after);
+    const upload = { ...newUpload(file, after), drop };
+    drop.firstId ||= upload.id;
     after = upload.id;
     return upload;
   });
   start(uploads);
+  setState({ revealedId: drop.firstId });
 }
 
 /** Gives a shot another picture; undoable. */
 export function replacePicture(id: string, file: File): void {
+  getState()
+    .uploads.filter(({ replaces, phase }) => replaces === id && phase === 'failed')
+    .forEach(removeUpload);
   start([{ ...newUpload(file, id), replaces: id }]);
 }
 
@@ -41,10 +62,9 @@ export function removeUpload(upload: Upload): void {
   }));
 }
 
-/** The pictures among dropped or pasted things. */
-export const picturesIn = (data: DataTransfer | null): File[] =>
-  // Where the system knows no HEIC, its type is ''.
-  [...(data?.files ?? [])].filter(({ type }) => type === '' || type.startsWith('image/'));
+/** Whether a picture is not on the server but can come there: it is on its way, or another try may help. */
+export const canBeStored = ({ phase, error }: Upload): boolean =>
+  phase !== 'failed' || !error || !needsAnotherFile.has(error);
 
 const newUpload = (file: File, after: string | null): Upload => ({
   id: newId(),
@@ -86,24 +106,32 @@ async function send(id: string): Promise<void> {
     const { image_path: path } = await uploadImage(picture, (part) => change(id, { part }));
     land(find(id) ?? upload, path);
   } catch (error) {
-    change(id, { phase: 'failed', error: error instanceof ApiError ? error.code : 'PICTURE_UNREADABLE' });
+    change(id, { phase: 'failed', error: await reasonOf(error, upload.file) });
   }
 }
 
+async function reasonOf(error: unknown, file: File): Promise<Upload['error']> {
+  // One that can no longer be read, such as a file that was moved away, is a damaged one too.
+  if (!(error instanceof ApiError)) return faultOf(file).catch(() => 'PICTURE_UNREADABLE');
+  const isRefusedAsPicture = error.code === 'IMAGE_UNREADABLE' || error.code === 'UNSUPPORTED_FILE';
+  return isRefusedAsPicture && (await isHeic(file)) ? 'PICTURE_HEIC' : error.code;
+}
+
 function land(upload: Upload, path: string): void {
-  const { id, replaces } = upload;
+  const { id, replaces, drop } = upload;
   if (replaces) {
     edit(replaces, { image_path: path });
     return removeUpload(upload);
   }
   const place = placeOf(upload);
-  const { ids, uploads } = getState();
+  const { ids, uploads, selectedId } = getState();
   // The shot takes the id of its upload, so that the card stays where it is, and what follows it finds it.
   setState({ uploads: uploads.filter((other) => other.id !== id) });
-  sync.create({ image_path: path }, id);
+  sync.create({ image_path: path }, id, ids[place]);
   if (place < ids.length) sync.reorder([...ids.slice(0, place), id, ...ids.slice(place)]);
-  record({ kind: 'create', ids: [id] });
-  if (ids.length === 0) select(id);
+  recordCreated(id, drop?.id ?? id);
+  // Not where another shot was chosen meanwhile.
+  if (id === drop?.firstId && (drop.selectedId === null || selectedId === drop.selectedId)) select(id);
   URL.revokeObjectURL(upload.previewUrl);
 }
 
