@@ -11,7 +11,14 @@ export type ClientMessage = { request_id: string } & (
   | { type: 'workspace.update'; workspace_id: string; updates: Changes; base_version?: number }
   | { type: 'workspace.delete'; workspace_id: string }
   | { type: 'workspace.restore'; workspace_id: string }
-  | { type: 'workspace.choose_take'; workspace_id: string; attempt_id: string; base_version?: number }
+  | {
+      type: 'workspace.choose_take';
+      workspace_id: string;
+      attempt_id: string;
+      with_form?: boolean;
+      base_version?: number;
+    }
+  | { type: 'workspace.dismiss'; workspace_id: string; attempt_id: string }
   | { type: 'workspace.reorder'; workspace_ids: string[]; base_order?: string[] }
 );
 
@@ -48,7 +55,8 @@ const orderLane = 'order';
 /** Whose turn a message waits for; the server keeps the same queues. */
 function lanesOf(message: ClientMessage): string[] {
   if (message.type === 'workspace.reorder') return [orderLane];
-  if (message.type === 'workspace.update' || message.type === 'workspace.choose_take') return [message.workspace_id];
+  const ofOne: ClientMessage['type'][] = ['workspace.update', 'workspace.choose_take', 'workspace.dismiss'];
+  if (ofOne.includes(message.type)) return [message.workspace_id];
   return [message.workspace_id, orderLane];
 }
 

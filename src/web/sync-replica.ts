@@ -77,9 +77,9 @@ export function applyPush(replica: Replica, message: ServerMessage): Applied {
     case 'workspace.updated':
       return advance(replica, message.workspace_id, message.version, (base) => withChanges(base, message.changes));
     case 'video.status_update': {
-      const { video, takes } = message;
+      const { video, takes, changes = {} } = message;
       return advance(replica, message.workspace_id, message.version, (base) => ({
-        ...base,
+        ...withChanges(base, changes),
         video,
         ...(takes && { takes }),
       }));
@@ -133,7 +133,8 @@ export function viewWorkspace(replica: Replica, outbox: Waiting[], drafts: Draft
     if (message.type === 'workspace.reorder' || message.workspace_id !== id) continue;
     if (message.type === 'workspace.create') view ??= provisional(id, message.data);
     if (view && message.type === 'workspace.update') view = withChanges(view, message.updates);
-    if (view && message.type === 'workspace.choose_take') view = withTake(view, message.attempt_id);
+    if (view && message.type === 'workspace.choose_take') view = withTake(view, message);
+    if (view && message.type === 'workspace.dismiss') view = withoutFailure(view, message.attempt_id);
   }
   const draft = drafts.get(id);
   return view && draft ? withChanges(view, draft) : view;
@@ -213,12 +214,21 @@ function provisional(id: string, { image_path: path = null, form_data: form }: N
   };
 }
 
-function withTake(workspace: Workspace, attemptId: string): Workspace {
+type ChosenTake = Extract<ClientMessage, { type: 'workspace.choose_take' }>;
+
+function withTake(workspace: Workspace, { attempt_id: attemptId, with_form: withForm }: ChosenTake): Workspace {
   const chosen = workspace.takes.find((take) => take.attempt_id === attemptId);
   if (!chosen) return workspace;
+  const form = withForm && chosen.form_data ? { form_data: chosen.form_data } : {};
   const others = workspace.takes.filter((take) => take !== chosen);
   const front: Video[] = workspace.video.status === 'completed' ? [workspace.video] : [];
-  return { ...workspace, video: chosen, takes: [...front, ...others].slice(0, maxTakes) };
+  return { ...workspace, ...form, video: chosen, takes: [...front, ...others].slice(0, maxTakes) };
+}
+
+function withoutFailure(workspace: Workspace, attemptId: string): Workspace {
+  const { video, takes } = workspace;
+  if (video.status !== 'failed' || video.attempt_id !== attemptId) return workspace;
+  return { ...workspace, video: takes[0] ?? idleVideo, takes: takes.slice(1) };
 }
 
 const insertAt = (order: string[], id: string, index: number): string[] => [

@@ -439,7 +439,7 @@ export function createSync(options: SyncOptions) {
         ...withChanges(base, message.updates),
         updated_at: updatedAt,
       }));
-    } else if (message.type === 'workspace.choose_take' && entry.sends === 1) entry.settledBy = { version };
+    } else if (message.type !== 'workspace.update' && entry.sends === 1) entry.settledBy = { version };
     // Sent twice: what the first sending did, and what others wrote over it since, is only in the list.
     else entry.settledBy = { load: loads + 1 };
     settleAcknowledged();
@@ -545,8 +545,18 @@ export function createSync(options: SyncOptions) {
     delete: (id: string) => enqueue({ type: 'workspace.delete', request_id: newId(), workspace_id: id }),
     restore: (id: string) => enqueue({ type: 'workspace.restore', request_id: newId(), workspace_id: id }),
     reorder: (ids: string[]) => enqueue({ type: 'workspace.reorder', request_id: newId(), workspace_ids: ids }),
-    chooseTake: (id: string, attemptId: string) =>
-      enqueue({ type: 'workspace.choose_take', request_id: newId(), workspace_id: id, attempt_id: attemptId }),
+    /** Makes a take the clip; with its form, that becomes the form of the workspace in the same write. */
+    chooseTake: (id: string, attemptId: string, withForm = false) =>
+      enqueue({
+        type: 'workspace.choose_take',
+        request_id: newId(),
+        workspace_id: id,
+        attempt_id: attemptId,
+        ...(withForm && { with_form: true }),
+      }),
+    /** Puts away what a failed or cancelled attempt says. */
+    dismissFailure: (id: string, attemptId: string) =>
+      enqueue({ type: 'workspace.dismiss', request_id: newId(), workspace_id: id, attempt_id: attemptId }),
     flush,
     /** Sends what is typed, and lets another page take over what is left; `comeBack` ends that. */
     leave: (): void => {
