@@ -3,6 +3,7 @@ import { createRoot } from 'react-dom/client';
 import { App } from './components/app';
 import { startConnection } from './state/connection';
 import { loadPreferences } from './state/preferences';
+import { loadProviders } from './state/providers';
 import './styles/base.css';
 import './styles/controls.css';
 import './styles/layout.css';
@@ -13,6 +14,7 @@ import './styles/moves.css';
 import './styles/dialogs.css';
 
 loadPreferences();
+loadProviders();
 startConnection();
 createRoot(document.getElementById('root')!).render(
   <StrictMode>

@@ -1,6 +1,6 @@
 import { memo, useState, type PointerEvent } from 'react';
 import { useText } from '../i18n';
-import { isChanged } from '../state/generation';
+import { shownClip, stateOf } from '../state/clip';
 import { remove, select } from '../state/shots';
 import { useStore } from '../state/store';
 import { IconButton } from './icon-button';
@@ -19,8 +19,9 @@ export const Card = memo(function Card({ id, left, index, count, isHeld, isMovin
   if (!workspace) return null;
 
   const { video, image_url: picture, form_data: form } = workspace;
-  const status = isChanged(workspace) ? 'changed' : video.status === 'idle' && !picture ? 'noPicture' : video.status;
-  const still = video.poster_url ?? picture;
+  const clip = shownClip(workspace);
+  const status = stateOf(workspace);
+  const still = clip?.poster_url ?? picture;
   const duration = text('common.seconds', { count: form.duration_s });
   const classes = ['card', isSelected && 'is-selected', isHeld && 'is-held', isMoving && !isHeld && 'is-aside'];
 
@@ -51,7 +52,7 @@ export const Card = memo(function Card({ id, left, index, count, isHeld, isMovin
           ) : (
             <span className="card-blank" />
           )}
-          {isPlaying && !isMoving && video.url && <video src={video.url} muted loop autoPlay playsInline />}
+          {isPlaying && !isMoving && clip?.url && <video src={clip.url} muted loop autoPlay playsInline />}
           <span className="hidden">{text('card.name', { number: index + 1 })}</span>
           <span className="card-number" aria-hidden="true">
             {index + 1}
@@ -61,7 +62,7 @@ export const Card = memo(function Card({ id, left, index, count, isHeld, isMovin
           )}
         </span>
         <span className="card-line">
-          <span className="card-move">{movement.split(' / ')[0] || text('card.noMove')}</span>
+          <span className="card-move">{movement || text('card.noMove')}</span>
           <span className="card-duration">{duration}</span>
         </span>
         <span className={`card-state is-${status}`}>{text(`card.${status}`)}</span>

@@ -1,7 +1,7 @@
 import type { FormData } from '../../contract/form';
 import { promptMax } from '../defaults';
 import { useText } from '../i18n';
-import { displayName, providerOf } from '../state/generation';
+import { displayName, providerOf } from '../state/providers';
 import { useSelected, useStore } from '../state/store';
 import { Chooser } from './chooser';
 import { ProviderField } from './provider-field';

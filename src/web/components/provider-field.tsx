@@ -1,6 +1,6 @@
 import { memo } from 'react';
 import { useText } from '../i18n';
-import { chooseProvider, displayName } from '../state/generation';
+import { chooseProvider, displayName } from '../state/providers';
 import { useStore } from '../state/store';
 import { Field, fieldId } from './field';
 

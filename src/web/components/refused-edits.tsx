@@ -33,6 +33,7 @@ const kinds = {
   'workspace.restore': 'refused.restore',
   'workspace.reorder': 'refused.reorder',
   'workspace.choose_take': 'refused.take',
+  'workspace.dismiss': 'refused.dismiss',
 } as const satisfies Record<string, TextKey>;
 
 function describe({ message }: Refused, text: Translate): string {
