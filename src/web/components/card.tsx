@@ -1,6 +1,8 @@
 import { memo, useState, type PointerEvent } from 'react';
 import { useText } from '../i18n';
+import { refusalText } from '../refusal';
 import { shownClip, stateOf } from '../state/clip';
+import { failureOf } from '../state/failures';
 import { remove, select } from '../state/shots';
 import { useStore } from '../state/store';
 import { IconButton } from './icon-button';
@@ -14,13 +16,18 @@ export const Card = memo(function Card({ id, left, index, count, isHeld, isMovin
   const text = useText();
   const workspace = useStore(({ byId }) => byId[id]);
   const isSelected = useStore(({ selectedId }) => selectedId === id);
+  const click = useStore(({ clicks }) => clicks[id]);
   const [isPlaying, setIsPlaying] = useState(false);
   const movement = useWord('camera_movements', workspace?.form_data.camera_movement ?? '');
   if (!workspace) return null;
 
   const { video, image_url: picture, form_data: form } = workspace;
   const clip = shownClip(workspace);
-  const status = stateOf(workspace);
+  const failure = failureOf(workspace, click);
+  const isRefused = failure?.isOfClick ?? false;
+  const status = isRefused ? 'failed' : stateOf(workspace);
+  const reason = failure && status === 'failed' ? refusalText(text, failure) : '';
+  const state = [isRefused ? '' : text(`card.${status}`), reason].filter(Boolean).join(' · ');
   const still = clip?.poster_url ?? picture;
   const duration = text('common.seconds', { count: form.duration_s });
   const classes = ['card', isSelected && 'is-selected', isHeld && 'is-held', isMoving && !isHeld && 'is-aside'];
@@ -65,7 +72,9 @@ export const Card = memo(function Card({ id, left, index, count, isHeld, isMovin
           <span className="card-move">{movement || text('card.noMove')}</span>
           <span className="card-duration">{duration}</span>
         </span>
-        <span className={`card-state is-${status}`}>{text(`card.${status}`)}</span>
+        <span className={`card-state is-${status}`} title={reason || undefined}>
+          <span className="card-reason">{state}</span>
+        </span>
       </button>
       {isSelected && (
         <IconButton icon="trash" className="card-delete" label={text('common.delete')} onClick={() => remove(id)} />

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'react';
 import { useText } from '../i18n';
 import { isChanged, shownClip, stateOf } from '../state/clip';
+import { movesPictureOnly } from '../state/providers';
 import { useSelected, useStore } from '../state/store';
 import { replacePicture } from '../state/uploads';
 import { Icon } from './icon';
@@ -71,6 +72,7 @@ export function Stage() {
         {(state === 'generating' || state === 'failed') && clip && (
           <p className={`stage-note is-${state}`}>{text(`stage.${state}`)}</p>
         )}
+        {movesPictureOnly(clip?.provider) && <p className="stage-note is-plain">{text('form.movesPicture')}</p>}
         {state !== 'generating' && isChanged(workspace) && (
           <p className="stage-note is-changed">{text('stage.changed')}</p>
         )}
