@@ -49,6 +49,9 @@ async function makeClip(words: string): Promise<string> {
   return (await stageClip())!;
 }
 
+const showsPrompt = (words: string): boolean =>
+  document.querySelector<HTMLTextAreaElement>('#field-prompt')?.value === words;
+
 /** What the film shows of the first shot. */
 async function filmShows(): Promise<string> {
   await button(page, 'Play film').click();
@@ -130,6 +133,17 @@ it('brings the form of a chosen take in one step, after which nothing is left to
   await button(page, 'Redo').click();
   await saved(page);
   expect((await list())[0]).toMatchObject({ video: { url: first }, form_data: { prompt: 'slow river' } });
+});
+
+it('shows the form of a take that was chosen in another window', async () => {
+  await addPictures(page, 1);
+  await makeClip('slow river');
+  await makeClip('fast river');
+  const other = await page.context().newPage();
+  await other.goto(server.url);
+  await other.waitForFunction(showsPrompt, 'fast river');
+  await button(page, 'Use this take').click();
+  await other.waitForFunction(showsPrompt, 'slow river');
 });
 
 it('takes only the clip of a take where that is asked for', async () => {
