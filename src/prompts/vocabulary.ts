@@ -25,10 +25,10 @@ const tables: Record<WordKind, Row[]> = {
     truck_right      | Truck right | 右移 / 横移向右 | the camera trucks right | slide right, dolly right, truck to the right, 横移向右, 向右移, 往右移, 向右横移, 向右平移, 右平移, 横移, 平移
     pedestal_up      | Pedestal up | 上升 / 升 | the camera rises vertically | boom up, camera rises, 镜头升
     pedestal_down    | Pedestal down | 下降 / 降 | the camera lowers vertically | boom down, camera lowers, 镜头降
-    crane_up         | Crane / jib up | 摇臂上升 / 升镜头 | crane shot rising above the scene | crane up, jib up, crane shot, 升镜头
-    crane_down       | Crane / jib down | 摇臂下降 / 降镜头 | crane shot descending to the subject | crane down, jib down, 降镜头
-    orbit_left       | Orbit / arc left | 向左环绕 / 环绕 | the camera arcs left around the subject | orbit left, arc left, orbit, orbit around, arc shot, circle around, 环绕, 绕着
-    orbit_right      | Orbit / arc right | 向右环绕 | the camera arcs right around the subject | orbit right, arc right
+    crane_up         | Crane up / jib up | 摇臂上升 / 升镜头 | crane shot rising above the scene | crane up, jib up, crane shot, 升镜头
+    crane_down       | Crane down / jib down | 摇臂下降 / 降镜头 | crane shot descending to the subject | crane down, jib down, 降镜头
+    orbit_left       | Orbit left / arc left | 向左环绕 / 环绕 | the camera arcs left around the subject | orbit left, arc left, orbit, orbit around, arc shot, circle around, 环绕, 绕着
+    orbit_right      | Orbit right / arc right | 向右环绕 | the camera arcs right around the subject | orbit right, arc right
     orbit_360        | 360° orbit | 360度环绕 | the camera makes a full circle around the subject | 360 orbit, 360 degree orbit, full circle, full orbit, 360°环绕, 360环绕, 环绕一周
     tracking         | Tracking / follow shot | 跟拍 / 跟随镜头 | the camera follows the subject | tracking shot, follow shot, follow the subject, follow her, follow him, 跟随镜头, 跟镜头, 镜头跟随
     handheld         | Handheld | 手持 / 手持晃动 | subtle handheld camera movement | handheld, hand held, shaky cam, shaky camera, 手持晃动, 镜头晃动

@@ -1,5 +1,5 @@
 import type { AiEntry, Suggestion } from '../contract/conversation';
-import type { ErrorBody, ErrorCode } from '../contract/errors';
+import type { ErrorBody, ErrorCode, ErrorDetail } from '../contract/errors';
 import type { FormData as ShotForm } from '../contract/form';
 import type { Options } from '../contract/options';
 import type { Video } from '../contract/video';
@@ -10,6 +10,8 @@ export class ApiError extends Error {
   constructor(
     readonly code: ErrorCode | 'NETWORK',
     message: string,
+    /** What a refusal says about each field. */
+    readonly details?: ErrorDetail[],
   ) {
     super(message);
   }
@@ -81,7 +83,7 @@ async function request<Reply>(path: string, init?: RequestInit): Promise<Reply> 
 
 function toApiError(body: unknown): ApiError {
   const error = (body as { error?: ErrorBody } | null)?.error;
-  return error ? new ApiError(error.code, error.message) : noAnswer();
+  return error ? new ApiError(error.code, error.message, error.details) : noAnswer();
 }
 
 const noAnswer = () => new ApiError('NETWORK', 'The server did not answer.');

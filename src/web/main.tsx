@@ -4,6 +4,7 @@ import { App } from './components/app';
 import { startConnection } from './state/connection';
 import { watchLeaving } from './state/leaving';
 import { loadPreferences } from './state/preferences';
+import { loadProviders } from './state/providers';
 import './styles/base.css';
 import './styles/controls.css';
 import './styles/layout.css';
@@ -15,6 +16,7 @@ import './styles/dialogs.css';
 import './styles/touch.css';
 
 loadPreferences();
+loadProviders();
 startConnection();
 watchLeaving();
 createRoot(document.getElementById('root')!).render(

@@ -250,7 +250,7 @@ test('the timeline keeps what waits over a reload', async () => {
   await server.kill();
   await status(page).filter({ hasText: 'Offline' }).waitFor();
   await prompt(page).fill('typed while the server was away');
-  await status(page).filter({ hasText: 'Offline, 1 changes waiting' }).waitFor();
+  await status(page).filter({ hasText: 'Offline, 1 change waiting' }).waitFor();
   await page.reload().catch(() => undefined);
 
   await restart();
@@ -444,7 +444,7 @@ test.each(['dark', 'light'] as const)(
       await page.keyboard.press('Escape');
     }
     await button(page, 'Delete').click();
-    await page.getByText('Shot deleted').waitFor();
+    await page.getByText(/Shot [12] deleted/).waitFor();
     await check('deleted');
     await page.setViewportSize({ width: 360, height: 740 });
     await check('narrow');

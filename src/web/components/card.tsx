@@ -1,6 +1,8 @@
 import { memo, useState, type PointerEvent } from 'react';
 import { useText } from '../i18n';
-import { isChanged } from '../state/generation';
+import { refusalText } from '../refusal';
+import { shownClip, stateOf } from '../state/clip';
+import { failureOf } from '../state/failures';
 import { remove, select } from '../state/shots';
 import { useStore } from '../state/store';
 import { IconButton } from './icon-button';
@@ -14,13 +16,19 @@ export const Card = memo(function Card({ id, number, left, index, count, isHeld,
   const text = useText();
   const workspace = useStore(({ byId }) => byId[id]);
   const isSelected = useStore(({ selectedId }) => selectedId === id);
+  const click = useStore(({ clicks }) => clicks[id]);
   const [isPlaying, setIsPlaying] = useState(false);
   const movement = useWord('camera_movements', workspace?.form_data.camera_movement ?? '');
   if (!workspace) return null;
 
   const { video, image_url: picture, form_data: form } = workspace;
-  const status = isChanged(workspace) ? 'changed' : video.status === 'idle' && !picture ? 'noPicture' : video.status;
-  const still = video.poster_url ?? picture;
+  const clip = shownClip(workspace);
+  const failure = failureOf(workspace, click);
+  const isRefused = failure?.isOfClick ?? false;
+  const status = isRefused ? 'failed' : stateOf(workspace);
+  const reason = failure && status === 'failed' ? refusalText(text, failure) : '';
+  const state = [isRefused ? '' : text(`card.${status}`), reason].filter(Boolean).join(' · ');
+  const still = clip?.poster_url ?? picture;
   const duration = text('common.seconds', { count: form.duration_s });
   const classes = ['card', isSelected && 'is-selected', isHeld && 'is-held', isMoving && !isHeld && 'is-aside'];
 
@@ -51,7 +59,7 @@ export const Card = memo(function Card({ id, number, left, index, count, isHeld,
           ) : (
             <span className="card-blank" />
           )}
-          {isPlaying && !isMoving && video.url && <video src={video.url} muted loop autoPlay playsInline />}
+          {isPlaying && !isMoving && clip?.url && <video src={clip.url} muted loop autoPlay playsInline />}
           <span className="hidden">{text('card.name', { number })}</span>
           <span className="card-number" aria-hidden="true">
             {number}
@@ -61,10 +69,12 @@ export const Card = memo(function Card({ id, number, left, index, count, isHeld,
           )}
         </span>
         <span className="card-line">
-          <span className="card-move">{movement.split(' / ')[0] || text('card.noMove')}</span>
+          <span className="card-move">{movement || text('card.noMove')}</span>
           <span className="card-duration">{duration}</span>
         </span>
-        <span className={`card-state is-${status}`}>{text(`card.${status}`)}</span>
+        <span className={`card-state is-${status}`} title={reason || undefined}>
+          <span className="card-reason">{state}</span>
+        </span>
       </button>
       {isSelected && (
         <IconButton icon="trash" className="card-delete" label={text('common.delete')} onClick={() => remove(id)} />

@@ -1,7 +1,10 @@
 import type { Workspace } from '../../contract/workspace';
-import { errorKey, useText } from '../i18n';
+import { useText } from '../i18n';
+import { faultsIn, refusalText } from '../refusal';
+import { sync } from '../state/connection';
 import { dismissClick, isLost } from '../state/generation';
-import type { RefusedClick } from '../state/store';
+import { failureOf } from '../state/failures';
+import { useStore, type RefusedClick } from '../state/store';
 import { Icon } from './icon';
 import { fieldId } from './field';
 
@@ -10,15 +13,25 @@ type Props = { workspace: Workspace; click?: RefusedClick; onRetry: () => void }
 const needsAnotherPrompt = new Set<string>(['CONTENT_REFUSED', 'TASK_FAILED']);
 const needsSettings = new Set<string>(['PROVIDER_NOT_CONFIGURED', 'PROVIDER_AUTH', 'PROVIDER_QUOTA', 'IMAGE_MISSING']);
 
-/** Why there is no clip: our sentence, whether it was charged, and the one thing to do. */
-export function Failure({ workspace: { _id: id, video }, click: refused, onRetry }: Props) {
+/** Why there is no new clip: one sentence, whether it was charged, the one thing to do, and a way to put it away. */
+export function Failure({ workspace, click, onRetry }: Props) {
   const text = useText();
-  // One that another attempt has followed was taken after all.
-  const click = refused?.before === video.attempt_id ? refused : undefined;
-  const code = click?.code ?? video.error?.code;
-  if (!code || (!click && video.status !== 'failed')) return null;
-  const ofClick = click && (isLost(click.code) ? 'maybe' : 'no');
-  const charged = ofClick ?? video.error?.charged ?? 'no';
+  const language = useStore((state) => state.language);
+  const failure = failureOf(workspace, click);
+  if (!failure) return null;
+  const { _id: id, video } = workspace;
+  const { code } = failure;
+  const ofClick = failure.isOfClick && (isLost(code) ? 'maybe' : 'no');
+  const charged = ofClick || (video.error?.charged ?? 'no');
+  // The server has several sentences for this code, and each names what to look at.
+  const isServers = code === 'SUBMIT_UNKNOWN' && language === 'en' && !failure.isOfClick;
+  const sentence = isServers ? video.error!.message : refusalText(text, failure);
+  const isOfPrompt = needsAnotherPrompt.has(code) || faultsIn(failure).some(({ field }) => field === 'prompt');
+  const canClose = failure.isOfClick || charged !== 'maybe';
+  const close = () => {
+    if (failure.isOfClick) dismissClick(id);
+    else if (video.attempt_id) sync.dismissFailure(id, video.attempt_id);
+  };
   const retry = () => {
     dismissClick(id);
     onRetry();
@@ -28,9 +41,9 @@ export function Failure({ workspace: { _id: id, video }, click: refused, onRetry
     <div className={`failure ${code === 'CANCELLED' ? 'is-calm' : ''}`} role="alert">
       <Icon name="warning" />
       <p>
-        {text(errorKey(code))} <span className="failure-charged">{text(`generate.charged.${charged}`)}</span>
+        {sentence} <span className="failure-charged">{text(`generate.charged.${charged}`)}</span>
       </p>
-      {needsAnotherPrompt.has(code) ? (
+      {isOfPrompt ? (
         <button
           type="button"
           className="button small"
@@ -44,6 +57,11 @@ export function Failure({ workspace: { _id: id, video }, click: refused, onRetry
             {text('common.retry')}
           </button>
         )
+      )}
+      {canClose && (
+        <button type="button" className="button small" onClick={close}>
+          {text('common.close')}
+        </button>
       )}
     </div>
   );

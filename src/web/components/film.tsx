@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
 import { useText } from '../i18n';
+import { shownClip } from '../state/clip';
 import { getState } from '../state/store';
 import { IconButton } from './icon-button';
 import { Modal } from './modal';
@@ -120,7 +121,8 @@ function readParts(): Part[] {
       seconds: shot?.form_data.duration_s ?? 0,
       movement: shot?.form_data.camera_movement ?? '',
     };
-    if (shot?.video.url) return [{ ...common, clip: shot.video.url }];
+    const clip = shot && shownClip(shot);
+    if (clip?.url) return [{ ...common, clip: clip.url }];
     return shot?.image_url ? [{ ...common, picture: shot.image_url }] : [];
   });
 }

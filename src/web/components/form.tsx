@@ -1,7 +1,8 @@
 import type { FormData } from '../../contract/form';
 import { promptMax } from '../defaults';
 import { useText } from '../i18n';
-import { displayName, providerOf } from '../state/generation';
+import { faultsOf, faultText } from '../refusal';
+import { displayName, providerOf } from '../state/providers';
 import { useSelected, useStore } from '../state/store';
 import { Chooser } from './chooser';
 import { ProviderField } from './provider-field';
@@ -23,6 +24,7 @@ export function Form() {
   const { _id: id, form_data: form, image_url: picture } = workspace;
   const name = displayName(provider?.name);
   const limit = provider?.prompt_max ?? promptMax;
+  const needed = faultsOf(form, provider).find(({ field, rule }) => field === 'prompt' && rule === 'required');
   const unused = text('form.unused', { provider: name });
 
   return (
@@ -47,6 +49,8 @@ export function Form() {
         storedMax={promptMax}
         limit={limit}
         tooLong={text('form.tooLong', { provider: name, count: limit })}
+        isNeeded={needed !== undefined}
+        note={needed && faultText(text, needed, provider?.name)}
       />
       <TextField
         shotId={id}

@@ -1,5 +1,6 @@
 import { useText } from '../i18n';
-import { cancel, displayName, generate, providerOf } from '../state/generation';
+import { cancel, generate } from '../state/generation';
+import { displayName, providerOf } from '../state/providers';
 import { setState, useSelected, useStore } from '../state/store';
 import { Failure } from './failure';
 import { GenerateProgress } from './generate-progress';

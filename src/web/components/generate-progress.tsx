@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 import type { Video } from '../../contract/video';
 import { useText } from '../i18n';
-import { displayName } from '../state/generation';
+import { displayName } from '../state/providers';
 
 /** Phase, progress where the provider tells it, and the time so far. */
 export function GenerateProgress({ video }: { video: Video }) {

@@ -1,6 +1,6 @@
 import { memo } from 'react';
 import { useText } from '../i18n';
-import { chooseProvider, displayName } from '../state/generation';
+import { chooseProvider, displayName, movesPictureOnly } from '../state/providers';
 import { useStore } from '../state/store';
 import { Field, fieldId } from './field';
 
@@ -9,7 +9,7 @@ export const ProviderField = memo(function ProviderField({ id, chosen }: { id: s
   const text = useText();
   const providers = useStore((state) => state.options?.video_providers);
   return (
-    <Field name="provider">
+    <Field name="provider" note={movesPictureOnly(chosen) ? text('form.movesPicture') : undefined}>
       <select id={fieldId('provider')} value={chosen} onChange={({ target }) => chooseProvider(id, target.value)}>
         {(providers ?? []).map(({ name, ready, default: isDefault }) => (
           <option key={name} value={name} disabled={!ready}>

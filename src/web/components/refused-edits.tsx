@@ -1,5 +1,6 @@
-import { errorKey, useText, type TextKey, type Translate } from '../i18n';
+import { useText, type TextKey, type Translate } from '../i18n';
 import { sync } from '../state/connection';
+import { refusalText } from '../refusal';
 import { useStore } from '../state/store';
 import type { Refused } from '../sync/outbox';
 import { Icon } from './icon';
@@ -15,7 +16,7 @@ export function RefusedEdits() {
         <div className="refused-edit" key={entry.message.request_id} role="alert">
           <Icon name="warning" />
           <p>
-            <strong>{text('refused.title')}</strong> {text(errorKey(entry.error.code))}
+            <strong>{text('refused.title')}</strong> {reason(entry, text)}
             <span className="refused-what">{describe(entry, text)}</span>
           </p>
           <button type="button" className="button small" onClick={() => sync.dismiss(entry)}>
@@ -27,12 +28,19 @@ export function RefusedEdits() {
   );
 }
 
+// A failure that the server still asks about cannot be put away yet, whatever the field is called.
+const reason = ({ message, error }: Refused, text: Translate): string =>
+  message.type === 'workspace.dismiss' && error.code === 'INVALID_INPUT'
+    ? text('refused.stillOpen')
+    : refusalText(text, error);
+
 const kinds = {
   'workspace.create': 'refused.create',
   'workspace.delete': 'refused.delete',
   'workspace.restore': 'refused.restore',
   'workspace.reorder': 'refused.reorder',
   'workspace.choose_take': 'refused.take',
+  'workspace.dismiss': 'refused.dismiss',
 } as const satisfies Record<string, TextKey>;
 
 function describe({ message }: Refused, text: Translate): string {

@@ -10,7 +10,7 @@ export function SaveState() {
   return (
     <div className={`save-state is-${state}`} role="status">
       <span className="save-dot" aria-hidden="true" />
-      <span>{text(`status.${state}`, { count })}</span>
+      <span>{text(state === 'offline' && count === 1 ? 'status.offlineOne' : `status.${state}`, { count })}</span>
     </div>
   );
 }

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'react';
 import { useText } from '../i18n';
-import { isChanged } from '../state/generation';
+import { isChanged, shownClip, stateOf } from '../state/clip';
+import { movesPictureOnly } from '../state/providers';
 import { useSelected, useStore } from '../state/store';
 import { replacePicture } from '../state/uploads';
 import { Icon } from './icon';
@@ -26,16 +27,18 @@ export function Stage() {
 
   if (!workspace) return <div className="stage" />;
   const { video, image_url: picture } = workspace;
+  const clip = shownClip(workspace);
+  const state = stateOf(workspace);
   const isBusy = video.status === 'generating' || Boolean(upload && upload.phase !== 'failed');
 
   return (
     <div className="stage">
-      {video.url ? (
+      {clip?.url ? (
         <video
-          key={video.url}
+          key={clip.url}
           className="stage-media"
-          src={video.url}
-          poster={video.poster_url ?? picture ?? undefined}
+          src={clip.url}
+          poster={clip.poster_url ?? picture ?? undefined}
           aria-label={text('stage.player', { number })}
           controls
           loop
@@ -65,7 +68,15 @@ export function Stage() {
         />
       )}
       <PictureInput ref={input} id="replace-picture" onPick={([file]) => file && replacePicture(workspace._id, file)} />
-      {isChanged(workspace) && <p className="stage-changed">{text('stage.changed')}</p>}
+      <div className="stage-notes">
+        {(state === 'generating' || state === 'failed') && clip && (
+          <p className={`stage-note is-${state}`}>{text(`stage.${state}`)}</p>
+        )}
+        {movesPictureOnly(clip?.provider) && <p className="stage-note is-plain">{text('form.movesPicture')}</p>}
+        {state !== 'generating' && isChanged(workspace) && (
+          <p className="stage-note is-changed">{text('stage.changed')}</p>
+        )}
+      </div>
     </div>
   );
 }

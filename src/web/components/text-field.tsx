@@ -1,7 +1,7 @@
 import { memo, useLayoutEffect, useRef } from 'react';
 import { editForm } from '../state/shots';
 import { countText, fitText } from '../text-length';
-import { Field, fieldId } from './field';
+import { Field, fieldId, noteId } from './field';
 
 type Props = {
   shotId: string;
@@ -14,11 +14,13 @@ type Props = {
   limit: number;
   tooLong: string;
   note?: string;
+  /** Whether the provider needs words here, and there are none. */
+  isNeeded?: boolean;
 };
 
 /** Text with a counter; words that arrive from another window leave the cursor where it is. */
 export const TextField = memo(function TextField(props: Props) {
-  const { shotId, name, value, placeholder, storedMax, limit, tooLong, note } = props;
+  const { shotId, name, value, placeholder, storedMax, limit, tooLong, note, isNeeded } = props;
   const area = useRef<HTMLTextAreaElement>(null);
   const isComposing = useRef(false);
   const keep = (element: HTMLTextAreaElement) => {
@@ -49,6 +51,7 @@ export const TextField = memo(function TextField(props: Props) {
       name={name}
       note={isTooLong ? tooLong : note}
       isWrong={isTooLong}
+      isNeeded={isNeeded}
       side={
         <span className={`counter ${isTooLong ? 'is-wrong' : ''}`} aria-hidden="true">
           {count} / {nearest}
@@ -63,6 +66,8 @@ export const TextField = memo(function TextField(props: Props) {
         placeholder={placeholder}
         rows={name === 'prompt' ? 4 : 2}
         aria-invalid={isTooLong}
+        aria-required={isNeeded}
+        aria-describedby={isTooLong || note ? noteId(name) : undefined}
         onCompositionStart={() => (isComposing.current = true)}
         onCompositionEnd={({ currentTarget }) => {
           isComposing.current = false;

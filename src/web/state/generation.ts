@@ -1,39 +1,17 @@
 import type { ErrorCode } from '../../contract/errors';
 import type { Workspace } from '../../contract/workspace';
 import { ApiError, cancelVideo, generateVideo } from '../api';
-import { formKeys } from '../defaults';
+import { faultsOf } from '../refusal';
 import { newId } from '../sync/new-id';
+import { isChanged, rememberPicture, shownClip } from './clip';
 import { sync } from './connection';
-import { getState, setState, type RefusedClick } from './store';
+import { providerNameOf, providerOf } from './providers';
+import { getState, setState, type AppState, type RefusedClick } from './store';
 
 const sendsOfOneClick = 4;
 const pauseMs = 1500;
 const savedWithinMs = 5000;
 const clicksAtOnce = 4;
-
-/** The provider of the next click on this shot. */
-export function providerOf(state: Pick<ReturnType<typeof getState>, 'options' | 'providers'>, id: string) {
-  const all = state.options?.video_providers ?? [];
-  return all.find(({ name }) => name === state.providers[id]) ?? all.find((provider) => provider.default) ?? all[0];
-}
-
-/** A provider's name as people write it. */
-export const displayName = (name: string | null | undefined): string =>
-  (name ?? '').replace(/^./, (letter) => letter.toUpperCase());
-
-export function chooseProvider(id: string, name: string): void {
-  setState(({ providers }) => ({ providers: { ...providers, [id]: name } }));
-}
-
-/** Whether the form or, as far as this browser saw it, the picture is another than the one the clip was made with. */
-export function isChanged(workspace: Workspace): boolean {
-  const { video, form_data: form, image_path: path } = workspace;
-  if (video.status !== 'completed' || !video.form_data) return false;
-  const made = video.form_data;
-  if (formKeys.some((key) => form[key] !== made[key])) return true;
-  const picture = video.attempt_id && pictures()[video.attempt_id];
-  return Boolean(picture) && picture !== path;
-}
 
 /** By shot, the click of which nobody knows what became of it: pressing again asks for the same one, and pays once. */
 const unanswered = new Map<string, { requestId: string; before: string | null }>();
@@ -54,11 +32,12 @@ export async function generate(id: string, acceptSecondCharge = false): Promise<
     if (video.attempt_id && workspace.image_path) rememberPicture(video.attempt_id, workspace.image_path);
     setClick(id);
   } catch (error) {
-    const code = error instanceof ApiError ? error.code : 'NETWORK';
+    const { code, details } = error instanceof ApiError ? error : { code: 'NETWORK' as const, details: undefined };
     if (code === 'SECOND_CHARGE_POSSIBLE') setState({ dialog: { secondCharge: id } });
     // A refusal that is told as the state of the video need not be told twice.
     const isTold = getState().byId[id]?.video.error?.code === code || code === 'SECOND_CHARGE_POSSIBLE';
-    setClick(id, isTold ? undefined : { code, before: workspace.video.attempt_id });
+    const refused = { code, details, provider: providerNameOf(id), before: workspace.video.attempt_id };
+    setClick(id, isTold ? undefined : refused);
   }
 }
 
@@ -74,18 +53,25 @@ export async function cancel(id: string): Promise<void> {
 }
 
 /** What "generate all" would do, and what it leaves out and why. */
-export function planAll({ ids, byId }: Pick<ReturnType<typeof getState>, 'ids' | 'byId'>) {
-  const shots = ids.flatMap((id) => byId[id] ?? []);
+export function planAll(state: Pick<AppState, 'ids' | 'byId' | 'options' | 'providers'>) {
+  const shots = state.ids.flatMap((id) => state.byId[id] ?? []);
   const isUnclear = ({ video }: Workspace) => video.error?.charged === 'maybe';
-  const isWanted = (shot: Workspace) =>
-    shot.video.status === 'idle' || shot.video.status === 'failed' || isChanged(shot);
+  const faults = (shot: Workspace) => faultsOf(shot.form_data, providerOf(state, shot._id));
   const idle = shots.filter((shot) => shot.video.status !== 'generating' && isWanted(shot));
+  const possible = idle.filter((shot) => shot.image_path && !isUnclear(shot));
   return {
-    ready: idle.filter((shot) => shot.image_path && !isUnclear(shot)),
+    ready: possible.filter((shot) => faults(shot).length === 0),
+    lacking: possible.filter((shot) => faults(shot).length > 0),
     unclear: idle.filter((shot) => shot.image_path && isUnclear(shot)),
     missing: idle.filter((shot) => !shot.image_path),
     running: shots.filter((shot) => shot.video.status === 'generating'),
   };
+}
+
+/** Whether a shot is new, has failed, or is no longer what its clip was made of; a cancelled attempt asks for nothing. */
+function isWanted(shot: Workspace): boolean {
+  const hasFailed = shot.video.status === 'failed' && shot.video.error?.code !== 'CANCELLED';
+  return hasFailed || !shownClip(shot) || isChanged(shot);
 }
 
 export async function generateAll(): Promise<void> {
@@ -97,8 +83,8 @@ export async function generateAll(): Promise<void> {
 }
 
 async function send(id: string, acceptSecondCharge: boolean) {
-  const { providers, byId } = getState();
-  const provider = providers[id];
+  const { byId } = getState();
+  const provider = providerNameOf(id);
   const { form_data, image_path } = byId[id]!;
   const before = byId[id]!.video.attempt_id;
   const earlier = unanswered.get(id);
@@ -148,27 +134,3 @@ function setClick(id: string, click?: 'sending' | RefusedClick): void {
 
 /** Forgets the answer that refused a click. */
 export const dismissClick = (id: string): void => setClick(id);
-
-// The wire does not tell with which picture a clip was made, so this browser remembers it for the clicks it saw.
-const picturesKey = 'pictures';
-const picturesKept = 500;
-let known: Record<string, string> | null = null;
-
-function pictures(): Record<string, string> {
-  try {
-    known ??= JSON.parse(localStorage.getItem(picturesKey) ?? '{}') as Record<string, string>;
-  } catch {
-    known = {};
-  }
-  return known;
-}
-
-function rememberPicture(attemptId: string, path: string): void {
-  const all: [string, string][] = [...Object.entries(pictures()), [attemptId, path]];
-  known = Object.fromEntries(all.slice(-picturesKept));
-  try {
-    localStorage.setItem(picturesKey, JSON.stringify(known));
-  } catch {
-    // Without storage it is remembered until the reload.
-  }
-}

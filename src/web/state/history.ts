@@ -8,7 +8,7 @@ export type Deed =
   | { kind: 'fields'; id: string; before: Changes; after: Changes }
   | { kind: 'delete' | 'create'; ids: string[]; dropId?: string }
   | { kind: 'reorder'; before: readonly string[]; after: readonly string[] }
-  | { kind: 'take'; id: string; before: string; after: string };
+  | { kind: 'take'; id: string; before: string; after: string; form?: { before: Changes; after: Changes } };
 
 const kept = 200;
 const pauseMs = 1000;
@@ -72,8 +72,10 @@ function reversed(deed: Deed): Deed {
       return { ...deed, before: deed.after, after: deed.before };
     case 'reorder':
       return { ...deed, before: deed.after, after: deed.before };
-    case 'take':
-      return { ...deed, before: deed.after, after: deed.before };
+    case 'take': {
+      const form = deed.form && { before: deed.form.after, after: deed.form.before };
+      return { ...deed, before: deed.after, after: deed.before, form };
+    }
   }
 }
 
@@ -100,7 +102,10 @@ function perform(deed: Deed): boolean {
       const workspace = byId[deed.id];
       const canChoose = workspace?.takes.some((take) => take.attempt_id === deed.after);
       if (!canChoose || workspace?.video.attempt_id !== deed.before) return false;
+      if (deed.form && !isAs(workspace, deed.form.before)) return false;
       sync.chooseTake(deed.id, deed.after);
+      if (deed.form) sync.update(deed.id, deed.form.after);
+      setState({ selectedId: deed.id });
       return true;
     }
     case 'delete': {

@@ -3,9 +3,9 @@ import type { Video } from '../../contract/video';
 import type { Changes } from '../../contract/workspace';
 import { formKeys } from '../defaults';
 import { sync } from './connection';
-import { record, undo, valueOf } from './history';
+import { record, valueOf } from './history';
 import { say, showToast } from './notices';
-import { getState, setState } from './store';
+import { getState, numberOf, setState } from './store';
 
 export const select = (id: string): void => setState({ selectedId: id });
 
@@ -17,26 +17,46 @@ export function selectNeighbour(step: number): void {
 }
 
 /** Changes fields of a shot, as one deed that can be undone. */
-export function edit(id: string, after: Changes): void {
+export function edit(id: string, wanted: Changes): void {
+  const { before, after } = difference(id, wanted);
+  if (Object.keys(after).length === 0) return;
+  record({ kind: 'fields', id, before, after });
+  sync.update(id, after);
+}
+
+/** The values of a shot that these changes replace, and the ones they bring; both empty where nothing changes. */
+function difference(id: string, wanted: Changes): { before: Changes; after: Changes } {
   const workspace = getState().byId[id];
-  if (!workspace) return;
-  const changed = Object.entries(after).filter(([key, value]) => !Object.is(valueOf(workspace, key), value));
-  if (changed.length === 0) return;
+  if (!workspace) return { before: {}, after: {} };
+  const changed = Object.entries(wanted).filter(([key, value]) => !Object.is(valueOf(workspace, key), value));
   const before = Object.fromEntries(changed.map(([key]) => [key, valueOf(workspace, key)]));
-  record({ kind: 'fields', id, before: before, after: Object.fromEntries(changed) });
-  sync.update(id, Object.fromEntries(changed));
+  return { before, after: Object.fromEntries(changed) };
 }
 
 /** Changes form fields of a shot: those of an applied suggestion, or all that a take was made with. */
 export function editForm(id: string, form: Partial<FormData>): void {
+  edit(id, toChanges(form));
+}
+
+function toChanges(form: Partial<FormData>): Changes {
   const entries = formKeys.filter((key) => form[key] !== undefined).map((key) => [`form_data.${key}`, form[key]]);
-  edit(id, Object.fromEntries(entries) as Changes);
+  return Object.fromEntries(entries) as Changes;
 }
 
 export function remove(id: string): void {
+  const number = numberOf(id);
   record({ kind: 'delete', ids: [id] });
   sync.delete(id);
-  showToast(say('undo.deleted'), { label: say('undo.bringBack'), run: undo });
+  showToast(say('undo.deleted', { number }), { label: say('undo.bringBack'), run: () => bringBack(id) });
+}
+
+/** Restores this shot, whatever was done since, and chooses it; a deed of its own. */
+function bringBack(id: string): void {
+  if (!getState().byId[id]) {
+    record({ kind: 'create', ids: [id] });
+    sync.restore(id);
+  }
+  select(id);
 }
 
 /** Moves a shot to another place, counted from 0. */
@@ -49,12 +69,13 @@ export function move(id: string, to: number): void {
   sync.reorder(after);
 }
 
-/** Makes a take the clip of its shot; undoable where a finished clip gives way to it. */
-export function chooseTake(id: string, take: Video): void {
+/** Makes a take the clip of its shot, with the form it was made with or without; undoable where a finished clip gives way. */
+export function chooseTake(id: string, take: Video, withForm: boolean): void {
   const video = getState().byId[id]?.video;
   if (!video || video.status === 'generating' || !take.attempt_id) return;
+  const form = withForm && take.form_data ? difference(id, toChanges(take.form_data)) : undefined;
   if (video.status === 'completed' && video.attempt_id) {
-    record({ kind: 'take', id, before: video.attempt_id, after: take.attempt_id });
-  }
-  sync.chooseTake(id, take.attempt_id);
+    record({ kind: 'take', id, before: video.attempt_id, after: take.attempt_id, form });
+  } else if (form && Object.keys(form.after).length > 0) record({ kind: 'fields', id, ...form });
+  sync.chooseTake(id, take.attempt_id, withForm);
 }

@@ -1,5 +1,5 @@
 import { create } from 'zustand';
-import type { ErrorCode } from '../../contract/errors';
+import type { ErrorCode, ErrorDetail } from '../../contract/errors';
 import type { Options } from '../../contract/options';
 import type { Workspace } from '../../contract/workspace';
 import type { Language } from '../locales/texts';
@@ -31,7 +31,12 @@ type Dialog =
   'film' | 'shortcuts' | 'trash' | 'generate-all' | { compare: [string, string] } | { secondCharge: string };
 
 /** A click that made no video as far as this window knows; `before` is the attempt that the shot had then. */
-export type RefusedClick = { code: ErrorCode | 'NETWORK'; before: string | null };
+export type RefusedClick = {
+  code: ErrorCode | 'NETWORK';
+  details?: ErrorDetail[];
+  provider?: string;
+  before: string | null;
+};
 
 /** A question to the assistant that is not in the conversation yet. */
 export type Question = { message: string; stop: () => void; error?: ErrorCode | 'NETWORK' };

@@ -31,14 +31,17 @@ export type SyncClient = {
   getSnapshot: () => SyncSnapshot;
   /** Calls `listener` after every change of the snapshot; returns the function that ends it. */
   subscribe: (listener: () => void) => () => void;
-  /** Appends a workspace; edits of the returned id may follow at once. */
-  create: (data?: NewWorkspace, id?: string) => string;
+  /** Appends a workspace, or puts it before another one; edits of the returned id may follow at once. */
+  create: (data?: NewWorkspace, id?: string, beforeId?: string) => string;
   /** Changes fields by dotted keys, such as `{ 'form_data.prompt': 'rain' }`. */
   update: (id: string, changes: Changes) => void;
   delete: (id: string) => void;
   restore: (id: string) => void;
   reorder: (ids: string[]) => void;
-  chooseTake: (id: string, attemptId: string) => void;
+  /** Makes a take the clip; with its form, that becomes the form of the workspace in the same write. */
+  chooseTake: (id: string, attemptId: string, withForm?: boolean) => void;
+  /** Puts away what a failed or cancelled attempt says. */
+  dismissFailure: (id: string, attemptId: string) => void;
   /** Turns everything that is typed into messages now, without waiting for a pause in the typing. */
   flush: () => void;
   /** Sends what is typed, and lets another page take over what is left; `comeBack` ends that. */

@@ -47,7 +47,6 @@ export function createEdits({ state, persistence, snapshots }: Parts, { debounce
     update,
     /** Turns everything that is typed into messages now, without waiting for a pause in the typing. */
     flush,
-    /** Appends a workspace, or puts it before another one; edits of the returned id may follow at once. */
     create(data: NewWorkspace = {}, id: string = newId(), beforeId?: string): string {
       const place = beforeId && { before_id: beforeId };
       enqueue({ type: 'workspace.create', request_id: newId(), workspace_id: id, data, ...place });
@@ -56,7 +55,6 @@ export function createEdits({ state, persistence, snapshots }: Parts, { debounce
     delete: (id: string) => enqueue({ type: 'workspace.delete', request_id: newId(), workspace_id: id }),
     restore: (id: string) => enqueue({ type: 'workspace.restore', request_id: newId(), workspace_id: id }),
     reorder: (ids: string[]) => enqueue({ type: 'workspace.reorder', request_id: newId(), workspace_ids: ids }),
-    /** Makes a take the clip; with its form, that becomes the form of the workspace in the same write. */
     chooseTake: (id: string, attemptId: string, withForm = false) =>
       enqueue({
         type: 'workspace.choose_take',
@@ -65,7 +63,6 @@ export function createEdits({ state, persistence, snapshots }: Parts, { debounce
         attempt_id: attemptId,
         ...(withForm && { with_form: true }),
       }),
-    /** Puts away what a failed or cancelled attempt says. */
     dismissFailure: (id: string, attemptId: string) =>
       enqueue({ type: 'workspace.dismiss', request_id: newId(), workspace_id: id, attempt_id: attemptId }),
     dismiss(entry?: Refused): void {

@@ -1,0 +1,139 @@
+/// <reference lib="dom" />
+import type { Browser } from 'playwright-core';
+import { buildIfStale } from '../../scripts/build';
+import type { Workspace } from '../../src/contract/workspace';
+import { resetDoubles, settingsFor, startDoubles, stopDoubles, wire, type Doubles } from '../helpers/generating';
+import { startServer, type TestServer } from '../helpers/server';
+import { axeViolations, launchBrowser, openWindow, type WatchedPage } from './browser';
+import { addPictures, button, cards, choose, prompt, saved } from './shots';
+
+jest.setTimeout(60_000);
+
+let doubles: Doubles;
+let server: TestServer;
+let browser: Browser;
+let page: WatchedPage;
+
+beforeAll(async () => {
+  buildIfStale(['timeline']);
+  doubles = await startDoubles();
+  browser = await launchBrowser();
+});
+beforeEach(async () => {
+  await resetDoubles(doubles);
+  server = await startServer(settingsFor(doubles));
+  page = await openWindow(browser, server.url);
+  page.setDefaultTimeout(20_000);
+});
+afterEach(async () => {
+  await page.context().close();
+  await server.stop();
+});
+afterAll(async () => {
+  await browser.close();
+  await stopDoubles(doubles);
+});
+
+const list = async (): Promise<Workspace[]> => (await server.get('/api/workspaces')).body.workspaces as Workspace[];
+const alert = () => page.getByRole('alert');
+const form = () => page.getByRole('region', { name: 'Shot', exact: true });
+
+it('marks the prompt that Runway needs before the click, and says so after it, on the card too and in Chinese', async () => {
+  await addPictures(page, 1);
+  await form().getByText('Runway needs a prompt.').waitFor();
+  expect(await prompt(page).getAttribute('aria-required')).toBe('true');
+  await button(page, 'Generate').click();
+  await alert().filter({ hasText: 'Runway needs a prompt. Nothing was charged.' }).waitFor();
+  expect(await cards(page).first().innerText()).toContain('Runway needs a prompt.');
+  expect(await axeViolations(page)).toEqual([]);
+
+  await button(page, '切换到中文').click();
+  await alert().filter({ hasText: 'Runway 需要提示词。' }).waitFor();
+  await page.getByRole('button', { name: '修改提示词' }).click();
+  expect(await page.evaluate(() => document.activeElement?.id)).toBe('field-prompt');
+});
+
+it('says how many characters a provider takes at most', async () => {
+  await addPictures(page, 1);
+  await prompt(page).fill('x'.repeat(1001));
+  await saved(page);
+  await button(page, 'Generate').click();
+  await alert().filter({ hasText: 'Prompt: Runway takes at most 1000 characters.' }).waitFor();
+});
+
+it('lists what the provider lacks in "Generate all", and starts the rest', async () => {
+  await addPictures(page, 3);
+  await choose(page, 2);
+  await prompt(page).fill('a boat leaves');
+  await button(page, 'Generate all').click();
+  await page.getByRole('dialog').getByText('Left out: 1, 3. Runway needs a prompt.').waitFor();
+  await button(page, 'Start').click();
+  await page.locator('video.stage-media').waitFor();
+  expect((await list()).map(({ video }) => video.status)).toEqual(['idle', 'completed', 'idle']);
+  expect(await doubles.runway.accepted()).toHaveLength(1);
+});
+
+it('puts a failure away for good', async () => {
+  await addPictures(page, 1);
+  await prompt(page).fill('a boat sinks');
+  await doubles.runway.set({ ends: 'failed' });
+  await button(page, 'Generate').click();
+  await alert().filter({ hasText: 'could not make this clip' }).waitFor();
+  await button(page, 'Close').click();
+  await alert().waitFor({ state: 'detached' });
+  await saved(page);
+  expect((await list())[0]!.video.status).toBe('idle');
+  await page.reload();
+  await cards(page).first().waitFor();
+  expect(await cards(page).first().innerText()).toContain('Not generated');
+});
+
+it('tells a lost answer in the words of the server, and leaves it in sight', async () => {
+  await addPictures(page, 1);
+  await prompt(page).fill('a boat in fog');
+  await saved(page);
+  await doubles.runway.script([{ match: wire.runway.create, accept_then_die: true }]);
+  await button(page, 'Generate').click();
+  await alert().filter({ hasText: 'look into your account there' }).waitFor();
+  const { error } = (await list())[0]!.video;
+  expect(await alert().innerText()).toContain(error!.message);
+  expect(await button(page, 'Close').count()).toBe(0);
+});
+
+it('tells the directions of an orbit and of a crane apart, in the field and on the card', async () => {
+  await addPictures(page, 1);
+  for (const [id, words] of [
+    ['orbit_left', 'Orbit left'],
+    ['orbit_right', 'Orbit right'],
+    ['crane_up', 'Crane up'],
+    ['crane_down', 'Crane down'],
+  ] as const) {
+    await page.getByLabel('Camera movement').click();
+    await page.getByRole('option', { name: words }).click();
+    expect(await page.getByLabel('Camera movement').inputValue()).toBe(words);
+    expect(await cards(page).first().innerText()).toContain(words);
+    await saved(page);
+    expect((await list())[0]!.form_data.camera_movement).toBe(id);
+  }
+});
+
+it('counts one change as one', async () => {
+  await addPictures(page, 1);
+  await server.kill();
+  await page.getByRole('status').filter({ hasText: 'Offline' }).waitFor();
+  await prompt(page).fill('typed alone');
+  await page
+    .getByRole('status')
+    .filter({ hasText: /^Offline, 1 change waiting$/ })
+    .waitFor();
+});
+
+it('says that the local renderer only moves the picture, at the field and on its clip', async () => {
+  await addPictures(page, 1);
+  await page.getByLabel('Provider').selectOption('local');
+  await form().getByText('Moves the picture; set a key for AI video.').waitFor();
+  await page.getByLabel('Duration').selectOption('2');
+  await button(page, 'Generate').click();
+  await page.locator('video.stage-media').waitFor();
+  await page.locator('.stage').getByText('Moves the picture; set a key for AI video.').waitFor();
+});
