@@ -85,7 +85,7 @@ const wraps = {
   'media/videos.js': { fetchVideo: after('after-rename-before-save') },
   'utils/http.js': { sendRequest, download },
   'utils/push.js': { push },
-  'db/edit.js': { applyEdit: after('after-update-before-ack') },
+  'db/edits.js': { applyEdit: after('after-update-before-ack') },
   'services/video-runway.js': { check },
   'services/video-pika.js': { check },
   'services/video-kling.js': { check },
@@ -99,7 +99,7 @@ function wrap(file, exported) {
   const name = path.relative(dist, file).split(path.sep).join('/');
   const target = name.startsWith('services/video-') ? exported.default : exported;
   for (const [key, make] of Object.entries(wraps[name] ?? {})) target[key] = make(target[key]);
-  if (name === 'db/mongodb.js') exported.Workspace.bulkWrite = after('mid-reorder')(exported.Workspace.bulkWrite);
+  if (name === 'db/workspace.js') exported.Workspace.bulkWrite = after('mid-reorder')(exported.Workspace.bulkWrite);
 }
 
 const load = Module._load;
