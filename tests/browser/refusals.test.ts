@@ -94,7 +94,7 @@ it('tells a lost answer in the words of the server, and leaves it in sight', asy
   await saved(page);
   await doubles.runway.script([{ match: wire.runway.create, accept_then_die: true }]);
   await button(page, 'Generate').click();
-  await alert().filter({ hasText: 'look into your account there' }).waitFor();
+  await alert().filter({ hasText: 'check your account there' }).waitFor();
   const { error } = (await list())[0]!.video;
   expect(await alert().innerText()).toContain(error!.message);
   expect(await button(page, 'Close').count()).toBe(0);

@@ -41,7 +41,7 @@ const errors: ErrorTexts = {
   'error.PROVIDER_FAILED': 'The provider could not be reached. Try again.',
   'error.PROVIDER_BAD_REPLY': 'The provider’s answer made no sense. Try again later.',
   'error.SUBMIT_UNKNOWN':
-    'The answer of {provider} was lost, so it may have started and charged this video; look into your account there before you generate again.',
+    'The answer of {provider} was lost, so it may have started and charged this video; check your account there before you generate again.',
   'error.PROVIDER_NOT_CONFIGURED': 'This provider has no key. Add it to .env and restart, or choose another provider.',
   'error.PROVIDER_AUTH': 'The provider refused the key. Check it in .env.',
   'error.PROVIDER_QUOTA': 'The account at the provider is out of credits. Add some, or choose another provider.',
