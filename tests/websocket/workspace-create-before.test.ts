@@ -5,11 +5,15 @@ let server: TestServer;
 let tab: TestSocket;
 let other: TestSocket;
 
-beforeEach(async () => {
+beforeAll(async () => {
   server = await startServer();
   [tab, other] = [await connect(server.wsUrl), await connect(server.wsUrl)];
 });
+// So that each test sees its own alone.
 afterEach(async () => {
+  for (const id of await order()) await tab.ask({ type: 'workspace.delete', workspace_id: id });
+});
+afterAll(async () => {
   tab.close();
   other.close();
   await server.stop();
@@ -44,7 +48,10 @@ test('a workspace is created before another one, and both tabs hear the order', 
 test('the answer has the place that is stored', async () => {
   const first = await create();
   const { workspace } = await tab.ask({ type: 'workspace.create', before_id: first });
-  expect(workspace.order_index).toBe(0);
+  const [stored, second] = await listed();
+  expect(workspace).toEqual(stored);
+  expect(second!._id).toBe(first);
+  expect(workspace.order_index).toBeLessThan(second!.order_index);
 });
 
 test('several at once stand before the same one in the order in which they were sent', async () => {
