@@ -67,7 +67,7 @@ async function findDatabase({ MONGODB_URI: uri, DATA_DIR: dataFolder }) {
   if (uri) return { uri, stop: nothing };
   const port = await portOfRunning(path.join(dataFolder, 'db'));
   if (port) return { uri: `mongodb://127.0.0.1:${port}/${databaseName}?directConnection=true`, stop: nothing };
-  const { startEmbedded } = require('../dist/db/embedded.js');
+  const { startEmbedded } = require('../dist/db/embedded/embedded.js');
   return startEmbedded(dataFolder);
 }
 

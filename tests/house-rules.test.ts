@@ -106,6 +106,14 @@ test('every source tag in a provider file leads to a line of docs/providers.md',
   expect([...new Set(tags)].filter((tag) => !known.has(tag))).toEqual([]);
 });
 
+test('every built file that a script of deploy/ loads has its source', () => {
+  const loaded = filesOf('deploy', /\.js$/).flatMap((file) =>
+    [...read(`deploy/${file}`).matchAll(/'\.\.\/dist\/([\w./-]+)\.js'/g)].map(([, name]) => name!),
+  );
+  expect(loaded.length).toBeGreaterThan(3);
+  expect(loaded.filter((name) => !existsSync(path.join(root, 'src', `${name}.ts`)))).toEqual([]);
+});
+
 test('.env.example has exactly the variables that the code reads', () => {
   const listed = [...read('.env.example').matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name!);
   expect(listed.sort()).toEqual([...serverVariables, ...providerVariables(), 'MONGOMS_SYSTEM_BINARY'].sort());

@@ -51,7 +51,7 @@ function isAlive(pid: number): boolean {
 async function startElsewhere(): Promise<{ server: ChildProcess; uri: string }> {
   const code = `
     process.on('SIGINT', () => process.send('interrupted'));
-    require('./src/db/embedded').startEmbedded(process.argv[1]).then(({ uri }) => process.send(uri));
+    require('./src/db/embedded/embedded').startEmbedded(process.argv[1]).then(({ uri }) => process.send(uri));
   `;
   const server = spawn(process.execPath, ['--require', 'tsx/cjs', '--eval', code, folder], {
     cwd: path.resolve(__dirname, '../../..'),
