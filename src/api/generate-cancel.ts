@@ -11,6 +11,6 @@ export const generateCancel = defineEndpoint({
   summary: 'Cancels the running generation; also at the provider, repeatedly until it confirms, if its API can cancel.',
   body: z.strictObject({ workspace_id: objectId, attempt_id: z.string().min(1).max(100).optional() }),
   reply: z.strictObject({ workspace_id: objectId, video }),
-  errors: ['WORKSPACE_NOT_FOUND', 'NOT_GENERATING'],
+  errors: ['WORKSPACE_NOT_FOUND', 'NOT_GENERATING', 'DATABASE_UNAVAILABLE', 'BUSY'],
   handle: ({ body }) => cancelVideo(body.workspace_id, body.attempt_id),
 });

@@ -79,7 +79,7 @@ type Choice = {
 };
 
 /**
- * Swaps a take with a finished video, or moves it to an empty place; the job stays, and its clip becomes a take.
+ * Makes a take the video; a finished video takes its place. A running job is kept, and its clip arrives as a take.
  * Null when the generation has changed since it was read.
  */
 export function storeChoice(read: StoredWorkspace, { index, form, key }: Choice): Promise<StoredWorkspace | null> {

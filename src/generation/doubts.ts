@@ -4,7 +4,7 @@ import { settleAccepted } from './accept';
 import { logFields, usableProvider, type Attempt } from './attempt';
 import { attemptsIn } from './leases';
 
-/** A provider that can look up a create by our id keeps it for longer than this. */
+/** How long a lookup by our id is trusted; providers keep ids for longer. */
 const askedForMs = 24 * 3600 * 1000;
 
 /** Looks up the creates in doubt of a workspace once more; returns those that their provider has. */

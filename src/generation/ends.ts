@@ -57,7 +57,7 @@ const canRequeue = (attempt: ActiveAttempt): boolean =>
   attempt.video.status === 'generating' &&
   ownsVideo(attempt);
 
-/** Such as a render on another server that is gone along with its disk. */
+/** For example, the render was on a server whose disk is gone. */
 async function requeueNoCharge(attempt: ActiveAttempt): Promise<number> {
   logger.warn('no-charge task is gone, making it again', logFields(attempt));
   attempt.notFound = 0;
@@ -86,7 +86,7 @@ export async function markInDoubt(attempt: Attempt): Promise<null> {
   return storeDoubt(attempt, videoErrorOf('SUBMIT_UNKNOWN', attempt.job.provider, 'maybe'));
 }
 
-/** Marks an attempt queued for so long that it may come from a backup, whose server may have submitted it since. */
+/** Marks an attempt queued for so long that it may come from a backup; the original server may have submitted it since. */
 export async function markStale(attempt: Attempt): Promise<null> {
   logger.warn('attempt too old to submit automatically', logFields(attempt));
   return storeDoubt(attempt, staleErrorOf(attempt.job.provider));

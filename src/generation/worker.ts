@@ -39,13 +39,13 @@ function nextStep({ job, hasSlot }: ActiveAttempt): Step {
   return job.state === 'queued' && hasSlot ? submit : steps[job.state];
 }
 
-/** Attempts whose loop has ended since the lease round began, which may have read an earlier state of them. */
+/** Attempts that ended during this lease round; the round may have read stale state, so it must not restart them. */
 const released = new Set<string>();
 
 let leaseTimer: NodeJS.Timeout | undefined;
 let isStopping = false;
 
-/** Resumes every unfinished attempt, whatever the default provider is now, and keeps doing so; may be called again. */
+/** Resumes every unfinished attempt with the provider it started with, now and on a timer; may be called again. */
 export async function startEngine(): Promise<void> {
   for (const task of await readAllAccepted()) await settleJournaled(task);
   for (const attempt of await findStale()) await markStale(attempt);

@@ -29,7 +29,7 @@ export const messages: AnyMessage[] = [
   workspaceDismiss,
 ];
 
-/** Order messages of one socket that may be queued: all sockets share one order queue, and none may fill it. */
+/** How many order messages of one socket may be queued: all sockets share one order queue, and none may fill it. */
 const maxStartedOfOrder = 4;
 /** Below the 5 s after which a client sends again, with a margin for a busy machine, so that it always gets a reply first. */
 const replyWithinMs = 4000;

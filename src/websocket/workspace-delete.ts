@@ -28,7 +28,7 @@ export const workspaceDelete = defineMessage({
     }
 
     logger.info('workspace deleted', { workspace_id: workspaceId });
-    // The job is also dropped before it is submitted, so that a failure here does not fail the delete.
+    // Best effort: the submit looks at the trash again.
     await dropUnsentJob(workspaceId).catch((error: unknown) =>
       logger.warn('queued job of deleted workspace not dropped yet', { workspace_id: workspaceId, error }),
     );
