@@ -1,40 +1,13 @@
 /// <reference lib="dom" />
-import type { Browser } from 'playwright-core';
-import { buildIfStale } from '../../scripts/build';
-import type { Workspace } from '../../src/contract/workspace';
-import { resetDoubles, settingsFor, startDoubles, stopDoubles, wire, type Doubles } from '../helpers/generating';
-import { startServer, type TestServer } from '../helpers/server';
-import { axeViolations, launchBrowser, openWindow, type WatchedPage } from './browser';
-import { addPictures, button, cards, choose, prompt, saved } from './shots';
+import { wire } from '../helpers/generating';
+import { axeViolations } from './browser';
+import { doubles, list, page, server, useDoubles } from './doubles-page';
+import { addPictures, button, cards, choose, prompt, saved } from './timeline-page';
 
 jest.setTimeout(60_000);
 
-let doubles: Doubles;
-let server: TestServer;
-let browser: Browser;
-let page: WatchedPage;
+useDoubles();
 
-beforeAll(async () => {
-  buildIfStale(['timeline']);
-  doubles = await startDoubles();
-  browser = await launchBrowser();
-});
-beforeEach(async () => {
-  await resetDoubles(doubles);
-  server = await startServer(settingsFor(doubles));
-  page = await openWindow(browser, server.url);
-  page.setDefaultTimeout(20_000);
-});
-afterEach(async () => {
-  await page.context().close();
-  await server.stop();
-});
-afterAll(async () => {
-  await browser.close();
-  await stopDoubles(doubles);
-});
-
-const list = async (): Promise<Workspace[]> => (await server.get('/api/workspaces')).body.workspaces as Workspace[];
 const alert = () => page.getByRole('alert');
 const form = () => page.getByRole('region', { name: 'Shot', exact: true });
 

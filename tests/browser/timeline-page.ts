@@ -37,12 +37,15 @@ export function useTimeline(env = (): Record<string, string> => ({})) {
 }
 
 export const status = (page: Page) => page.getByRole('status');
+/** Waits until everything is stored. */
 export const saved = (page: Page) =>
   status(page)
     .filter({ hasText: /^Saved$/ })
     .waitFor();
 export const cards = (page: Page) => page.getByRole('list', { name: 'Timeline' }).getByRole('listitem');
 export const face = (page: Page, index: number) => cards(page).nth(index).getByRole('button').first();
+/** Chooses a shot by its place, counted from 1. */
+export const choose = (page: Page, number: number): Promise<void> => face(page, number - 1).click();
 export const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
 export const prompt = (page: Page) => page.getByLabel('Prompt', { exact: true });
 

@@ -7,11 +7,11 @@ import type { Workspace } from '../../src/contract/workspace';
 import { startServer, type TestServer } from '../helpers/server';
 import { axeViolations, cardIds, launchBrowser, openWindow, type WatchedPage } from './browser';
 import { startCuttingProxy } from './cutting-proxy';
+import { addPictures, button, cards, prompt, sample, saved, status } from './timeline-page';
 
 jest.setTimeout(120_000);
 
 const phonePhoto = path.resolve(__dirname, '../fixtures/p3-rotated.heic');
-const sample = path.resolve(__dirname, '../../docs/sample.jpg');
 const generateWithinMs = 60_000;
 
 let server: TestServer;
@@ -38,27 +38,6 @@ async function visit(options?: Parameters<typeof openWindow>[2], url = server.ur
 }
 
 const list = async (): Promise<Workspace[]> => (await server.get('/api/workspaces')).body.workspaces as Workspace[];
-const status = (page: Page) => page.getByRole('status');
-const saved = (page: Page) =>
-  status(page)
-    .filter({ hasText: /^Saved$/ })
-    .waitFor();
-const cards = (page: Page) => page.getByRole('list', { name: 'Timeline' }).getByRole('listitem');
-const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
-const prompt = (page: Page) => page.getByLabel('Prompt', { exact: true });
-
-async function addPictures(page: Page, count: number): Promise<void> {
-  const before = await cards(page).count();
-  const chooser = page.waitForEvent('filechooser');
-  await button(page, 'Add pictures').click();
-  await (await chooser).setFiles(Array.from({ length: count }, () => sample));
-  await page
-    .locator('[data-workspace-id]')
-    .nth(before + count - 1)
-    .waitFor();
-  await saved(page);
-}
-
 async function generate(page: Page): Promise<void> {
   await button(page, 'Generate').click();
   await button(page, 'Cancel').waitFor();

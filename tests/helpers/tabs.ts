@@ -1,5 +1,6 @@
 import { startServer, type Answer, type TestServer } from './server';
 import { connect, type TestSocket } from './socket';
+import { changeStored } from './stored';
 import { sendHttp, type RawAnswer } from './wire';
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a test reads whatever the server says
@@ -30,6 +31,13 @@ export const create = async (fields: object = {}): Promise<Message> =>
 
 /** Creates a workspace with these fields and returns its id. */
 export const createId = async (data: object = {}): Promise<string> => (await create({ data }))._id as string;
+
+/** Creates a workspace whose stored fields are these, such as a video that no test can wait for, and returns its id. */
+export async function createStored(fields: object, data: object = {}): Promise<string> {
+  const id = await createId(data);
+  await changeStored(server.env.MONGODB_URI!, id, fields);
+  return id;
+}
 
 export const update = (workspace_id: string, updates: unknown, more: object = {}): Promise<Message> =>
   tab.ask({ type: 'workspace.update', workspace_id, updates, ...more });

@@ -1,19 +1,13 @@
 import { finished, idle, nobody, time } from '../fixtures/workspaces';
-import { changeStored } from '../helpers/stored';
-import { create, find, heard, mark, server, tab, useServer, type Message } from '../helpers/tabs';
+import { createStored, find, heard, mark, tab, useServer, type Message } from '../helpers/tabs';
 
 useServer();
 
 const choose = (workspace_id: string, attempt_id: string, more: object = {}) =>
   tab.ask({ type: 'workspace.choose_take', workspace_id, attempt_id, ...more });
-const withVideos = async (fields: object) => {
-  const { _id } = await create();
-  await changeStored(server.env.MONGODB_URI!, _id, fields);
-  return _id as string;
-};
 
 test('a choice makes the take the video, puts the finished one in its place, and tells everybody', async () => {
-  const _id = await withVideos({
+  const _id = await createStored({
     video: finished('v3'),
     takes: [finished('v2'), finished('v1')],
   });
@@ -40,7 +34,7 @@ test('a choice makes the take the video, puts the finished one in its place, and
 test('a choice replaces a failed and an idle video', async () => {
   const error = { code: 'TASK_FAILED', message: 'It failed.', charged: 'no' };
   for (const video of [idle, { ...idle, status: 'failed', error, attempt_id: 'bad' }]) {
-    const _id = await withVideos({ video, takes: [finished('good')] });
+    const _id = await createStored({ video, takes: [finished('good')] });
     expect(await choose(_id, 'good')).toMatchObject({ type: 'workspace.sync_confirm' });
     expect(await find(_id)).toMatchObject({ video: { attempt_id: 'good' }, takes: [] });
   }
@@ -48,11 +42,11 @@ test('a choice replaces a failed and an idle video', async () => {
 
 test('a choice waits for no generation, and knows no other take', async () => {
   const generating = { ...idle, status: 'generating', phase: 'running', attempt_id: 'new' };
-  const _id = await withVideos({ video: generating, takes: [finished('old')] });
+  const _id = await createStored({ video: generating, takes: [finished('old')] });
   expect(await choose(_id, 'old')).toMatchObject({ type: 'error', code: 'VIDEO_IN_PROGRESS', workspace_id: _id });
   expect(await find(_id)).toMatchObject({ version: 1, video: { status: 'generating' } });
 
-  const done = await withVideos({ video: finished('a'), takes: [] });
+  const done = await createStored({ video: finished('a'), takes: [] });
   expect(await choose(done, 'nothing')).toMatchObject({ type: 'error', code: 'NOT_FOUND', workspace_id: done });
   expect(await choose(nobody, 'nothing')).toMatchObject({ type: 'error', code: 'WORKSPACE_NOT_FOUND' });
 });

@@ -1,22 +1,11 @@
-import { startServer, type TestServer } from '../helpers/server';
-import { connect, type TestSocket } from '../helpers/socket';
+import { nobody } from '../fixtures/workspaces';
+import { list, order, other, tab, useServer } from '../helpers/tabs';
 
-let server: TestServer;
-let tab: TestSocket;
-let other: TestSocket;
+useServer();
 
-beforeAll(async () => {
-  server = await startServer();
-  [tab, other] = [await connect(server.wsUrl), await connect(server.wsUrl)];
-});
 // So that each test sees its own alone.
 afterEach(async () => {
   for (const id of await order()) await tab.ask({ type: 'workspace.delete', workspace_id: id });
-});
-afterAll(async () => {
-  tab.close();
-  other.close();
-  await server.stop();
 });
 
 async function create(more: object = {}): Promise<string> {
@@ -24,9 +13,7 @@ async function create(more: object = {}): Promise<string> {
   expect(answer).toMatchObject({ type: 'workspace.created' });
   return answer.workspace._id as string;
 }
-const listed = async () =>
-  (await server.get('/api/workspaces')).body.workspaces as { _id: string; order_index: number }[];
-const order = async () => (await listed()).map(({ _id }) => _id);
+
 const isOrder = ({ type }: { type: string }) => type === 'workspace.reordered';
 
 test('a workspace is created before another one, and both tabs hear the order', async () => {
@@ -34,7 +21,7 @@ test('a workspace is created before another one, and both tabs hear the order', 
   await other.next(({ workspace }) => workspace?._id === last);
   const [mine, others] = [tab.frames.length, other.frames.length];
   const between = await create({ before_id: last });
-  expect((await listed()).map(({ _id, order_index: place }) => [_id, place])).toEqual([
+  expect((await list()).map(({ _id, order_index: place }) => [_id, place])).toEqual([
     [first, 0],
     [between, 1],
     [last, 2],
@@ -48,7 +35,7 @@ test('a workspace is created before another one, and both tabs hear the order', 
 test('the answer has the place that is stored', async () => {
   const first = await create();
   const { workspace } = await tab.ask({ type: 'workspace.create', before_id: first });
-  const [stored, second] = await listed();
+  const [stored, second] = await list();
   expect(workspace).toEqual(stored);
   expect(second!._id).toBe(first);
   expect(workspace.order_index).toBeLessThan(second!.order_index);
@@ -63,7 +50,7 @@ test('several at once stand before the same one in the order in which they were 
 test('before one that is unknown or deleted means at the end', async () => {
   const [first, gone] = [await create(), await create()];
   await tab.ask({ type: 'workspace.delete', workspace_id: gone });
-  const ids = [await create({ before_id: gone }), await create({ before_id: 'f'.repeat(24) })];
+  const ids = [await create({ before_id: gone }), await create({ before_id: nobody })];
   expect(await order()).toEqual([first, ...ids]);
 });
 
