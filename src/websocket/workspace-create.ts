@@ -49,44 +49,48 @@ export const workspaceCreate = defineMessage({
     };
     try {
       const isPlaced = beforeId !== undefined && (await Workspace.exists({ _id: beforeId, deleted_at: null })) !== null;
-      const stored = isPlaced ? await createBefore(beforeId, document) : await createLast(document);
+      const { stored, order } = isPlaced ? await createBefore(beforeId, document) : await createLast(document);
       noteCreated(stored);
       const workspace = toWire(stored);
       logger.info('workspace created', { workspace_id: workspace._id });
       const message = { type: 'workspace.created', workspace } as const;
-      return { reply: message, toOthers: message, ...(isPlaced && { toAllAfter: await reordered() }) };
+      return { reply: message, toOthers: message, ...(order && { toAllAfter: reordered(order) }) };
     } catch (error) {
       if (!(error instanceof mongo.MongoServerError) || error.code !== duplicateKey) throw error;
       const stored = await findCreated(workspaceId, requestId);
       const message = { type: 'workspace.created', workspace: toWire(stored) } as const;
-      return { reply: message, replayToOthers: message, ...(beforeId && { toAllAfter: await reordered() }) };
+      return { reply: message, replayToOthers: message, ...(beforeId && { toAllAfter: reordered(await readOrder()) }) };
     }
   },
 });
 
-const reordered = async () => ({ type: 'workspace.reordered', workspace_ids: await readOrder() }) as const;
+const reordered = (ids: string[]) => ({ type: 'workspace.reordered', workspace_ids: ids }) as const;
 
-async function createLast(document: object): Promise<StoredWorkspace> {
+/** `order` only where others had to move. */
+type Created = { stored: StoredWorkspace; order?: string[] };
+
+async function createLast(document: object): Promise<Created> {
   const created = await Workspace.create({ ...document, order_index: await nextPlace() });
-  return created.toObject<StoredWorkspace>();
+  return { stored: created.toObject<StoredWorkspace>() };
 }
 
 /** Creates it in one transaction; last if the other workspace is gone by then. */
-async function createBefore(beforeId: string, document: object): Promise<StoredWorkspace> {
+async function createBefore(beforeId: string, document: object): Promise<Created> {
   let stored: StoredWorkspace | null = null;
+  let order: string[] = [];
   await inTransaction(async (session) => {
     const places = await readPlaces(session);
     const last = { order_index: (places.at(-1)?.order_index ?? -1) + 1 };
     const [created] = await Workspace.create([{ ...document, ...last }], { session });
     const id = String(created!._id);
     const ids = live(places).flatMap((other) => (other === beforeId ? [id, other] : [other]));
-    const order = ids.includes(id) ? ids : [...ids, id];
+    order = ids.includes(id) ? ids : [...ids, id];
     await storeOrder([...places, { id, ...last, isDeleted: false }], order, session);
     await rememberReorder(undefined, session);
     stored = await Workspace.findById(id, null, { session }).lean<StoredWorkspace>();
   });
-  resolveReorder(await readOrder(), undefined, true);
-  return stored!;
+  resolveReorder(order, undefined, true);
+  return { stored: stored!, order };
 }
 
 /** The place after all others, which no other server gets. */
