@@ -10,7 +10,7 @@ import { AppError, toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { ask, isGone } from './ask';
 import { active, failure, logFields, pauseMs, readFields, type ActiveAttempt, type Attempt } from './attempt';
-import { storeCancellation } from './clicks';
+import { generationChanged, storeCancellation } from './clicks';
 import { endAsFailed, failForNow } from './ends';
 import { attemptsIn } from './leases';
 import { poll, recheck, remainingMs, startDownload } from './poll';
@@ -42,7 +42,7 @@ export async function cancelVideo(
     await notifyLoop(cancelled);
     return toJson({ workspace_id: workspaceId, video: cancelled.video });
   }
-  throw new AppError('BUSY', 'The generation was changed at the same time; try again.');
+  throw generationChanged();
 }
 
 /** The video of a cancelled attempt, with whether it was charged. */

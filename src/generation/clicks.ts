@@ -7,8 +7,12 @@ import { recordDropped } from '../db/dropped-clips';
 import { notApplied, toSet } from '../db/updates';
 import { Workspace, type StoredWorkspace } from '../db/workspace';
 import { readFields, type Attempt } from './attempt';
-import type { AppError } from '../utils/errors';
+import { AppError } from '../utils/errors';
 import { attemptIn, broadcast, dotted } from './store';
+
+/** The error of a write that met a changed generation at each try. */
+export const generationChanged = (): AppError =>
+  new AppError('BUSY', 'The generation was changed at the same time; try again.');
 
 /** Matches if nothing about the generation has changed since it was read; the form may have been edited. */
 const unchangedSince = ({ _id, video, takes, job, superseded }: StoredWorkspace) => ({

@@ -17,7 +17,7 @@ import { AppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { processId } from '../utils/process-id';
 import { logFields, type ActiveAttempt, type Attempt } from './attempt';
-import { storeClaim, storeRefusal } from './clicks';
+import { generationChanged, storeClaim, storeRefusal } from './clicks';
 import { lookUpDoubts } from './doubts';
 import { leaseMs } from './leases';
 import { hasFreeSlot } from './queue';
@@ -80,7 +80,7 @@ async function startVideo(click: Click): Promise<ClickResult> {
     logger.info('video requested', logFields(claimed));
     return replyToClick(startAttempt(claimed));
   }
-  throw new AppError('BUSY', 'The generation was changed at the same time; try again.');
+  throw generationChanged();
 }
 
 /** Resumes creates in doubt that their provider turns out to have; returns whether there were any. */

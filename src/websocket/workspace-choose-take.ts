@@ -7,7 +7,7 @@ import { isNewer, noteRead, resolveMessage, type Sent } from '../db/repetitions'
 import { findWorkspace } from '../db/find-workspaces';
 import { rememberUnchanged } from '../db/updates';
 import { type StoredWorkspace } from '../db/workspace';
-import { storeChoice } from '../generation/clicks';
+import { generationChanged, storeChoice } from '../generation/clicks';
 import { statusUpdate } from '../generation/store';
 import { defineMessage } from '../utils/message';
 import { AppError } from '../utils/errors';
@@ -70,7 +70,7 @@ async function chooseTake(
     const stored = await storeChoice(read, { index, form, key });
     if (stored) return { stored, isNew: true };
   }
-  throw new AppError('BUSY', 'The generation was changed at the same time; try again.');
+  throw generationChanged();
 }
 
 /** Nothing had to change, or a newer change exists: remembers the request, so that repeating it does not undo later changes. */

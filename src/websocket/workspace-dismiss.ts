@@ -4,7 +4,7 @@ import { clientMessage } from '../contract/messages';
 import { findWorkspace } from '../db/find-workspaces';
 import { resolveMessage } from '../db/repetitions';
 import type { StoredWorkspace } from '../db/workspace';
-import { storeDismissal } from '../generation/clicks';
+import { generationChanged, storeDismissal } from '../generation/clicks';
 import { statusUpdate } from '../generation/store';
 import { AppError } from '../utils/errors';
 import { defineMessage } from '../utils/message';
@@ -34,7 +34,7 @@ export const workspaceDismiss = defineMessage({
         ...(wasApplied ? { replayToAll: update } : { toAll: update }),
       };
     }
-    throw new AppError('BUSY', 'The generation was changed at the same time; try again.');
+    throw generationChanged();
   },
 });
 
