@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { formData } from './form';
 import { objectId, text, time } from './ids';
+import { messageMaxCharacters } from './limits';
 
-export const aiEntriesKept = 50;
-export const userMessage = text(2000).min(1);
+export const userMessage = text(messageMaxCharacters).min(1);
 
 export const suggestion = z.strictObject({ message: z.string(), form_data: formData.partial() });
 export type Suggestion = z.infer<typeof suggestion>;

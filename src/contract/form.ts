@@ -1,41 +1,42 @@
 import { z } from 'zod';
 import { text } from './ids';
+import {
+  aspectRatios,
+  durationMaxS,
+  durationMinS,
+  nameMaxCharacters,
+  negativePromptMaxCharacters,
+  promptMaxCharacters,
+  seedMax,
+  wordMaxCharacters,
+} from './limits';
 
-export const aspectRatios = ['16:9', '9:16', '1:1', '4:3', '3:4', '21:9'] as const;
 export type AspectRatio = (typeof aspectRatios)[number];
 
-/** The longest prompt that the form accepts, in code points, as zod and JSON Schema count. */
-export const promptMaxCharacters = 2000;
-
-/** The form of one shot, without defaults, since it also checks updates; the defaults are in `emptyForm`. */
+/** The form of one shot, without defaults, since it also checks updates; the defaults are in `emptyForm` of `defaults.ts`. */
 export const formData = z.strictObject({
-  camera_movement: text(100),
-  shot_size: text(100),
-  lighting: text(100),
+  camera_movement: text(wordMaxCharacters),
+  shot_size: text(wordMaxCharacters),
+  lighting: text(wordMaxCharacters),
   prompt: text(promptMaxCharacters),
-  negative_prompt: text(1000),
-  duration_s: z.int().min(2).max(15),
+  negative_prompt: text(negativePromptMaxCharacters),
+  duration_s: z.int().min(durationMinS).max(durationMaxS),
   aspect_ratio: z.enum(aspectRatios),
-  seed: z.int().min(0).max(4294967295).nullable(),
+  seed: z.int().min(0).max(seedMax).nullable(),
+  /** "": the default provider. */
+  provider: text(nameMaxCharacters),
+  /** "": the default model of the provider. */
+  model: text(nameMaxCharacters),
+  /** "": the default resolution of the model. */
+  resolution: text(nameMaxCharacters),
+  /** False: no sound where the model can be silent. */
+  audio: z.boolean(),
 });
 export type FormData = z.infer<typeof formData>;
 
-export const emptyForm: FormData = {
-  camera_movement: '',
-  shot_size: '',
-  lighting: '',
-  prompt: '',
-  negative_prompt: '',
-  duration_s: 5,
-  aspect_ratio: '16:9',
-  seed: null,
-};
-
 type FormKey = keyof FormData;
-export const formKeys = Object.keys(formData.shape) as FormKey[];
-
 type DottedForm = { [Key in FormKey as `form_data.${Key}`]: z.ZodOptional<(typeof formData.shape)[Key]> };
 /** The form as dotted keys, each optional. */
 export const dottedForm = Object.fromEntries(
-  formKeys.map((key) => [`form_data.${key}`, formData.shape[key].optional()]),
+  (Object.keys(formData.shape) as FormKey[]).map((key) => [`form_data.${key}`, formData.shape[key].optional()]),
 ) as unknown as DottedForm;

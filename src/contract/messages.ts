@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { aiEntry } from './conversation';
 import { errorBody } from './errors';
+import { filmExport } from './export';
+import { film, filmChanges } from './film';
 import { objectId, requestId, time } from './ids';
 import { video } from './video';
 import { changes, workspace } from './workspace';
 
-/** The version of the workspace that the author of a message saw. */
+/** The version of the workspace that the sender of a message saw. */
 export const baseVersion = z.int().min(0);
 
 const echo = { request_id: requestId.optional() };
@@ -55,10 +57,27 @@ export const serverMessages = {
     entry: aiEntry,
     version: z.int(),
   }),
+  'film.created': z.strictObject({ type: z.literal('film.created'), ...echo, film }),
+  'film.sync_confirm': z.strictObject({
+    type: z.literal('film.sync_confirm'),
+    ...echo,
+    film_id: objectId,
+    version: z.int(),
+    updated_at: time,
+  }),
+  'film.updated': z.strictObject({
+    type: z.literal('film.updated'),
+    film_id: objectId,
+    version: z.int(),
+    changes: filmChanges,
+  }),
+  'film.deleted': z.strictObject({ type: z.literal('film.deleted'), ...echo, film_id: objectId }),
+  'export.status_update': z.strictObject({ type: z.literal('export.status_update'), export: filmExport }),
   error: z.strictObject({
     type: z.literal('error'),
     ...echo,
     workspace_id: objectId.optional(),
+    film_id: objectId.optional(),
     ...errorBody.shape,
   }),
 } as const;

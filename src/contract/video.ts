@@ -2,14 +2,40 @@ import { z } from 'zod';
 import { type ErrorCode, errorCodes } from './errors';
 import { formData } from './form';
 import { time } from './ids';
+import { cost } from './money';
 
-export const takesKept = 20;
 const videoError = z.strictObject({
   code: z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]]),
   message: z.string(),
   charged: z.enum(['no', 'yes', 'maybe']),
 });
 export type VideoError = z.infer<typeof videoError>;
+
+/** Facts of the clip's file; null until they have been read. */
+const fileFacts = {
+  width: z.int().nullable(),
+  height: z.int().nullable(),
+  /** The length of the picture. */
+  file_duration_s: z.number().nullable(),
+  fps: z.number().nullable(),
+  has_audio: z.boolean().nullable(),
+  /** In bytes. */
+  size: z.int().nullable(),
+};
+
+/** What a video was made from besides its form, and what it costs. */
+const origin = {
+  /** The picture that was sent; null when it is not known. */
+  image_url: z.string().nullable(),
+  end_image_url: z.string().nullable(),
+  /** The take whose frame was sent. */
+  from_attempt_id: z.string().nullable(),
+  /** Where in that take; null: its end. */
+  from_s: z.number().nullable(),
+  style: z.string(),
+  negative_style: z.string(),
+  cost: cost.nullable(),
+};
 
 export const video = z.strictObject({
   status: z.enum(['idle', 'generating', 'completed', 'failed']),
@@ -25,21 +51,11 @@ export const video = z.strictObject({
   form_data: formData.nullable(),
   started_at: time.nullable(),
   completed_at: time.nullable(),
+  ...fileFacts,
+  ...origin,
 });
 export type Video = z.infer<typeof video>;
 
-export const idleVideo: Video = {
-  status: 'idle',
-  task_id: null,
-  url: null,
-  error: null,
-  provider: null,
-  model: null,
-  phase: null,
-  progress: null,
-  poster_url: null,
-  attempt_id: null,
-  form_data: null,
-  started_at: null,
-  completed_at: null,
-};
+export type Origin = Pick<Video, keyof typeof origin>;
+
+export type FileFacts = Pick<Video, keyof typeof fileFacts>;

@@ -1,23 +1,36 @@
 import { z } from 'zod';
-import { aiEntriesKept, aiEntry } from './conversation';
+import { aiEntry } from './conversation';
 import { dottedForm, formData } from './form';
-import { objectId, time } from './ids';
-import { takesKept, video } from './video';
+import { objectId, text, time, uploadShapes } from './ids';
+import { aiEntriesKept, captionMaxCharacters, takesKept } from './limits';
+import { video } from './video';
 
-const imageName = '[A-Za-z0-9_-]{1,128}\\.(png|jpg|jpeg|webp)$';
-export const imagePath = z
-  .string()
-  .regex(new RegExp(`^uploads/images/${imageName}`), 'is not an image_path of an upload');
-export const imageUrl = z
-  .string()
-  .regex(new RegExp(`^/uploads/images/${imageName}`), 'is not an image_url of an upload');
+export const { path: imagePath, url: imageUrl } = uploadShapes('image', 'images', 'png|jpg|jpeg|webp');
+
+/** What the finished film does with the clip of a shot; never sent to a provider. */
+export const cut = z.strictObject({
+  caption: text(captionMaxCharacters),
+  in_s: z.number().min(0),
+  /** Null: to the end of the clip. */
+  out_s: z.number().min(0).nullable(),
+  volume: z.number().min(0).max(1),
+});
+export type Cut = z.infer<typeof cut>;
+
+type CutKey = keyof Cut;
+type DottedCut = { [Key in CutKey as `cut.${Key}`]: z.ZodOptional<(typeof cut.shape)[Key]> };
+const dottedCut = Object.fromEntries(
+  Object.entries(cut.shape).map(([key, shape]) => [`cut.${key}`, shape.optional()]),
+) as unknown as DottedCut;
 
 export const workspace = z.strictObject({
   _id: objectId,
+  film_id: objectId,
   order_index: z.int().min(0),
   image_path: z.string().nullable(),
   image_url: z.string().nullable(),
   form_data: formData,
+  cut,
   video,
   takes: z.array(video).max(takesKept),
   ai_collaboration: z.array(aiEntry).max(aiEntriesKept),
@@ -32,7 +45,9 @@ export const updates = z.strictObject({
   image_path: imagePath.nullable().optional(),
   image_url: imageUrl.nullable().optional(),
   form_data: formData.partial().optional(),
+  cut: cut.partial().optional(),
   ...dottedForm,
+  ...dottedCut,
 });
 export type Updates = z.infer<typeof updates>;
 
@@ -41,5 +56,6 @@ export const changes = z.strictObject({
   image_path: z.string().nullable().optional(),
   image_url: z.string().nullable().optional(),
   ...dottedForm,
+  ...dottedCut,
 });
 export type Changes = z.infer<typeof changes>;
