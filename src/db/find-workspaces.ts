@@ -1,9 +1,8 @@
-import mongoose from 'mongoose';
-import { isShareable, throwWhilePreparing } from './mongodb';
-import { publicFields, Workspace, workspaceNotFound, type StoredWorkspace } from './workspace';
-
-/** The error code of a snapshot read right after a collection or an index was created. */
-const snapshotUnavailable = 246;
+import type mongoose from 'mongoose';
+import { mongo, Types } from 'mongoose';
+import type { Workspace as WireWorkspace } from '../contract/workspace';
+import { readSnapshot, throwWhilePreparing } from './mongodb';
+import { publicFields, toWire, Workspace, workspaceNotFound, type StoredWorkspace } from './workspace';
 
 /** The stored workspace with that id; throws WORKSPACE_NOT_FOUND when there is none or it is in the trash. */
 export async function findWorkspace(workspaceId: string): Promise<StoredWorkspace> {
@@ -14,33 +13,29 @@ export async function findWorkspace(workspaceId: string): Promise<StoredWorkspac
 }
 
 /**
- * The public part of every workspace that is not in the trash, in order, as BSON, so that a caller decodes only what it has
- * not seen; with the time of the snapshot, or null when the database has no snapshots.
+ * The public part of every workspace of a film that is not in the trash, in order, as BSON, so that a caller decodes only what
+ * it has not seen; with the time of the snapshot, or null when the database has no snapshots.
  */
-export async function storedTimeline(): Promise<{ documents: Buffer[]; at: string | null }> {
-  if (!isShareable()) return { documents: await findTimeline(), at: null };
-  // Without a snapshot, an earlier write could become visible after the read and would be missed until the next write.
-  const session = mongoose.connection.getClient().startSession({ snapshot: true });
-  try {
-    const documents = await findTimeline(session);
-    const { snapshotTime } = session as { snapshotTime?: { toString: () => string } };
-    return { documents, at: snapshotTime?.toString() ?? null };
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== snapshotUnavailable) throw error;
-    return { documents: await findTimeline(), at: null };
-  } finally {
-    await session.endSession();
-  }
+export async function storedTimeline(filmId: string): Promise<{ documents: Buffer[]; at: string | null }> {
+  const { result, at } = await readSnapshot((session) => findTimeline(filmId, session));
+  return { documents: result, at };
 }
 
-async function findTimeline(session?: mongoose.ClientSession): Promise<Buffer[]> {
+async function findTimeline(filmId: string, session?: mongoose.ClientSession): Promise<Buffer[]> {
+  const filter = { film_id: new Types.ObjectId(filmId), deleted_at: null };
   const options = { projection: publicFields, sort: { order_index: 1, _id: 1 }, raw: true, session } as const;
-  return (await Workspace.collection.find({ deleted_at: null }, options).toArray()) as unknown as Buffer[];
+  return (await Workspace.collection.find(filter, options).toArray()) as unknown as Buffer[];
 }
 
-/** The ids of every workspace that is not in the trash, in order. */
-export async function readOrder(): Promise<string[]> {
+/** The workspaces of a film that are not in the trash, in order, as they go over the wire. */
+export async function findShots(filmId: string): Promise<WireWorkspace[]> {
+  const documents = await findTimeline(filmId);
+  return documents.map((document) => toWire(mongo.BSON.deserialize(document) as StoredWorkspace));
+}
+
+/** The ids of the workspaces of a film that are not in the trash, in order. */
+export async function readOrder(filmId: string): Promise<string[]> {
   const sort = { order_index: 1, _id: 1 } as const;
-  const rows = await Workspace.find({ deleted_at: null }, { _id: 1 }).sort(sort).lean();
+  const rows = await Workspace.find({ film_id: filmId, deleted_at: null }, { _id: 1 }).sort(sort).lean();
   return rows.map(({ _id }) => String(_id));
 }

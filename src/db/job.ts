@@ -1,4 +1,5 @@
 import type { FormData } from '../contract/form';
+import type { Cost } from '../contract/money';
 
 /**
  * queued: not submitted · submitting: the create is in flight · polling: accepted, its state is polled ·
@@ -8,27 +9,33 @@ import type { FormData } from '../contract/form';
 export type JobState =
   'queued' | 'submitting' | 'polling' | 'downloading' | 'timed_out' | 'download_failed' | 'in_doubt';
 
-/** The server's state of one attempt beside the public `video`; written in `generation/store.ts` and `clicks.ts` only. */
+/** The server's own record of one attempt, beside the public `video`; written in `generation/store.ts` and `clicks.ts` only. */
 export type Job = {
   attempt_id: string;
   provider: string;
   model: string;
+  /** As stored when the click was accepted: what it leaves empty is resolved in `model`, `resolution` and `audio`. */
   form_data: FormData;
+  /** Null: the model's own. */
+  resolution: string | null;
+  audio: boolean;
+  /** Null: it costs nothing, or the price is not known. */
+  cost: Cost | null;
   image_path: string;
   state: JobState;
   task_id: string | null;
-  /** The provider's preparation as JSON, so that a repetition sends the same. */
+  /** The result of the provider's `prepare` as JSON, so that a repetition sends the same. */
   prepared: string | null;
   /** Creates sent for this attempt; more than one only if the provider recognises repetitions. */
   submit_attempts: number;
   intent_at: Date;
   sent_at: Date | null;
   accepted_at: Date | null;
-  /** When the user cancelled the attempt, which is kept until its fate is known. */
+  /** When the user cancelled the attempt, which is kept until its outcome is known. */
   cancelled_at: Date | null;
   /** Whether a user accepted a second charge while this attempt was in doubt. */
   risk_accepted: boolean;
-  /** The id of the last stored step, by which a step retried after a lost reply finds that it is done. */
+  /** The id of the last stored step, by which a retry after a lost reply finds out whether it was stored. */
   step: string;
   lease: { owner: string; until: Date; epoch: number };
 };

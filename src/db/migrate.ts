@@ -1,11 +1,21 @@
-import { statesOfTheEngine } from './migrations/001-states-of-the-engine';
-import { noFence } from './migrations/002-no-fence';
-import { keysOfReorders } from './migrations/003-keys-of-reorders';
+import { migrateGenerationStates } from './migrations/001-generation-states';
+import { dropFence } from './migrations/002-drop-fence';
+import { moveReorderKeys } from './migrations/003-reorder-keys';
+import { addFilms } from './migrations/004-films';
+import { addCutsAndFileFacts } from './migrations/005-cuts-and-file-facts';
+import { addModelsAndCosts } from './migrations/006-models-and-costs';
 
-/** Run in this order at every start, since an older version may have written again; each may be repeated, or killed at any point. */
-const migrations = [statesOfTheEngine, noFence, keysOfReorders];
+/** Run in this order at every start, since an older version may have run in between; each is safe to repeat and to interrupt. */
+const migrations = [
+  migrateGenerationStates,
+  dropFence,
+  moveReorderKeys,
+  addFilms,
+  addCutsAndFileFacts,
+  addModelsAndCosts,
+];
 
-/** Migrates the documents of every older version to the present shape, and changes nothing else. */
+/** Migrates the documents of all older versions to the current shape, and changes nothing else. */
 export async function migrate(): Promise<void> {
-  for (const step of migrations) await step();
+  for (const migration of migrations) await migration();
 }

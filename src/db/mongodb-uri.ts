@@ -5,7 +5,7 @@ import { AppError } from '../utils/errors';
 /** Options that the URI must not override: a read from a secondary may lack acknowledged writes. */
 const pinned = /^(readPreference|readPreferenceTags|maxStalenessSeconds|retryWrites)=/i;
 
-/** The URI without the options that this server sets, since the driver prefers the URI to its options. */
+/** The URI without the options that this server sets itself, since those in the URI would win. */
 export function withoutPinned(uri: string): string {
   const [address, query] = uri.split('?') as [string, string?];
   const rest = query?.split('&').filter((option) => !pinned.test(option)) ?? [];

@@ -4,6 +4,8 @@ import { AppError, toAppError } from '../utils/errors';
 import { logger, logToFiles } from '../utils/logger';
 import { startEmbedded } from './embedded/embedded';
 import { checkUri, withoutPinned, wrongUri } from './mongodb-uri';
+import { Export } from './export';
+import { Film } from './film';
 import { Workspace } from './workspace';
 
 /** Writes are acknowledged once a majority has journaled them, and reads go to the primary. */
@@ -24,9 +26,10 @@ const connectionOptions: mongoose.ConnectOptions = {
 /** The wire version of MongoDB 5.0, the first with the snapshot sessions that read the list. */
 const oldestWireVersion = 13;
 const reconnectAfterMs = 1000;
+const duplicateKey = 11000;
 
 let embedded: Awaited<ReturnType<typeof startEmbedded>> | null = null;
-let hasTransactions = false;
+let hasReplicaSet = false;
 let isPreparing = false;
 let isPrepared = false;
 let isUnavailableReported = false;
@@ -60,7 +63,7 @@ async function makeReady(uri: string, onReady: OnReady): Promise<boolean> {
   try {
     if (!isPrepared) await prepare(uri);
     await onReady();
-    logger.info('database connected', { replica_set: hasTransactions, embedded: embedded !== null });
+    logger.info('database connected', { replica_set: hasReplicaSet, embedded: embedded !== null });
     return true;
   } catch (error) {
     if (isPermanent(error)) throw error;
@@ -75,9 +78,9 @@ async function prepare(uri: string): Promise<void> {
     await mongoose.connect(uri, connectionOptions);
     const hello = await mongoose.connection.db!.admin().command({ hello: 1 });
     if (hello.maxWireVersion < oldestWireVersion) throw tooOld();
-    await Workspace.createIndexes();
-    hasTransactions = Boolean(hello.setName) || hello.msg === 'isdbgrid';
-    if (!hasTransactions) {
+    await Promise.all([Workspace.createIndexes(), Film.createIndexes(), Export.createIndexes()]);
+    hasReplicaSet = Boolean(hello.setName) || hello.msg === 'isdbgrid';
+    if (!hasReplicaSet) {
       logger.warn('mongodb is a standalone server, start it as a replica set to make reorders atomic', {});
     }
     isPrepared = true;
@@ -104,7 +107,7 @@ const tooOld = (cause?: unknown): AppError =>
     { cause, exitCode: configurationExitCode },
   );
 
-/** An unreachable database is temporary, whatever the driver calls it; once connected, an error of ours is permanent. */
+/** An unreachable database is temporary, whatever the driver calls it; once connected, any other error is permanent. */
 function isPermanent(error: unknown): boolean {
   if (error instanceof AppError && error.exitCode !== undefined) return true;
   const isDatabaseError = error instanceof mongo.MongoError || toAppError(error).code === 'DATABASE_UNAVAILABLE';
@@ -158,12 +161,40 @@ export async function lastWriteTime(): Promise<mongo.Timestamp | undefined> {
   return reply.operationTime as mongo.Timestamp | undefined;
 }
 
-/** Runs `work` in a transaction where the server has them, else plainly. */
+/** The error code of a snapshot read right after a collection or an index was created. */
+const snapshotUnavailable = 246;
+
+/**
+ * Reads as of one moment, `at`: nothing that was written up to it is missed, as an earlier write could otherwise become visible only
+ * after the read. `at` is null, and `read` has no session, where the database has no snapshots.
+ */
+export async function readSnapshot<Result>(
+  read: (session?: mongoose.ClientSession) => Promise<Result>,
+): Promise<{ result: Result; at: string | null }> {
+  if (!hasReplicaSet) return { result: await read(), at: null };
+  const session = mongoose.connection.getClient().startSession({ snapshot: true });
+  try {
+    const result = await read(session);
+    const { snapshotTime } = session as { snapshotTime?: { toString: () => string } };
+    return { result, at: snapshotTime?.toString() ?? null };
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== snapshotUnavailable) throw error;
+    return { result: await read(), at: null };
+  } finally {
+    await session.endSession();
+  }
+}
+
+/** Whether a write failed because a document with the same unique value exists. */
+export const isDuplicateKey = (error: unknown): boolean =>
+  error instanceof mongo.MongoServerError && error.code === duplicateKey;
+
+/** Runs `work` in a transaction if the database has them, else without one. */
 export async function inTransaction(work: (session?: mongoose.ClientSession) => Promise<void>): Promise<void> {
-  if (!hasTransactions) return work();
-  // By the driver: Mongoose would reset its documents after a failure, with a field that the schema refuses.
+  if (!hasReplicaSet) return work();
+  // Uses the driver: after a failure, Mongoose would reset its documents with a field that the schema rejects.
   await mongoose.connection.withSession((session) => session.withTransaction(() => work(session)));
 }
 
 /** Whether the database is a replica set, with transactions, snapshots and change streams. */
-export const isShareable = (): boolean => hasTransactions;
+export const isReplicaSet = (): boolean => hasReplicaSet;

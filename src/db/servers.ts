@@ -5,14 +5,14 @@ import { logger } from '../utils/logger';
 import { lastWriteTime } from './mongodb';
 import { isProcessGone, processId } from '../utils/process-id';
 
-// Each server on this database keeps one document in `servers`, and counts as gone when it stops renewing it.
+// Each server keeps one document in `servers`, and counts as gone when it stops renewing it.
 
 const renewEveryMs = 2000;
-/** Servers broadcast each other's changes within a second, even right after a start. */
+/** Short enough that servers broadcast each other's changes within a second, even right after a start. */
 const refreshEveryMs = 500;
 const announceTimeoutMs = 3000;
 const aliveForMs = 10_000;
-/** How long a server that is gone still counts: a message lost with it may be sent here again. */
+/** How long a server still counts after it is gone, since a message lost with it may be sent again to this one. */
 const rememberedForMs = 10 * 60_000;
 
 type Server = {
@@ -35,13 +35,13 @@ export const isOnlyServer = (): boolean => performance.now() - lastSeenMs > reme
 /**
  * Registers this server and waits until the others know it; may be called again. Calls `whenOthersCome` when another server
  * appears, with the last database time without one. Throws while another server runs if the database has no change streams
- * (`isShareable` is false).
+ * (`isReplicaSet` is false).
  */
-export async function joinServers(isShareable: boolean, whenOthersCome: typeof onOthers): Promise<void> {
+export async function joinServers(isReplicaSet: boolean, whenOthersCome: typeof onOthers): Promise<void> {
   onOthers = whenOthersCome;
   const deadlineMs = performance.now() + aliveForMs + renewEveryMs;
-  while (!isShareable && (await findOthers()).length > 0) {
-    // A server killed on another machine counts as gone by then.
+  while (!isReplicaSet && (await findOthers()).length > 0) {
+    // By then, a server that was killed on another machine counts as gone.
     if (performance.now() > deadlineMs) throw notShareable();
     await sleep(renewEveryMs / 2);
   }

@@ -1,15 +1,15 @@
 import { trusted } from 'mongoose';
-import { ownStamp } from '../utils/process-id';
+import { newWriteId } from '../utils/process-id';
 import { Workspace } from './workspace';
 
-/** How many messages a workspace remembers: as many as one tab sends while another cannot reach its server for a minute. */
+/** How many messages a workspace remembers: as many as one tab sends while another is offline for a minute. */
 export const keysKept = 256;
 
-/** The update that stores new values, raises the version by `steps`, and remembers the keys. */
-export function toSet(set: object, keys?: string | string[], steps = 1) {
+/** The update that stores new values, raises the version by `versions`, and remembers the keys. */
+export function versionedUpdate(set: object, keys?: string | string[], versions = 1) {
   return {
-    $set: { ...set, updated_at: new Date(), stored_by: ownStamp(steps) },
-    $inc: { version: steps },
+    $set: { ...set, updated_at: new Date(), stored_by: newWriteId(versions) },
+    $inc: { version: versions },
     ...remember(keys),
   };
 }

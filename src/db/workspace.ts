@@ -1,24 +1,31 @@
 import mongoose, { model, Schema, type Types } from 'mongoose';
 import type { AiEntry } from '../contract/conversation';
+import { emptyForm, formKeys, idleVideo, wholeClip } from '../contract/defaults';
 import type { ErrorBody } from '../contract/errors';
-import { aspectRatios, emptyForm, formKeys, type FormData } from '../contract/form';
-import { idleVideo, type Video } from '../contract/video';
-import type { Workspace as WireWorkspace } from '../contract/workspace';
+import type { FormData } from '../contract/form';
+import { aspectRatios } from '../contract/limits';
+import type { Cost } from '../contract/money';
+import type { Video } from '../contract/video';
+import type { Cut, Workspace as WireWorkspace } from '../contract/workspace';
 import { AppError } from '../utils/errors';
 import type { Job } from './job';
+import { schemaOptions } from './schema-options';
 
 /** A workspace as stored: the public fields, and those of the server only. */
-export type StoredWorkspace = Omit<WireWorkspace, '_id' | 'ai_collaboration'> & {
+export type StoredWorkspace = Omit<WireWorkspace, '_id' | 'film_id' | 'ai_collaboration'> & {
   _id: Types.ObjectId;
+  film_id: Types.ObjectId;
   ai_collaboration: (Omit<AiEntry, '_id'> & { _id: Types.ObjectId; request_id?: string })[];
   deleted_at: Date | null;
-  /** The stamp of the last write, by which each server tells its own writes from those of others. */
+  /** Whether it went to the trash with its film, and comes back with it. */
+  deleted_with_film?: boolean;
+  /** The id of the last write, by which each server tells its own writes from those of others. */
   stored_by?: string;
-  /** The request_id that created it, kept for ever, unless the client has chosen the id. */
+  /** The request_id that created it; missing if the client chose the id. */
   created_by?: string;
   /** The idempotency keys of the last applied messages: `<type> <request_id>`. */
   applied: string[];
-  /** The version and the message that changed each field last; see `repetitions.ts`. */
+  /** The version and the message that last changed each field; see `repetitions.ts`. */
   changed?: Record<string, { version: number; by?: string }>;
   job: Job | null;
   /** Attempts replaced by a newer click, whose late result becomes a take. */
@@ -28,7 +35,7 @@ export type StoredWorkspace = Omit<WireWorkspace, '_id' | 'ai_collaboration'> & 
   refusals?: StoredRefusal[];
 };
 
-/** A click and its attempt, with the last state of its video once that is no longer the video or a take. */
+/** A click and its attempt; `outcome` is the last state of its video, once that is no longer kept as the video or a take. */
 type StoredClick = { request_id: string; attempt_id: string; outcome?: Video | null };
 /** A click that was refused, and why. */
 type StoredRefusal = { request_id: string; error: ErrorBody };
@@ -45,6 +52,10 @@ const formFields = {
   duration_s: { type: Number, default: emptyForm.duration_s },
   aspect_ratio: { type: String, enum: aspectRatios, default: emptyForm.aspect_ratio },
   seed: { type: Number, default: null },
+  provider: word,
+  model: word,
+  resolution: word,
+  audio: { type: Boolean, default: emptyForm.audio },
 } satisfies Record<keyof FormData, unknown>;
 
 const formSchema = new Schema(formFields, nested);
@@ -57,6 +68,19 @@ const suggestedFormSchema = new Schema(
 
 const text = { type: String, default: null };
 const date = { type: Date, default: null };
+const number = { type: Number, default: null };
+
+const cutFields = {
+  caption: word,
+  in_s: { type: Number, default: wholeClip.in_s },
+  out_s: number,
+  volume: { type: Number, default: wholeClip.volume },
+} satisfies Record<keyof Cut, unknown>;
+
+const costSchema = new Schema(
+  { currency: String, micros: Number, basis: String, priced_on: text } satisfies Record<keyof Cost, unknown>,
+  nested,
+);
 
 const videoSchema = new Schema(
   {
@@ -73,6 +97,19 @@ const videoSchema = new Schema(
     form_data: { type: formSchema, default: null },
     started_at: date,
     completed_at: date,
+    width: number,
+    height: number,
+    file_duration_s: number,
+    fps: number,
+    has_audio: { type: Boolean, default: null },
+    size: number,
+    image_url: text,
+    end_image_url: text,
+    from_attempt_id: text,
+    from_s: number,
+    style: word,
+    negative_style: word,
+    cost: { type: costSchema, default: null },
   } satisfies Record<keyof Video, unknown>,
   nested,
 );
@@ -83,6 +120,9 @@ const jobSchema = new Schema(
     provider: String,
     model: String,
     form_data: formSchema,
+    resolution: text,
+    audio: { type: Boolean, default: false },
+    cost: { type: costSchema, default: null },
     image_path: String,
     state: String,
     task_id: text,
@@ -101,10 +141,12 @@ const jobSchema = new Schema(
 
 const workspaceSchema = new Schema(
   {
+    film_id: { type: Schema.Types.ObjectId, required: true },
     order_index: { type: Number, required: true },
     image_path: text,
     image_url: text,
     form_data: { type: formSchema, default: () => ({}) },
+    cut: { type: new Schema(cutFields, nested), default: () => ({}) },
     video: { type: videoSchema, default: () => ({}) },
     takes: { type: [videoSchema], default: [] },
     ai_collaboration: {
@@ -127,6 +169,7 @@ const workspaceSchema = new Schema(
     created_at: { type: Date, default: () => new Date() },
     updated_at: { type: Date, default: () => new Date() },
     deleted_at: date,
+    deleted_with_film: Boolean,
     stored_by: String,
     created_by: String,
     applied: { type: [String], default: [] },
@@ -159,18 +202,12 @@ const workspaceSchema = new Schema(
       default: [],
     },
   } satisfies Record<Exclude<keyof StoredWorkspace, '_id'>, unknown>,
-  {
-    strict: 'throw',
-    strictQuery: 'throw',
-    versionKey: false,
-    autoIndex: false,
-    bufferCommands: false,
-    minimize: false,
-  },
+  schemaOptions,
 );
 
-workspaceSchema.index({ deleted_at: 1, order_index: 1 });
-workspaceSchema.index({ order_index: 1 });
+workspaceSchema.index({ film_id: 1, deleted_at: 1, order_index: 1 });
+workspaceSchema.index({ film_id: 1, order_index: 1 });
+workspaceSchema.index({ deleted_at: 1 });
 workspaceSchema.index({ 'video.status': 1 });
 workspaceSchema.index({ 'job.state': 1, 'job.lease.until': 1 });
 workspaceSchema.index({ 'superseded.state': 1 });
@@ -185,6 +222,7 @@ export const Workspace = model<StoredWorkspace>('Workspace', workspaceSchema as 
 /** The projection without the server's own fields, which never go over the wire. */
 export const publicFields = {
   deleted_at: 0,
+  deleted_with_film: 0,
   stored_by: 0,
   created_by: 0,
   applied: 0,
@@ -205,7 +243,8 @@ export const workspaceNotFound = (): AppError =>
 
 /** The public part of a stored workspace, as it goes over the wire. */
 export function toWire(stored: StoredWorkspace): WireWorkspace {
-  const { deleted_at, stored_by, created_by, applied, changed, job, superseded, clicks, refusals, ...rest } = stored;
+  const { deleted_at, deleted_with_film, stored_by, created_by, applied, changed, ...shown } = stored;
+  const { job, superseded, clicks, refusals, ...rest } = shown;
   return toJson({
     ...rest,
     ai_collaboration: rest.ai_collaboration.map(({ request_id, ...entry }) => entry),

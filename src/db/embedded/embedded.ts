@@ -91,7 +91,7 @@ function findFreePort(): Promise<number> {
   });
 }
 
-// Data stays with the version that created it: if the first mongod on this machine has another version, a later one may fit.
+// Only a mongod of the right version can open the data, which may not be the first one that is found.
 async function start(dbPath: string, port: number, unfit: Unfit): Promise<Running> {
   for (;;) {
     const binary =
@@ -107,7 +107,7 @@ async function start(dbPath: string, port: number, unfit: Unfit): Promise<Runnin
       if (!dataVersion) throw error;
       unfit.set(binary, await versionOf(binary));
       if (!(await findOtherMongod(unfit))) throw toVersionError(dbPath, dataVersion, unfit, error);
-      logger.warn('mongod does not fit the data, trying another one', { mongod: binary, data_version: dataVersion });
+      logger.warn('mongod cannot open the data, trying another one', { mongod: binary, data_version: dataVersion });
     }
   }
 }
@@ -129,7 +129,7 @@ function toVersionError(dbPath: string, dataVersion: string, unfit: Unfit, cause
   return new AppError('DATABASE_UNAVAILABLE', message, { cause, exitCode: configurationExitCode });
 }
 
-// A killed server leaves its mongod behind for some seconds, until the watchdog ends it.
+// A killed server leaves its mongod behind for some seconds, until the package's watchdog ends it.
 async function startWith(binary: string, dbPath: string, port: number): Promise<Running> {
   const giveUpAt = performance.now() + lockTimeoutMs;
   for (let waited = false; ; waited = true) {

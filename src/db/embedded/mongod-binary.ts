@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
-import { access, chmod, constants, mkdir, mkdtemp, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import os from 'node:os';
+import { access, chmod, constants } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { configurationExitCode, readSettings } from '../../config';
 import { AppError } from '../../utils/errors';
+import { cacheFolderOf, fillCache } from '../../utils/user-cache';
 import { oneLine, sources, type Report, type Source } from './mongod-sources';
 
 const run = promisify(execFile);
@@ -13,8 +13,6 @@ const run = promisify(execFile);
 const fileName = process.platform === 'win32' ? 'mongod.exe' : 'mongod';
 /** The first version with the snapshot sessions that read the list. */
 const oldestMajor = 5;
-const workFolderPrefix = 'download-';
-const workFolderMaxAgeMs = 60 * 60 * 1000;
 const versionTimeoutMs = 20_000;
 
 const remedies =
@@ -67,12 +65,9 @@ export async function findOtherMongod(unfit: Unfit): Promise<string | null> {
 /** Where to look for a mongod: the configured file, the folders of PATH, and the cached file. */
 function places() {
   const optional = z.string().optional();
-  const { values } = readSettings(
-    z.object({ MONGOMS_SYSTEM_BINARY: optional, PATH: optional, XDG_CACHE_HOME: optional, LOCALAPPDATA: optional }),
-  );
-  const home = cacheHome(values.XDG_CACHE_HOME, values.LOCALAPPDATA);
+  const { values } = readSettings(z.object({ MONGOMS_SYSTEM_BINARY: optional, PATH: optional }));
   const chosen = values.MONGOMS_SYSTEM_BINARY && path.resolve(values.MONGOMS_SYSTEM_BINARY);
-  const cached = path.join(home, 'video-maker', 'mongod', `${process.platform}-${process.arch}`, fileName);
+  const cached = path.join(cacheFolderOf('mongod'), fileName);
   return { chosen, searchPath: values.PATH ?? '', cached };
 }
 
@@ -110,13 +105,6 @@ const isExecutable = (file: string) =>
     () => false,
   );
 
-function cacheHome(xdgCacheHome: string | undefined, localAppData: string | undefined): string {
-  if (xdgCacheHome && path.isAbsolute(xdgCacheHome)) return xdgCacheHome;
-  if (process.platform === 'darwin') return path.join(os.homedir(), 'Library', 'Caches');
-  if (process.platform === 'win32') return localAppData ?? path.join(os.homedir(), 'AppData', 'Local');
-  return path.join(os.homedir(), '.cache');
-}
-
 const isUsable = async (file: string) => isNewEnough(await versionOf(file));
 
 /** The version that a mongod reports; null if the file is missing or cannot run on this machine. */
@@ -133,37 +121,16 @@ function isNewEnough(version: string | null): boolean {
   return Number((version ?? '').split('.')[0]) >= oldestMajor;
 }
 
-// Works in a folder next to the cache entry and ends with one rename, so that neither a kill nor a concurrent download
-// leaves or sees a partial file.
+/** Downloads a mongod into the cache. */
 async function download({ fetch }: Source, target: string, report: Report, note: Report): Promise<string> {
-  const cacheFolder = path.dirname(target);
-  await mkdir(cacheFolder, { recursive: true });
-  await removeLeftovers(cacheFolder);
-  const workFolder = await mkdtemp(path.join(cacheFolder, workFolderPrefix));
-  try {
+  let version: string | null = null;
+  const cacheFolder = await fillCache(target, async (workFolder) => {
     const file = await fetch(workFolder, report, note);
     await chmod(file, 0o755);
-    const version = await versionOf(file);
+    version = await versionOf(file);
     if (!isNewEnough(version)) throw new Error('the downloaded file does not run on this machine');
-    await flush(file);
-    await rename(file, target);
-    report(`mongod ${version} is ready, kept in ${cacheFolder}`);
-    return target;
-  } finally {
-    await rm(workFolder, { recursive: true, force: true });
-  }
-}
-
-async function removeLeftovers(cacheFolder: string): Promise<void> {
-  for (const name of await readdir(cacheFolder)) {
-    if (!name.startsWith(workFolderPrefix)) continue;
-    const folder = path.join(cacheFolder, name);
-    const { mtimeMs } = await stat(folder).catch(() => ({ mtimeMs: Date.now() }));
-    if (Date.now() - mtimeMs > workFolderMaxAgeMs) await rm(folder, { recursive: true, force: true });
-  }
-}
-
-async function flush(file: string): Promise<void> {
-  const handle = await open(file, 'r+');
-  await handle.sync().finally(() => handle.close());
+    return file;
+  });
+  report(`mongod ${version} is ready, kept in ${cacheFolder}`);
+  return target;
 }

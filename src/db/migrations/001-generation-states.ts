@@ -11,8 +11,8 @@ const renamedStates = {
 };
 
 /** Migrates jobs of 1.0.0 to the present names of their states, and adds missing fields. */
-export async function statesOfTheEngine(): Promise<void> {
-  // With the driver, since the old fields are not in the schema.
+export async function migrateGenerationStates(): Promise<void> {
+  // Uses the driver, since the old fields are not in the schema.
   const { collection } = Workspace;
   const isOld = { $or: [{ late: { $exists: true } }, { 'job.sends': { $exists: true } }] };
   await collection.updateMany(isOld, [
