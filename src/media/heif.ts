@@ -26,14 +26,14 @@ export const convertHeif = (bytes: Buffer, head: HeifHead): Promise<Converted> =
   head.compression === 'hevc' ? oneAtOnce(() => convertHeic(bytes, head)) : convertAvif(bytes, head);
 
 async function convertAvif(bytes: Buffer, { hasAlpha, pagePrimary = 0 }: HeifHead): Promise<Converted> {
-  const picture = sharp(bytes, { page: pagePrimary, failOn: 'error' })
+  const image = sharp(bytes, { page: pagePrimary, failOn: 'error' })
     .autoOrient()
     .keepIccProfile()
     .timeout({ seconds: decoderLimits.timeoutMs / 1000 });
   return hasAlpha
-    ? { bytes: await picture.webp({ quality }).toBuffer(), format: 'webp' }
+    ? { bytes: await image.webp({ quality }).toBuffer(), format: 'webp' }
     : {
-        bytes: await picture.jpeg({ quality, chromaSubsampling: '4:4:4', optimiseCoding: false }).toBuffer(),
+        bytes: await image.jpeg({ quality, chromaSubsampling: '4:4:4', optimiseCoding: false }).toBuffer(),
         format: 'jpeg',
       };
 }
@@ -50,7 +50,7 @@ async function convertHeic(bytes: Buffer, { icc }: HeifHead): Promise<Converted>
 export async function decodeHeic(bytes: Buffer, { maxBytes, timeoutMs } = decoderLimits): Promise<Buffer> {
   const worker = new Worker(path.join(__dirname, 'heic-worker.js'), {
     workerData: { bytes, quality, maxBytes },
-    // The output of the decoder must not reach ours.
+    // What the decoder prints must not reach our output.
     stdout: true,
     stderr: true,
   });

@@ -6,7 +6,7 @@ import { AppError } from '../utils/errors';
 import { writeDurably } from '../utils/durable-file';
 import { createLimit } from '../utils/queue';
 import { convertHeif, isHeifReadable, type HeifHead } from './heif';
-import { sniffType } from './picture-kind';
+import { sniffType } from './image-type';
 import { draftOf, uploadFolder } from './uploads';
 
 const minSide = 64;
@@ -60,7 +60,7 @@ export async function inspectImage(bytes: Buffer): Promise<ImageFacts> {
     const message = `The picture is too small (${width} x ${height}): ${limits}; send a larger one.`;
     throw new AppError('IMAGE_TOO_SMALL', message);
   }
-  // A HEIC file may contain several stills, one of which is the picture.
+  // A HEIC file may contain several stills, one of which is the primary one.
   if (kind.format !== 'heif' && (head.pages ?? 1) > 1) throw animated();
   if (kind.format === 'heif' && !isHeifReadable(head)) {
     const message = `This HEIF picture contains "${head.compression}", which cannot be read here; send it as JPEG.`;
@@ -87,6 +87,12 @@ export async function storeImage(bytes: Buffer): Promise<StoredImage> {
   };
 }
 
+/** The size of a stored picture as it is shown, without decoding it. */
+export async function sizeOfImage(file: string): Promise<{ width: number; height: number }> {
+  const { autoOrient } = await sharp(file, imageInput).metadata();
+  return autoOrient;
+}
+
 /** The file of an `image_path`, never outside the folder of images. */
 export const imageFile = (imagePath: string): string => path.join(uploadFolder('images'), path.basename(imagePath));
 
@@ -103,22 +109,22 @@ export type JpegOptions = {
   maxBytes: number;
 };
 
-type Opened = { picture: Sharp; width: number; height: number };
+type Opened = { image: Sharp; width: number; height: number };
 
 /**
  * Passes a stored picture to `work` as a colour-managed viewer shows it: upright, on white, in sRGB. Only one picture over
  * 16 megapixels is open at a time in the whole process.
  */
-export async function withPicture<Result>(file: string, work: (opened: Opened) => Promise<Result>): Promise<Result> {
+export async function withImage<Result>(file: string, work: (opened: Opened) => Promise<Result>): Promise<Result> {
   const { autoOrient, hasProfile, space } = await sharp(file, imageInput).metadata();
   return decoding(autoOrient, async () => {
     // Sharp applies the profile of 8-bit greys, but ignores that of 16-bit ones.
     const isGrey16 = hasProfile && space === 'grey16';
     const input = isGrey16 ? await sharp(file, imageInput).keepMetadata().toColourspace('b-w').png().toBuffer() : file;
-    const picture = sharp(input, imageInput).autoOrient().flatten({ background: '#ffffff' }).toColourspace('srgb');
+    const image = sharp(input, imageInput).autoOrient().flatten({ background: '#ffffff' }).toColourspace('srgb');
     // Sharp converts 16 bits with a profile to Display P3, and only naming sRGB as output corrects that; without a profile it would be wrong.
-    if (hasProfile && !isGrey16) picture.withIccProfile('srgb', { attach: false });
-    return work({ picture, ...autoOrient });
+    if (hasProfile && !isGrey16) image.withIccProfile('srgb', { attach: false });
+    return work({ image, ...autoOrient });
   });
 }
 
@@ -149,7 +155,7 @@ function toNumber(aspectRatio: AspectRatio): number {
 }
 
 const decodeTo = (file: string, options: JpegOptions) =>
-  withPicture(file, ({ picture, width, height }) => {
+  withImage(file, ({ image, width, height }) => {
     const { aspectRatio, clampRatio, longestSide = 2048, shortestSide = 0 } = options;
     const [narrowest, widest] = clampRatio ?? [0, Infinity];
     const ratio = Math.min(widest, Math.max(narrowest, aspectRatio ? toNumber(aspectRatio) : width / height));
@@ -157,7 +163,7 @@ const decodeTo = (file: string, options: JpegOptions) =>
     const cropHeight = cropWidth / ratio;
     const enlarged = Math.max(1, shortestSide / Math.min(cropWidth, cropHeight));
     const scale = Math.min(enlarged, longestSide / Math.max(cropWidth, cropHeight));
-    return picture
+    return image
       .resize(Math.round(cropWidth * scale), Math.round(cropHeight * scale), { fit: 'cover' })
       .raw()
       .toBuffer({ resolveWithObject: true });
@@ -188,7 +194,7 @@ async function decodeOnce(bytes: Buffer, format: Format | 'heif', head: Head): P
   }
 }
 
-// Some writers omit the end marker. With it added, a complete picture decodes without a warning, and a truncated one does not.
+// Some programs omit the end marker. With it added, a complete picture decodes without a warning, a truncated one does not.
 const readJpeg = (bytes: Buffer) =>
   readRows(bytes, 'error').catch(() => readRows(Buffer.concat([bytes, jpegEnd]), 'warning'));
 
@@ -205,6 +211,6 @@ const animated = () =>
   new AppError('UNSUPPORTED_FILE', `The picture is animated; send one still picture as ${acceptedFormats}.`);
 
 const unreadable = (cause: unknown) =>
-  new AppError('IMAGE_UNREADABLE', 'The picture is damaged or incomplete; save it again and send it once more.', {
+  new AppError('IMAGE_UNREADABLE', 'The picture is damaged or incomplete; save it again and upload the new file.', {
     cause,
   });

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { config } from '../config';
-import { TimelineState } from '../db/timeline-state';
+import { Installation } from '../db/installation';
 import { writeDurably } from '../utils/durable-file';
 import { logger } from '../utils/logger';
 import { referredNames } from './references';
@@ -12,14 +12,14 @@ import { listUploads, startedEmpty, temporaryFile, uploadName } from './uploads'
 // UPLOAD_DIR and its database share a random id, and both count the sweeps. A sweep is counted in the database first, so a
 // folder whose count is ahead means that the database was restored from a backup.
 
-const markFile = path.join(config.UPLOAD_DIR, '.owner');
-const mark = z.object({ id: z.string().min(1), sweeps: z.int().min(0) });
-type Mark = z.infer<typeof mark>;
+const ownerFile = path.join(config.UPLOAD_DIR, '.owner');
+const ownerShape = z.object({ id: z.string().min(1), sweeps: z.int().min(0) });
+type Owner = z.infer<typeof ownerShape>;
 
-const timeline = { _id: 'timeline' } as const;
+const installation = { _id: 'timeline' } as const;
 
 const reasons = {
-  foreign: 'The files in UPLOAD_DIR are not marked as belonging to this database',
+  foreign: 'The files in UPLOAD_DIR are not known to belong to this database',
   restored: 'The files in UPLOAD_DIR are newer than this database, which seems to be restored from a backup',
   unreadable: 'The file .owner in UPLOAD_DIR, which says which database the files belong to, cannot be read',
 };
@@ -35,11 +35,11 @@ let isFirstCheck = true;
 /** The warnings for /health while no files may be removed. */
 export const ownerWarnings = (): string[] => (refusal ? [`${reasons[refusal]}, so no file is removed. ${remedy}`] : []);
 
-/** Whether this database may decide which files of UPLOAD_DIR to remove; marks a folder without a mark. */
+/** Whether this database may decide which files of UPLOAD_DIR to remove; claims a folder that has no owner. */
 export async function ownsUploads(): Promise<boolean> {
-  // Before the database is read: otherwise a sweep of another process in between would look like a restored database.
-  const found = await readMark();
-  const reason = found === null ? await markFolder() : found === 'unreadable' ? found : await checkMark(found);
+  // Read before the database, since a sweep by another process in between would look like a restored database.
+  const found = await readOwner();
+  const reason = found === null ? await claimFolder() : found === 'unreadable' ? found : await checkOwner(found);
   if (reason && reason !== refusal) logger.warn('uploads are not swept', { reason: reasons[reason], remedy });
   refusal = reason;
   isFirstCheck = false;
@@ -48,34 +48,34 @@ export async function ownsUploads(): Promise<boolean> {
 
 /** Counts a sweep in the database and in the folder; false when another process is about to sweep. */
 export async function countSweep(): Promise<boolean> {
-  const { uploads_id: id, sweeps } = await readTimeline();
+  const { uploads_id: id, sweeps } = await readInstallation();
   if (!id) return false;
-  const counted = await TimelineState.updateOne({ ...timeline, uploads_id: id, sweeps }, { $inc: { sweeps: 1 } });
+  const counted = await Installation.updateOne({ ...installation, uploads_id: id, sweeps }, { $inc: { sweeps: 1 } });
   if (counted.modifiedCount === 0) return false;
-  await writeMark({ id, sweeps: sweeps + 1 });
+  await writeOwner({ id, sweeps: sweeps + 1 });
   return true;
 }
 
-async function checkMark({ id, sweeps }: Mark): Promise<Reason | null> {
-  const known = await readTimeline();
+async function checkOwner({ id, sweeps }: Owner): Promise<Reason | null> {
+  const known = await readInstallation();
   if (known.uploads_id !== id) return 'foreign';
   return sweeps > known.sweeps ? 'restored' : null;
 }
 
-async function markFolder(): Promise<Reason | null> {
+async function claimFolder(): Promise<Reason | null> {
   if (!(await mayAdopt())) {
-    await writeMark({ id: newId(), sweeps: 0 });
+    await writeOwner({ id: newId(), sweeps: 0 });
     return 'foreign';
   }
   const fields = { uploads_id: { $ifNull: ['$uploads_id', newId()] }, sweeps: { $ifNull: ['$sweeps', 0] } };
-  await TimelineState.updateOne(timeline, [{ $set: fields }], { upsert: true, updatePipeline: true });
-  const { uploads_id: id, sweeps } = await readTimeline();
-  await writeMark({ id: id!, sweeps });
+  await Installation.updateOne(installation, [{ $set: fields }], { upsert: true, updatePipeline: true });
+  const { uploads_id: id, sweeps } = await readInstallation();
+  await writeOwner({ id: id!, sweeps });
   logger.info('uploads belong to this database', {});
   return null;
 }
 
-/** Whether a folder without a mark can belong to this database: it has no older files, or a workspace refers to one of them. */
+/** Whether a folder without an owner can belong to this database: it has no older files, or a workspace refers to one of them. */
 async function mayAdopt(): Promise<boolean> {
   // A picture uploaded while the database was unavailable is in no workspace yet.
   if (isFirstCheck && startedEmpty()) return true;
@@ -86,21 +86,21 @@ async function mayAdopt(): Promise<boolean> {
 }
 
 // Never from a secondary, which may lag behind and look like a restored database.
-async function readTimeline(): Promise<{ uploads_id?: string; sweeps: number }> {
-  const stored = await TimelineState.findOne(timeline).read('primary').lean();
+async function readInstallation(): Promise<{ uploads_id?: string; sweeps: number }> {
+  const stored = await Installation.findOne(installation).read('primary').lean();
   return { uploads_id: stored?.uploads_id, sweeps: stored?.sweeps ?? 0 };
 }
 
-async function readMark(): Promise<Mark | 'unreadable' | null> {
+async function readOwner(): Promise<Owner | 'unreadable' | null> {
   try {
-    return mark.parse(JSON.parse(await readFile(markFile, 'utf8')));
+    return ownerShape.parse(JSON.parse(await readFile(ownerFile, 'utf8')));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    logger.debug('mark of uploads unreadable', { error });
+    logger.debug('owner of uploads unreadable', { error });
     return 'unreadable';
   }
 }
 
-const writeMark = (written: Mark): Promise<void> => writeDurably(markFile, JSON.stringify(written), temporaryFile());
+const writeOwner = (owner: Owner): Promise<void> => writeDurably(ownerFile, JSON.stringify(owner), temporaryFile());
 
 const newId = (): string => randomBytes(16).toString('hex');

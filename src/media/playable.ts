@@ -1,30 +1,22 @@
-import { link, rename, rm } from 'node:fs/promises';
-import { setPriority } from 'node:os';
+import { link, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { syncFolder } from '../utils/durable-file';
+import { copyAtomically, syncFile, syncFolder } from '../utils/durable-file';
 import { logger } from '../utils/logger';
 import { createLimit } from '../utils/queue';
+import { checkWhole } from './container';
 import { ffmpegPath } from './ffmpeg';
-import { runFfmpeg } from './ffmpeg-process';
+import { inputOf, probe, runQuietly } from './probe';
 import { draftOf } from './uploads';
-import { checkAndFlush, copyWhole, videoFile } from './videos';
+import { videoFile } from './videos';
 
-const probeTimeoutMs = 30_000;
 const conversionTimeoutMs = 300_000;
-/** Enough for ffmpeg's description of a file, or its last lines before a failure. */
-const maxStderrLength = 64 * 1024;
-/** The nice value of a conversion, behind everything else on the machine. */
-const lowPriority = 15;
 
 const limited = createLimit(1);
 
 type Facts = {
-  /** The container as ffmpeg names it, such as "mov,mp4,m4a,3gp,3g2,mj2". */
   format: string;
   video: string;
-  /** Such as "yuv420p10le". */
   pixels: string;
-  /** Null for a silent file. */
   audio: string | null;
   ext: 'mp4' | 'mov' | 'webm';
 };
@@ -38,7 +30,7 @@ export async function makePlayable(attemptId: string, signal: AbortSignal): Prom
   const program = ffmpegPath();
   if (!program) return;
   try {
-    const facts = await probe(program, videoFile(attemptId), signal);
+    const facts = await readFacts(program, videoFile(attemptId), signal);
     if (isPlayable(facts)) return;
     await limited(() => convert(program, attemptId, facts, signal));
     logger.info('video made playable', { attempt_id: attemptId, ...facts });
@@ -66,10 +58,13 @@ async function convert(program: string, attemptId: string, facts: Facts, signal:
     ...['-movflags', '+faststart', '-f', 'mp4', draft],
   ];
   try {
-    const { code, endedBy, stderr } = await run(program, parameters, conversionTimeoutMs, signal);
+    const { code, endedBy, stderr } = await runQuietly(program, parameters, {
+      signal,
+      timeoutMs: conversionTimeoutMs,
+    });
     if (code !== 0) throw new Error(`ffmpeg ended with code ${code ?? endedBy}: ${stderr.trim()}`);
-    await checkAndFlush(draft, true);
-    const made = await probe(program, draft, signal);
+    await syncFile(draft, checkComplete);
+    const made = await readFacts(program, draft, signal);
     if (!isPlayable(made)) throw new Error(`ffmpeg made ${Object.values(made).join(' ')}`);
     await keepOriginal(file, originalOf(file, facts));
     await rename(draft, file);
@@ -79,44 +74,27 @@ async function convert(program: string, attemptId: string, facts: Facts, signal:
   }
 }
 
-/** Beside the clip, with the same name up to the first dot, which shows that the files belong together. */
+/** A file beside the clip, with the same name up to the first dot, by which they are known to belong together. */
 const originalOf = (file: string, { ext }: Facts): string => file.replace(/\.mp4$/, `.original.${ext}`);
 
-// A hard link, so that the clip is always there and takes up the disk only once.
+const checkComplete = (handle: FileHandle): Promise<void> => checkWhole(handle, true);
+
+// A hard link, so that the clip is always there and the disk holds it only once.
 async function keepOriginal(file: string, original: string): Promise<void> {
   try {
     await link(file, original);
   } catch (error) {
-    // Linked before a crash, and not replaced yet.
+    // It was linked before a crash, and the clip is not replaced yet.
     if ((error as { code?: string }).code === 'EEXIST') return;
     // The disk has no hard links.
-    await copyWhole(file, original, true);
+    await copyAtomically(file, original, draftOf(original), checkComplete);
   }
   await syncFolder(path.dirname(original));
 }
 
-// A provider's file must not make ffmpeg read another file or use the network.
-const inputOf = (file: string) => ['-protocol_whitelist', 'file', '-i', file];
-
-/** The streams of a file according to ffmpeg, since ffprobe is not packaged. */
-async function probe(program: string, file: string, signal: AbortSignal): Promise<Facts> {
-  const { stderr } = await run(program, ['-hide_banner', ...inputOf(file)], probeTimeoutMs, signal);
-  const [, format] = /^Input #0, (\S+), from /m.exec(stderr) ?? [];
-  const [, video, pixels] = /^\s*Stream #0:.*?: Video: (\w+)[^,\n]*, (\w+)/m.exec(stderr) ?? [];
-  const [, audio = null] = /^\s*Stream #0:.*?: Audio: (\w+)/m.exec(stderr) ?? [];
-  if (!format || !video || !pixels) throw new Error(`ffmpeg found no video in the file: ${stderr.trim()}`);
-  const isMov = /^\s*major_brand\s*: qt/m.test(stderr);
-  return { format, video, pixels, audio, ext: format.includes('webm') ? 'webm' : isMov ? 'mov' : 'mp4' };
-}
-
-const run = (program: string, parameters: string[], timeoutMs: number, signal: AbortSignal) =>
-  runFfmpeg(program, parameters, { signal, stderrLength: maxStderrLength, timeoutMs, onStart: lowerPriority });
-
-function lowerPriority(pid: number): void {
-  try {
-    setPriority(pid, lowPriority);
-  } catch (error) {
-    // The process has ended, or the system does not allow it.
-    logger.debug('priority not lowered', { error });
-  }
+async function readFacts(program: string, file: string, signal: AbortSignal): Promise<Facts> {
+  const { format, video, audio, isQuickTime } = await probe(program, file, { signal });
+  if (!video) throw new Error('ffmpeg found no video in the file');
+  const ext = format.includes('webm') ? 'webm' : isQuickTime ? 'mov' : 'mp4';
+  return { format, video: video.codec, pixels: video.pixels, audio, ext };
 }

@@ -1,16 +1,18 @@
+import { urlsOfOpenExports } from '../db/export-queue';
+import { Film, type StoredFilm } from '../db/film';
 import { Workspace, type StoredWorkspace } from '../db/workspace';
 import { uploadName } from './uploads';
 
 /** The fields of a workspace that `attemptIdsOf` needs. */
 export const attemptFields = { 'video.attempt_id': 1, 'takes.attempt_id': 1, job: 1, superseded: 1 };
 
-/** Every attempt that a workspace refers to, whose clip it has or may still get. */
+/** Every attempt whose clip a workspace has or may still get. */
 export const attemptIdsOf = ({ video, takes, ...stored }: StoredWorkspace): string[] =>
   [video, ...(takes ?? []), ...jobsOf(stored)]
     .map((attempt) => attempt?.attempt_id)
     .filter((id) => typeof id === 'string');
 
-/** The names, without extension, of all images and clips that workspaces refer to, including those in the trash. */
+/** The names, without extension, of all files that workspaces, films and exports on their way refer to, the trash included. */
 export async function referredNames(): Promise<Set<string>> {
   const names = new Set<string>();
   const all = Workspace.find({}, { ...attemptFields, image_path: 1 }).lean<StoredWorkspace[]>();
@@ -18,6 +20,9 @@ export async function referredNames(): Promise<Set<string>> {
     for (const { image_path: image } of [workspace, ...jobsOf(workspace)]) if (image) names.add(uploadName(image));
     for (const attemptId of attemptIdsOf(workspace)) names.add(attemptId);
   }
+  for await (const { settings } of Film.find({}, { 'settings.music_path': 1 }).lean<StoredFilm[]>())
+    if (settings?.music_path) names.add(uploadName(settings.music_path));
+  for (const url of await urlsOfOpenExports()) names.add(uploadName(url));
   return names;
 }
 

@@ -4,9 +4,13 @@ import { lstat, readdir, rename, rm, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { trusted } from 'mongoose';
 import { DroppedClip, recordDropped } from '../db/dropped-clips';
+import { Export } from '../db/export';
+import { Film } from '../db/film';
+import { alignTrash } from '../db/film-trash';
 import { activeStates } from '../db/job';
 import { Workspace, type StoredWorkspace } from '../db/workspace';
 import { logger } from '../utils/logger';
+import { sweepExports } from './exports';
 import { countSweep, ownsUploads } from './owner';
 import { attemptFields, attemptIdsOf, referredNames } from './references';
 import { remakeUploadFolders, uploadFolder, uploadName } from './uploads';
@@ -24,17 +28,21 @@ export function startSweeping(): () => void {
 }
 
 /**
- * Does nothing while UPLOAD_DIR belongs to another database. Otherwise removes workspaces that have been in the trash for 30
- * days and whose tasks are no longer checked, moves files without a workspace to `uploads/trash` (images older than 24 hours,
- * and only those clips that this database recorded as dropped), and deletes them from there after 30 days.
+ * Does nothing while UPLOAD_DIR belongs to another database. Otherwise removes films and workspaces that have been in the trash for 30
+ * days and whose tasks are no longer checked, moves files that nothing refers to to `uploads/trash` (images and music older
+ * than 24 hours, and only those clips that this database recorded as dropped), and deletes them from there after 30 days.
  */
 export async function sweep(): Promise<void> {
   remakeUploadFolders();
   if (!(await ownsUploads())) return;
-  // First, since a full disk has no room to store the count.
+  // First, since on a full disk the count could not be stored.
   const removed = await emptyTrash();
   if (!(await countSweep())) return;
+  await alignTrash();
   const workspaces = await purgeWorkspaces();
+  await purgeFilms();
+  await purgeExports();
+  await sweepExports();
   await removeOldDoubts();
   const trashed = await trashOrphans();
   await removeOldRecords();
@@ -45,6 +53,20 @@ async function emptyTrash(): Promise<number> {
   const files = await oldFiles('trash', trashAgeMs);
   await Promise.all(files.map((file) => rm(file, { force: true })));
   return files.length;
+}
+
+/** Removes films that have been in the trash for 30 days, once none of their shots is left. */
+async function purgeFilms(): Promise<void> {
+  const expired = { deleted_at: trusted({ $lt: new Date(Date.now() - trashAgeMs) }) };
+  const old = await Film.distinct('_id', expired);
+  const used = await Workspace.distinct('film_id', { film_id: trusted({ $in: old }) });
+  await Film.deleteMany({ ...expired, _id: trusted({ $in: old, $nin: used }) });
+}
+
+/** Removes the exports of films that are gone. */
+async function purgeExports(): Promise<void> {
+  const known = await Film.distinct('_id');
+  await Export.deleteMany({ film_id: trusted({ $nin: known }) });
 }
 
 async function purgeWorkspaces(): Promise<number> {
@@ -59,7 +81,7 @@ async function purgeWorkspaces(): Promise<number> {
   return (await Workspace.deleteMany({ ...expired, _id: trusted({ $in: ids }) })).deletedCount;
 }
 
-/** Removes attempts in doubt whose second charge a user accepted, once no journal entry of them can appear any more. */
+/** Removes attempts in doubt whose second charge a user accepted, once they are too old for a journal entry to turn up. */
 async function removeOldDoubts(): Promise<void> {
   const old = {
     state: 'in_doubt',
@@ -69,16 +91,16 @@ async function removeOldDoubts(): Promise<void> {
   await Workspace.updateMany({ 'superseded.state': 'in_doubt' }, { $pull: { superseded: old } });
 }
 
-/** Moves images without a workspace and dropped clips to the trash; any other clip may be paid, and stays. */
+/** Moves images and music that nothing refers to, and dropped clips, to the trash; any other clip may be paid, and stays. */
 async function trashOrphans(): Promise<number> {
-  const images = await oldFiles('images', orphanAgeMs);
+  const sent = [...(await oldFiles('images', orphanAgeMs)), ...(await oldFiles('audio', orphanAgeMs))];
   const clips = await oldFiles('videos', orphanAgeMs);
-  if (images.length + clips.length === 0) return 0;
+  if (sent.length + clips.length === 0) return 0;
   const referred = await referredNames();
   const isUnreferred = (file: string) => !referred.has(uploadName(file));
   const loose = clips.filter(isUnreferred);
   const dropped = new Set(await DroppedClip.distinct('_id', { _id: trusted({ $in: loose.map(uploadName) }) }));
-  const orphans = [...images.filter(isUnreferred), ...loose.filter((file) => dropped.has(uploadName(file)))];
+  const orphans = [...sent.filter(isUnreferred), ...loose.filter((file) => dropped.has(uploadName(file)))];
   const failures: unknown[] = [];
   for (const file of orphans) await moveToTrash(file).catch((error: unknown) => failures.push(error));
   if (failures.length > 0) {
@@ -92,7 +114,7 @@ async function moveToTrash(file: string): Promise<void> {
   const target = path.join(uploadFolder('trash'), base);
   const freeTarget = existsSync(target) ? path.join(uploadFolder('trash'), `${name}-${randomUUID()}${ext}`) : target;
   const now = new Date();
-  // Before the move, or its old date would have it deleted from the trash at once.
+  // Before the move, since with its old date it would be deleted from the trash at once.
   await utimes(file, now, now);
   await rename(file, freeTarget);
 }
@@ -107,7 +129,7 @@ async function removeOldRecords(): Promise<void> {
   if (ids.length > 0) await DroppedClip.deleteMany({ _id: trusted({ $in: ids }) });
 }
 
-async function oldFiles(part: 'images' | 'videos' | 'trash', ageMs: number): Promise<string[]> {
+async function oldFiles(part: 'images' | 'videos' | 'audio' | 'trash', ageMs: number): Promise<string[]> {
   const files = (await readdir(uploadFolder(part))).map((name) => path.join(uploadFolder(part), name));
   const isOld = await Promise.all(files.map((file) => isOlder(file, ageMs)));
   return files.filter((_file, index) => isOld[index]);

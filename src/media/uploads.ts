@@ -5,7 +5,9 @@ import path from 'node:path';
 import { config } from '../config';
 import { folderFault, makeUsable } from '../utils/usable-folder';
 
-const parts = ['images', 'videos', 'tmp', 'trash'] as const;
+const parts = ['images', 'videos', 'audio', 'exports', 'tmp', 'trash'] as const;
+/** The parts that hold what workspaces and films refer to. */
+const keptParts = ['images', 'videos', 'audio'] as const;
 const leftoverAgeMs = 3600 * 1000;
 
 let wasEmpty = false;
@@ -13,7 +15,7 @@ let wasEmpty = false;
 /** The absolute path of a part of UPLOAD_DIR. */
 export const uploadFolder = (part: (typeof parts)[number]): string => path.join(config.UPLOAD_DIR, part);
 
-/** A new file name in `uploads/tmp`, on the same disk as its later place; makes missing folders again. */
+/** A new file name in `uploads/tmp`; recreates missing folders. */
 export function temporaryFile(): string {
   remakeUploadFolders();
   return path.join(uploadFolder('tmp'), randomBytes(16).toString('hex'));
@@ -25,7 +27,7 @@ export function draftOf(target: string): string {
   return path.join(path.dirname(target), `.${randomBytes(16).toString('hex')}`);
 }
 
-/** Makes parts of UPLOAD_DIR that were removed while the server runs again; if that fails, the next write there reports it. */
+/** Recreates parts of UPLOAD_DIR that were removed while the server runs; if that fails, the next write there reports it. */
 export function remakeUploadFolders(): void {
   for (const part of parts) {
     try {
@@ -36,7 +38,7 @@ export function remakeUploadFolders(): void {
   }
 }
 
-/** Why parts of UPLOAD_DIR cannot be used, as sentences for `/health`; a missing part is only a warning, since it is made again. */
+/** Why parts of UPLOAD_DIR cannot be used, as sentences for `/health`; a missing part is only a warning, since it is recreated. */
 export async function uploadFaults(): Promise<{ problems: string[]; warnings: string[] }> {
   const codes = await Promise.all(parts.map(uploadFolder).map(folderFault));
   const gone = parts.filter((_part, index) => codes[index] === 'ENOENT');
@@ -47,10 +49,15 @@ export async function uploadFaults(): Promise<{ problems: string[]; warnings: st
         `the folder ${part} in UPLOAD_DIR cannot be used (${codes[parts.indexOf(part)]}); check its permissions and its disk`,
     ),
     warnings: gone.map(
-      (part) => `the folder ${part} in UPLOAD_DIR was removed; it is made again when needed, but restore its files`,
+      (part) =>
+        `the folder ${part} in UPLOAD_DIR was removed; it is recreated when needed, but its files must be restored`,
     ),
   };
 }
+
+/** The file of a URL path of ours such as `/uploads/videos/x.mp4`, never outside UPLOAD_DIR. */
+export const fileOfUrl = (url: string): string =>
+  path.join(config.UPLOAD_DIR, path.basename(path.dirname(url)), path.basename(url));
 
 /** Creates UPLOAD_DIR and its missing parts; throws one sentence when they cannot be used. */
 export async function makeUploadFolders(): Promise<void> {
@@ -58,15 +65,15 @@ export async function makeUploadFolders(): Promise<void> {
   wasEmpty = (await listUploads()).length === 0;
 }
 
-/** The name by which workspaces know a file: an image or a clip, with its poster and its original. */
+/** The name by which workspaces and films know a file: an image, music, or a clip with its poster and its original. */
 export const uploadName = (file: string): string => path.basename(file).split('.')[0]!;
 
-/** Whether there were no images and clips at the start, so that all of them come from this process. */
+/** Whether there were no images, clips and music at the start, so that this process has made all of them. */
 export const startedEmpty = (): boolean => wasEmpty;
 
-/** The names of all stored images, clips, posters and originals. */
+/** The names of all stored images, clips, posters, originals and music. */
 export async function listUploads(): Promise<string[]> {
-  const names = await Promise.all([readdir(uploadFolder('images')), readdir(uploadFolder('videos'))]);
+  const names = await Promise.all(keptParts.map((part) => readdir(uploadFolder(part))));
   return names.flat().filter((name) => !name.startsWith('.'));
 }
 

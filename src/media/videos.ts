@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { copyFile, open, rename, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { AppError, toAppError } from '../utils/errors';
-import { syncFolder, writeDurably } from '../utils/durable-file';
+import { moveDurably, writeDurably } from '../utils/durable-file';
 import { download, filledStatuses, proxyFaultOf } from '../utils/http';
 import { logger } from '../utils/logger';
 import { proxyFor } from '../utils/proxy';
@@ -13,7 +13,7 @@ import { AddressRefusal, checkProxied, lookupFor } from '../utils/public-address
 import { ffmpegPath } from './ffmpeg';
 import { imageInput } from './images';
 import { checkWhole, isVideo } from './container';
-import { draftOf, remakeUploadFolders, temporaryFile, uploadFolder } from './uploads';
+import { draftOf, temporaryFile, uploadFolder } from './uploads';
 
 const maxVideoBytes = 512 * 1024 * 1024;
 const maxRedirects = 10;
@@ -22,14 +22,14 @@ const downloadDeadlineMs = 300_000;
 const posterTimeoutMs = 30_000;
 const maxPosterBytes = 64 * 1024 * 1024;
 
-/** The file of an attempt's video, which may not exist yet. */
+/** The path of an attempt's video, which may not exist yet. */
 export const videoFile = (attemptId: string): string =>
   path.join(uploadFolder('videos'), `${path.basename(attemptId)}.mp4`);
 
 /** The URL path of an attempt's video. */
 export const videoUrl = (attemptId: string): string => `/uploads/videos/${path.basename(attemptId)}.mp4`;
 
-/** Whether an attempt's video is on the disk, always complete. */
+/** Whether an attempt's video is on disk; if it is, it is complete. */
 export const hasVideo = (attemptId: string): boolean => existsSync(videoFile(attemptId));
 
 export type VideoSource = {
@@ -85,7 +85,7 @@ async function downloadTo(file: string, source: Omit<VideoSource, 'attemptId'>):
   throw new Error(`the download was redirected more than ${maxRedirects} times`);
 }
 
-/** By provider, why its last file was not downloaded, if that can be fixed here. */
+/** By provider, why its last download failed, if an operator can fix that. */
 const fetchFaults = new Map<string, string>();
 
 /** The sentence of DOWNLOAD_FAILED. */
@@ -146,39 +146,6 @@ const isRedirect = (status: number) => [301, 302, 303, 307, 308].includes(status
 
 // Checked before the rename, so that the file in place is always complete.
 async function moveVideo(file: string, attemptId: string, isEndKnown: boolean): Promise<void> {
-  await checkAndFlush(file, isEndKnown);
   const target = videoFile(attemptId);
-  remakeUploadFolders();
-  try {
-    await rename(file, target);
-  } catch (error) {
-    if ((error as { code?: string }).code !== 'EXDEV') throw error;
-    await copyWhole(file, target, isEndKnown);
-    await rm(file, { force: true });
-  }
-  await syncFolder(path.dirname(target));
-}
-
-/** Throws unless a file is a complete video; it survives a power cut once this resolves. */
-export async function checkAndFlush(file: string, isEndKnown: boolean): Promise<void> {
-  const handle = await open(file, 'r+');
-  try {
-    await checkWhole(handle, isEndKnown);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Copies a video atomically; throws unless it is complete. */
-export async function copyWhole(file: string, target: string, isEndKnown: boolean): Promise<void> {
-  const copy = draftOf(target);
-  try {
-    await copyFile(file, copy);
-    await checkAndFlush(copy, isEndKnown);
-    await rename(copy, target);
-  } catch (error) {
-    await rm(copy, { force: true });
-    throw error;
-  }
+  await moveDurably(file, target, draftOf(target), (handle) => checkWhole(handle, isEndKnown));
 }

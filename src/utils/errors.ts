@@ -1,10 +1,11 @@
 import { Error as MongooseError, mongo } from 'mongoose';
-import multer from 'multer';
 import type { ErrorBody, ErrorCode, ErrorDetail } from '../contract/errors';
 
 type Extra = {
   details?: ErrorDetail[];
   cause?: unknown;
+  /** The film that the error is about, for the message of a socket that does not name it. */
+  filmId?: string;
   /** Response headers of the error, such as `Allow`; `Retry-After` comes from `retryAfterMs`. */
   headers?: Record<string, string>;
   /** True when no byte of a request to a provider left this machine, so that sending it again cannot pay twice. */
@@ -19,17 +20,19 @@ type Extra = {
 export class AppError extends Error {
   readonly code: ErrorCode;
   readonly details?: ErrorDetail[];
+  readonly filmId?: string;
   readonly headers?: Record<string, string>;
   readonly unsent: boolean;
   readonly retryAfterMs?: number;
   readonly exitCode?: number;
 
   constructor(code: ErrorCode, message: string, extra: Extra = {}) {
-    const { details, cause, headers, unsent = false, retryAfterMs, exitCode } = extra;
+    const { details, cause, filmId, headers, unsent = false, retryAfterMs, exitCode } = extra;
     super(message, { cause });
     this.name = 'AppError';
     this.code = code;
     this.details = details;
+    this.filmId = filmId;
     this.headers = headers;
     this.unsent = unsent;
     this.retryAfterMs = retryAfterMs;
@@ -47,10 +50,9 @@ export class AppError extends Error {
 const databaseSentence =
   'The database does not answer, so this may or may not have been stored; send it again with the same request_id.';
 
-/** Turns anything thrown into an AppError; knows the errors of Multer, body-parser, Mongoose and the file system. */
+/** Turns anything thrown into an AppError; knows the errors of body-parser, Mongoose and the file system. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
-  if (error instanceof multer.MulterError) return fromMulter(error);
   if (isDatabaseUnavailable(error)) return new AppError('DATABASE_UNAVAILABLE', databaseSentence, { cause: error });
   if (error instanceof MongooseError.StrictModeError || error instanceof MongooseError.CastError) {
     return new AppError('INVALID_INPUT', 'A field of the request is not valid; see the documentation at /docs.', {
@@ -84,23 +86,6 @@ export function toAppError(error: unknown): AppError {
   }
   return new AppError('INTERNAL', 'Something went wrong on our side; the server log has the details.', {
     cause: error,
-  });
-}
-
-function fromMulter(error: multer.MulterError): AppError {
-  if (error.code === 'LIMIT_FILE_SIZE') {
-    return new AppError(
-      'FILE_TOO_LARGE',
-      'The picture is larger than the server accepts; make it smaller and try again.',
-      {
-        cause: error,
-      },
-    );
-  }
-  const message = 'The upload must be multipart/form-data with one file in the field "image" and nothing else.';
-  return new AppError('INVALID_INPUT', message, {
-    cause: error,
-    details: [{ path: error.field ?? 'image', message: error.message }],
   });
 }
 

@@ -157,7 +157,7 @@ export async function download(wanted: Download) {
 
 type Deadline = Pick<HttpRequest, 'provider' | 'signal' | 'isPaid' | 'deadlineMs'>;
 
-// The timeout of axios does not end a reply that trickles in; a signal does.
+// The timeout of axios does not end a reply that trickles in, but a signal does.
 async function withDeadline<Result>(
   request: Deadline,
   send: (signal: AbortSignal, connection: Connection) => Promise<Result>,
@@ -192,7 +192,7 @@ async function exchange<Body>(connection: Connection, request: AxiosRequestConfi
   connection.proxy = proxyFor(request.url!);
   const response = await client.request<Body>({ ...request, transport: { request: watch(connection) } });
   if (connection.isOpen) return response;
-  // The refusal of a proxy looks like a reply, but the provider has not received the request.
+  // The refusal of a proxy looks like a reply, but the provider has never received the request.
   (response.request as http.ClientRequest).destroy();
   throw new ProxyRefusal(response.status);
 }

@@ -52,7 +52,7 @@ function rejectMalformed(server: Server): void {
   });
   server.on('clientError', (cause, stream) => {
     const isResponding = [...(responses.get(stream) ?? [])].some(({ headersSent }) => headersSent);
-    // A status line in the middle of a body would be read as a part of it.
+    // In the middle of a response, another status line would be read as a part of its body.
     if (isResponding) return void stream.destroy();
     const message = 'The request is malformed HTTP, or it timed out; send it again.';
     writeRawError(stream, new AppError('INVALID_INPUT', message, { cause }));

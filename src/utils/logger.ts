@@ -92,12 +92,12 @@ export const logger = winston.createLogger({
   transports: [...files, terminal],
 });
 
-/** Logs to the files but not to the console, for what an operator may look up later. */
+/** Logs to the files but not to the console: details that an operator may look up later. */
 export function logToFiles(level: 'error' | 'info' | 'debug', message: string, fields: object = {}): void {
   logger.log(level, message, { ...fields, [filesOnly]: true });
 }
 
-// The reader of our output may go away; that must not end the process.
+// Whoever reads our output may close it, which must not end the process.
 process.stdout.on('error', () => undefined);
 
 // A full disk must not end the process; /health reports the lost lines.

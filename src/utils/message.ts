@@ -9,11 +9,11 @@ export type Message<Input> = {
   input: z.ZodObject & z.ZodType<Input>;
   reply: ServerMessage['type'];
   /**
-   * The queues in which it waits, so that replies about one thing keep the order of the messages: that of its workspace, of
-   * each workspace in its `workspace_ids`, or of the order.
+   * The queues in which it waits, so that messages about the same thing are answered in order: that of its workspace, those of
+   * all workspaces in its `workspace_ids`, that of its film, or that of its film's order.
    */
-  queues: ('workspace' | 'each-of-workspace_ids' | 'order')[];
-  /** Whether messages that wait for the same workspace are handled together, and replied to in order. */
+  queues: ('workspace' | 'each-of-workspace_ids' | 'film' | 'order')[];
+  /** Whether messages that wait for the same workspace or film are handled together, and replied to in order. */
   coalesce?: true;
   handle: (input: Input, sender: Sender) => Promise<HandlerResult>;
 };
@@ -21,36 +21,42 @@ export type Message<Input> = {
 /** The sender of a message, and the key that recognises a repetition. */
 type Sender = {
   /** The connection, the same object for its whole life. */
-  author: object;
+  sender: object;
+  /** The film that the connection belongs to. */
+  filmId: string;
   /** The idempotency key; undefined if the message has no request_id. */
   key: string | undefined;
 };
 
 /** A message that checks its input before its handler runs; the shape of the table in `websocket/server.ts`. */
 export type AnyMessage = Omit<Message<unknown>, 'handle'> & {
-  run: (raw: Record<string, unknown>, author: object) => Promise<HandlerResult>;
+  run: (raw: Record<string, unknown>, sender: Omit<Sender, 'key'>) => Promise<HandlerResult>;
 };
 
 /** What a handler returns: the reply to the sender, and what is broadcast to the other sockets, or to all of them. */
 export type HandlerResult = {
   reply: ServerMessage;
+  /** The film whose sockets hear the broadcasts; null for all sockets. */
+  filmId: string | null;
   toOthers?: ServerMessage;
   toAll?: ServerMessage;
   /** Broadcast to all of them after the reply, the sender too. */
   toAllAfter?: ServerMessage;
-  /** Broadcast to the others if the message was applied before but its first sending was answered with "send it again". */
+  /** Broadcast to the others if this is a repetition of a message that was stored, but answered with "send it again". */
   replayToOthers?: ServerMessage;
   /** The same for a broadcast to all of them, the sender too. */
   replayToAll?: ServerMessage;
+  /** The film that has gone to the trash; its sockets are closed after the broadcasts. */
+  endedFilmId?: string;
 };
 
 /** Adds the strict check of the input to a message, and makes its idempotency key. */
 export function defineMessage<Input>({ handle, ...message }: Message<Input>): AnyMessage {
   return {
     ...message,
-    run: (raw, author) => {
+    run: (raw, sender) => {
       const input = parseInput(message.input, raw, `message ${message.type}`);
-      return handle(input, { author, key: idempotencyKey(message.type, raw.request_id as string | undefined) });
+      return handle(input, { ...sender, key: idempotencyKey(message.type, raw.request_id as string | undefined) });
     },
   };
 }

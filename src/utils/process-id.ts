@@ -13,16 +13,16 @@ const pidScope = createHash('sha1').update(bootOf()).digest('hex').slice(0, 16);
 /** Identifies this process to other servers on the same database: scope, process id and start time. */
 export const processId = `${pidScope}:${process.pid}:${Date.now().toString(36)}`;
 
-let stamps = 0;
+let writes = 0;
 
-/** A stamp of this process that is unique to one write, with the number of versions that the write counts. */
-export const ownStamp = (versions = 1): string => `${processId} ${++stamps} ${versions}`;
+/** An id for one write of this process, with the number of versions that the write counts. */
+export const newWriteId = (versions = 1): string => `${processId} ${++writes} ${versions}`;
 
-/** How many versions the write with that stamp counts. */
-export const versionsOf = (stamp: unknown): number => Number(String(stamp).split(' ')[2]) || 1;
+/** How many versions the write with this id counts. */
+export const versionsOf = (writeId: unknown): number => Number(String(writeId).split(' ')[2]) || 1;
 
-/** Whether a stamp comes from this process. */
-export const isOwnStamp = (stamp: unknown): boolean => String(stamp).startsWith(`${processId} `);
+/** Whether a write id comes from this process. */
+export const isOwnWriteId = (writeId: unknown): boolean => String(writeId).startsWith(`${processId} `);
 
 /** Whether that process has certainly ended; false if it runs, or if it is on another machine. */
 export function isProcessGone(id: string): boolean {

@@ -7,14 +7,27 @@ import { logger } from './logger';
 export const serviceRestart = 1012;
 const maxUnreadBytes = 4 * 1024 * 1024;
 
-/** The open sockets of both ports. */
-export const sockets = new Set<WebSocket>();
+/** The film that a socket belongs to; null until the database is known, when it becomes the default film. */
+export type SocketFilm = { filmId: string | null };
 
-/** Broadcasts to every open socket but `except`; never throws and never waits. */
-export function push(message: ServerMessage, except?: WebSocket): void {
-  if (sockets.size === 0) return;
-  const frame = toFrame(message);
-  for (const socket of sockets) if (socket !== except) sendFrame(socket, frame);
+/** The open sockets of both ports. */
+export const sockets = new Map<WebSocket, SocketFilm>();
+
+type Listener = (filmId: string | null, message: ServerMessage) => void;
+
+let onPush: Listener = () => undefined;
+
+/** Has a function called with every broadcast, which stands for a stored change, of this server or of another one. */
+export function listenToPushes(listener: Listener): void {
+  onPush = listener;
+}
+
+/** Broadcasts to every open socket of a film, or of all films if it is null, but `except`; never throws and never waits. */
+export function push(filmId: string | null, message: ServerMessage, except?: WebSocket): void {
+  let frame: Buffer | null = null;
+  for (const [socket, of] of sockets)
+    if (socket !== except && (filmId === null || of.filmId === filmId)) sendFrame(socket, (frame ??= toFrame(message)));
+  onPush(filmId, message);
 }
 
 /** Sends to one socket; a slow consumer is disconnected when its unread data exceeds 4 MiB. */
@@ -22,9 +35,17 @@ export function send(socket: WebSocket, message: ServerMessage): void {
   sendFrame(socket, toFrame(message));
 }
 
-/** Closes every socket, so that each browser reconnects and loads what it has missed. */
-export function endSockets(reason: string): void {
-  for (const socket of sockets) socket.close(serviceRestart, reason);
+/** Closes every socket, or those of one film, so that each browser reconnects and loads what it has missed. */
+export function endSockets(reason: string, filmId: string | null = null): void {
+  for (const [socket, of] of sockets) if (filmId === null || of.filmId === filmId) socket.close(serviceRestart, reason);
+}
+
+/** Closes the sockets of a film that has gone to the trash, so that each browser reconnects to the default one. */
+export const endFilm = (filmId: string): void => endSockets('the film was deleted', filmId);
+
+/** Gives sockets that were opened before the database was known the default film. */
+export function adoptSockets(filmId: string): void {
+  for (const of of sockets.values()) of.filmId ??= filmId;
 }
 
 function sendFrame(socket: WebSocket, frame: Buffer): void {

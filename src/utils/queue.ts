@@ -16,7 +16,7 @@ export function createQueues() {
 
 /**
  * Like `createQueues`, but coalesces consecutive waiting items of a single name into batches of at most `maxBatch`, in order.
- * `run` queues other work.
+ * `run` adds other work to the same queues.
  */
 export function createBatchingQueues<Item>(work: (items: Item[]) => Promise<void>, maxBatch: number) {
   const enqueue = createQueues();
@@ -53,8 +53,8 @@ export function createBatchingQueues<Item>(work: (items: Item[]) => Promise<void
 }
 
 /**
- * Runs one piece of work at a time for all callers: those who call while it runs share the next run, so that each result was
- * begun after the call.
+ * Runs one piece of work at a time for all callers. Those who call while it runs share the next run, so that no result is older
+ * than its call.
  */
 export function createSharedWork<Result>(work: () => Promise<Result>): () => Promise<Result> {
   let running: Promise<unknown> | null = null;

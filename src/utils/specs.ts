@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { aiEntry, suggestion } from '../contract/conversation';
 import { errorBody, errorCodes } from '../contract/errors';
+import { filmExport } from '../contract/export';
+import { film } from '../contract/film';
 import { formData } from '../contract/form';
+import { objectId } from '../contract/ids';
 import { serverMessages } from '../contract/messages';
 import { video } from '../contract/video';
 import { workspace } from '../contract/workspace';
@@ -13,6 +16,8 @@ type Json = Record<string, unknown>;
 
 const named = z.registry<{ id: string }>();
 named.add(workspace, { id: 'Workspace' });
+named.add(film, { id: 'Film' });
+named.add(filmExport, { id: 'Export' });
 named.add(formData, { id: 'FormData' });
 named.add(video, { id: 'Video' });
 named.add(suggestion, { id: 'Suggestion' });
@@ -65,28 +70,36 @@ export function asyncApi(messages: AnyMessage[]): Json {
     info,
     defaultContentType: 'application/json',
     servers: { local: { host: '127.0.0.1:3000', protocol: 'ws' } },
-    channels: { socket: { address: '/ws', messages: channelMessages } },
+    channels: {
+      socket: {
+        address: '/ws',
+        messages: channelMessages,
+        bindings: { ws: { query: { type: 'object', properties: { film_id: toSchema(objectId, 'input', schemas) } } } },
+      },
+    },
     operations: { ...Object.fromEntries(receives), push },
     components: { schemas },
   };
 }
 
 function operation(
-  { path, summary, body, file, reply, status = 200, otherStatus, errors }: AnyEndpoint,
+  { path, summary, query, body, file, reply, status = 200, otherStatus, errors }: AnyEndpoint,
   schemas: Json,
 ): Json {
   const upload = {
     type: 'object',
     required: [file],
-    properties: { [file ?? '']: { type: 'string', format: 'binary' } },
+    properties: { [file ?? '']: binary },
   };
   const content = file ? { 'multipart/form-data': { schema: upload } } : body && json(toSchema(body, 'input', schemas));
-  const shape = json(toSchema(reply, 'output', schemas));
+  const isFile = typeof reply === 'string';
+  const shape = isFile ? { [reply]: { schema: binary } } : json(toSchema(reply, 'output', schemas));
   const failures = new Set(['default', ...errors.map((code) => String(errorCodes[code]))]);
   if (content) ['400', '413', '415'].forEach((code) => failures.add(code));
   return {
     operationId: path.split('/').filter(Boolean).join('-'),
     summary,
+    ...(query && { parameters: parametersOf(query, schemas) }),
     ...(content && { requestBody: { required: true, content } }),
     responses: {
       ...Object.fromEntries([...failures].map((code) => [code, { $ref: '#/components/responses/Error' }])),
@@ -96,6 +109,17 @@ function operation(
   };
 }
 
+/** The parameters of an address; all are optional. */
+function parametersOf(query: z.ZodObject, schemas: Json): Json[] {
+  return Object.entries(query.shape).map(([name, shape]) => ({
+    name,
+    in: 'query',
+    required: false,
+    schema: toSchema(shape as z.ZodType, 'input', schemas),
+  }));
+}
+
+const binary = { type: 'string', format: 'binary' };
 const json = (schema: unknown) => ({ 'application/json': { schema } });
 
 /** A JSON schema with its named shapes moved to `schemas`, under `#/components/schemas`. */

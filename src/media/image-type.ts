@@ -1,7 +1,7 @@
 // File types by their bytes: PNG is a signature and chunks of {length, name, data, checksum}, WebP is RIFF, AVIF and HEIC are
 // boxes, the first of which, `ftyp`, names a brand (ISO 23008-12).
 
-export type PictureKind = {
+export type ImageKind = {
   format: 'png' | 'jpeg' | 'webp' | 'heif';
   /** Whether the file declares an animation before its pixels. */
   isAnimated: boolean;
@@ -16,7 +16,7 @@ const stillBrands = ['avif', 'heic', 'heix', 'heim', 'heis', 'mif1', 'mif2'];
 const sequenceBrands = ['avis', 'hevc', 'hevx', 'hevm', 'hevs', 'msf1'];
 
 /** The kind of a picture by its first bytes, never by a name; null if it is not accepted. */
-export function sniffType(bytes: Buffer): PictureKind | null {
+export function sniffType(bytes: Buffer): ImageKind | null {
   const head = bytes.toString('latin1', 0, 12);
   if (head.startsWith(pngSignature)) return { format: 'png', isAnimated: isAnimatedPng(bytes) };
   if (head.startsWith('\xff\xd8\xff')) return { format: 'jpeg', isAnimated: false };
