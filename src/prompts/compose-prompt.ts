@@ -2,10 +2,10 @@ import type { FormData } from '../contract/form';
 import { isWord, phraseOf } from './vocabulary';
 
 /**
- * The length of a prompt, in UTF-16 units, for comparison with a vendor's limit: Runway counts those, and no vendor's count is
- * higher, whether of code points or of visible characters.
+ * The length of a prompt, in UTF-16 units, for comparison with a vendor's limit. Runway counts these; a vendor that counts code
+ * points or visible characters never counts more.
  */
-export const promptLength = (prompt: string): number => prompt.length;
+const promptLength = (prompt: string): number => prompt.length;
 
 /** What is wrong with a prompt that exceeds a vendor's limit; null if it does not. */
 export function promptTooLong(prompt: string, promptMax: number): string | null {

@@ -1,8 +1,10 @@
 import type { Suggestion } from '../contract/conversation';
-import { formData, formKeys, promptMaxCharacters, type AspectRatio, type FormData } from '../contract/form';
+import { formKeys } from '../contract/defaults';
+import { formData, type AspectRatio, type FormData } from '../contract/form';
+import { promptMaxCharacters } from '../contract/limits';
 import { AppError } from '../utils/errors';
 import { promptTooLong } from './compose-prompt';
-import { messageIn } from './mend-json';
+import { messageIn } from './repair-json';
 import { patchOf } from './patch';
 import { findReply, isReply, type ReplyObject } from './reply-json';
 import { withoutThinking } from './thoughts';
@@ -115,5 +117,11 @@ function isPossible(key: keyof FormData, value: FormData[keyof FormData], capabi
     case 'negative_prompt':
     case 'seed':
       return capabilities[key];
+    // Only the user chooses what is paid.
+    case 'provider':
+    case 'model':
+    case 'resolution':
+    case 'audio':
+      return false;
   }
 }

@@ -1,5 +1,5 @@
 import { jsonrepair } from 'jsonrepair';
-import { mendJson } from './mend-json';
+import { repairJson } from './repair-json';
 
 /** The reply that a model was asked for; either field may contain anything. */
 export type ReplyObject = { message?: unknown; patch?: unknown };
@@ -7,7 +7,7 @@ export type ReplyObject = { message?: unknown; patch?: unknown };
 const maxStarts = 20;
 // In text longer than both windows, the reply is at the beginning or at the end.
 const windowLength = 32_000;
-// Repairing can take quadratic time, and blocks the event loop.
+// Repairing blocks the event loop and can take quadratic time.
 const maxRepairLength = 12_000;
 const maxRepairedInAll = 24_000;
 
@@ -49,7 +49,7 @@ function findIn(text: string, parseWithSlips: (piece: string) => unknown): Found
     const reply = strict ?? (isNamed ? toReply(repair(piece, end > text.length, parseWithSlips)) : null);
     if (reply) found.push({ reply, isStrict: strict !== null });
     if (isNamed) starts += 1;
-    // Nothing to find inside an object that was taken or names neither field.
+    // An object that was taken, or that names neither field, has nothing to find inside.
     at = text.indexOf('{', reply || !isNamed ? end : at + 1);
   }
   return found;
@@ -74,7 +74,7 @@ function repair(whole: string, isOpen: boolean, parseWithSlips: (piece: string) 
   const piece = whole.slice(0, maxRepairLength);
   const isLong = piece.length < whole.length;
   const closed = piece.lastIndexOf('}') + 1;
-  const mended = parseStrictly(mendJson(piece.slice(0, closed)));
+  const mended = parseStrictly(repairJson(piece.slice(0, closed)));
   if (!isLong && toReply(mended)) return mended;
   // An object that never closes is truncated, lacks a brace, or is followed by prose.
   if (isOpen && !isLong && closed > 0 && closed < piece.length) {
@@ -127,7 +127,7 @@ function parseStrictly(text: string): unknown {
 
 function parseRepaired(text: string): unknown {
   if (text.length > maxRepairLength) return undefined;
-  return parseWithLibrary(text) ?? parseWithLibrary(mendJson(text));
+  return parseWithLibrary(text) ?? parseWithLibrary(repairJson(text));
 }
 
 function parseWithLibrary(text: string): unknown {

@@ -16,7 +16,7 @@ const firstBackOffMs = 500;
 const maxRetryAfterMs = 20_000;
 const maxRefusedKept = 1000;
 // Small enough for every vendor, and the size to which the largest of them would scale it down.
-const picture = { longestSide: 1568, maxBytes: 3_000_000 };
+const imageLimits = { longestSide: 1568, maxBytes: 3_000_000 };
 
 /** One request to a language model: the rules, the earlier turns, and the question with its picture. */
 export type LlmRequest = {
@@ -37,7 +37,7 @@ export type LlmReply = {
   text: string;
   model: string;
   /** True when there is a picture, but the model only answered without it. */
-  isPictureUnseen?: boolean;
+  isImageUnseen?: boolean;
 };
 
 /** A language model that can be asked. */
@@ -48,40 +48,40 @@ export type LanguageModel = {
 };
 
 /** The video provider that the advice is for. */
-export type VideoTarget = { name: string; capabilities: VideoLimits };
+export type VideoTarget = { name: string; model: VideoLimits };
 
 export type SuggestionRequest = {
   workspace: Pick<Workspace, 'form_data' | 'ai_collaboration' | 'image_path'>;
   /** The user's question. */
   message: string;
   provider: LanguageModel;
-  videoProvider: VideoTarget;
+  target: VideoTarget;
   /** Aborted when the client hangs up. */
   signal: AbortSignal;
 };
 
-// The newest entries of refused histories, which are left out since the vendor would refuse them every time.
+// The last entry of each history that a vendor refused. Up to it, a history is left out, or the vendor would refuse it again.
 const refusedEntries = new Set<string>();
 
 /**
  * Asks the model for advice and the form fields to change; `form_data` contains only valid changes and may be {}.
  * Takes at most LLM_TIMEOUT_MS including retries; throws PROVIDER_* or CONTENT_REFUSED. Stores nothing.
  */
-export async function suggest({ workspace, message, provider, videoProvider, signal: outer }: SuggestionRequest) {
+export async function suggest({ workspace, message, provider, target, signal: outer }: SuggestionRequest) {
   const startedAt = Date.now();
   const signal = deadlineSignal(config.LLM_TIMEOUT_MS, outer);
   try {
-    const request = await toRequest(workspace, message, videoProvider);
+    const request = await toRequest(workspace, message, target);
     const reply = await askWithRetries(provider, request, signal, startedAt + config.LLM_TIMEOUT_MS);
-    const suggestion = readSuggestion(reply.text, workspace.form_data, videoProvider.capabilities, provider.name);
+    const suggestion = readSuggestion(reply.text, workspace.form_data, target.model, provider.name);
     suggestion.message ||= wordlessSentences[languageOf(message)];
-    const unseen = reply.isPictureUnseen ? 'refused' : isUnreadable(workspace, request) ? 'unreadable' : null;
+    const unseen = reply.isImageUnseen ? 'refused' : isUnreadable(workspace, request) ? 'unreadable' : null;
     if (unseen) suggestion.message += `\n\n${unseenSentences[unseen][languageOf(message)]}`;
     logger.info('suggestion made', {
       provider: provider.name,
       model: reply.model,
       fields: Object.keys(suggestion.form_data),
-      picture_seen: request.imageJpeg !== null && !unseen,
+      image_seen: request.imageJpeg !== null && !unseen,
       ms: Date.now() - startedAt,
     });
     return { suggestion, provider: provider.name, model: reply.model };
@@ -92,14 +92,14 @@ export async function suggest({ workspace, message, provider, videoProvider, sig
   }
 }
 
-const pictureAttached = 'The picture is attached.';
-const pictureHidden = 'There is a picture, which you cannot see.';
+const imageAttached = 'The picture is attached.';
+const imageHidden = 'There is a picture, which you cannot see.';
 
-/** The same question for a model that accepts no pictures, which learns that there is one. */
-export const withoutPicture = (request: LlmRequest): LlmRequest => ({
+/** The same request for a model that accepts no pictures; it is told that there is one. */
+export const withoutImage = (request: LlmRequest): LlmRequest => ({
   ...request,
   imageJpeg: null,
-  question: request.question.replace(pictureAttached, pictureHidden),
+  question: request.question.replace(imageAttached, imageHidden),
 });
 
 /** The last sentence of advice given without the picture; the browser recognises it and shows it in its own language. */
@@ -115,7 +115,7 @@ export const unseenSentences = {
 };
 
 const wordlessSentences = {
-  en: 'The model proposed these changes without a word about them.',
+  en: 'The model proposed these changes without an explanation.',
   zh: '模型只给出了这些修改，没有说明。',
 };
 
@@ -129,11 +129,11 @@ async function toRequest(
   message: string,
   target: VideoTarget,
 ): Promise<LlmRequest> {
-  const imageJpeg = imagePath ? await readPicture(imagePath) : null;
-  const attached = imageJpeg ? pictureAttached : imagePath ? pictureHidden : 'There is no picture yet.';
+  const imageJpeg = imagePath ? await readImage(imagePath) : null;
+  const attached = imageJpeg ? imageAttached : imagePath ? imageHidden : 'There is no picture yet.';
   const refused = entries.findLastIndex((entry) => refusedEntries.has(entry._id));
   return {
-    system: toSystemPrompt(target.name, target.capabilities),
+    system: toSystemPrompt(target.name, target.model),
     history: entries
       .slice(refused + 1)
       .slice(-historyTurns)
@@ -141,15 +141,15 @@ async function toRequest(
       .map((entry) => ({ user: entry.message, assistant: toAssistantTurn(entry.suggestion) })),
     question: `${attached}\nThe form as it is now: ${JSON.stringify(form)}\nThe user asks: ${message}`,
     imageJpeg,
-    schema: toSchema(target.capabilities),
+    schema: toSchema(target.model),
     message,
     form_data: form,
   };
 }
 
-async function readPicture(imagePath: string): Promise<Buffer | null> {
+async function readImage(imagePath: string): Promise<Buffer | null> {
   try {
-    return await prepareJpeg(imageFile(imagePath), picture);
+    return await prepareJpeg(imageFile(imagePath), imageLimits);
   } catch (error) {
     // Advice without the picture is better than none.
     logger.warn('picture not sent with the question', { image_path: imagePath, error });
@@ -157,7 +157,7 @@ async function readPicture(imagePath: string): Promise<Buffer | null> {
   }
 }
 
-// Without our own sentence about the picture, which a model would take for a habit of its own.
+// Leaves out our sentence about the picture, which the model would take for its own and repeat.
 const toAssistantTurn = ({ message, form_data: patch }: Suggestion) =>
   JSON.stringify({
     message: Object.values(unseenSentences)

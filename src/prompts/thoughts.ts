@@ -1,8 +1,8 @@
 import { isReply } from './reply-json';
 
-// The marks that open and close reasoning, in every spelling that servers leave in.
+// The tags that open and close reasoning, in every spelling that servers leave in.
 const names = 'think|thinking|thought|thoughts|reasoning|reason|seed:think';
-const marks = [
+const tags = [
   [`(?:[<＜]|&lt;)(?:${names})(?:\\s[^<>]{0,99})?(?:[>＞]|&gt;)`, `(?:[<＜]|&lt;)[/／](?:${names})(?:[>＞]|&gt;)`],
   ['\\[THINK\\]', '\\[/THINK\\]'],
   ['◁think▷', '◁/think▷'],
@@ -11,11 +11,11 @@ const marks = [
   ['<\\|channel>thought\\b', '<channel\\|>'],
   ['<unused94>', '<unused95>'],
 ];
-// A mark between spaces or quotes is only a mention, unless it begins a line.
+// A tag between spaces or quotes is only a mention, unless it begins a line.
 const quote = ' `"\'“”‘’「」';
-const unlessMentioned = (mark: string) => `(?:(?<![${quote}])(?:${mark})|(?:${mark})(?![${quote}.,，。]))`;
-const opening = unlessMentioned(marks.map(([open]) => open).join('|'));
-const closing = unlessMentioned(marks.map(([, close]) => close).join('|'));
+const unlessMentioned = (tag: string) => `(?:(?<![${quote}])(?:${tag})|(?:${tag})(?![${quote}.,，。]))`;
+const opening = unlessMentioned(tags.map(([open]) => open).join('|'));
+const closing = unlessMentioned(tags.map(([, close]) => close).join('|'));
 
 // Advice may contain these words too, so they count only at the beginning.
 const frames: RegExp[] = [
@@ -41,7 +41,7 @@ export function withoutThinking(text: string): string {
   return thoughts.reduce((rest, thought) => rest.replace(thought, ''), withoutChannels(text));
 }
 
-// gpt-oss: <|channel|>analysis<|message|>...<|end|><|start|>assistant<|channel|>final<|message|>..., or the words without the marks.
+// gpt-oss: <|channel|>analysis<|message|>...<|end|><|start|>assistant<|channel|>final<|message|>..., or the words without the tags.
 function withoutChannels(text: string): string {
   const finals = [...text.matchAll(/<\|channel\|>\s?final\b[\s\S]{0,99}?<\|message\|>/g)];
   const last = finals.at(-1);

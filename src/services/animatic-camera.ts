@@ -104,8 +104,8 @@ export function wallQuad(wall: Wall, frame: number, lastFrame: number): Point[] 
   return frameCorners.map(([right, down]) => {
     const [x, y] = [left + right * width, top + down * height];
     const isOuter = x % 1 === 0 && y % 1 === 0;
-    const place = (value: number) => (isOuter ? 0.5 + (value - 0.5) * nearer : value);
-    return [(place(x) - left) / width, (place(y) - top) / height];
+    const toView = (value: number) => (isOuter ? 0.5 + (value - 0.5) * nearer : value);
+    return [(toView(x) - left) / width, (toView(y) - top) / height];
   });
 }
 

@@ -1,16 +1,16 @@
 // What all OpenAI-compatible servers share, OpenAI's and local ones:
 // POST {base}/chat/completions {model, messages, response_format, ...fields} ->
 // {model, choices: [{message: {content, refusal}, finish_reason}]} (chat-reply.ts has the other shapes), or an error body
-// that provider-errors.ts reads. What a server does not support is left out (chat-steps.ts).
+// that provider-errors.ts reads. What a server does not support is left out (chat-downgrades.ts).
 
 import { config } from '../config';
-import { withoutPicture, type LlmReply, type LlmRequest } from '../prompts/suggestion';
+import { withoutImage, type LlmReply, type LlmRequest } from '../prompts/suggestion';
 import { AppError } from '../utils/errors';
 import { maxLlmReplyBytes, sendRequest, type HttpReply } from '../utils/http';
 import { logger } from '../utils/logger';
 import { faultOf, readAnswer } from './chat-reply';
-import { chatSteps, type ChatPlan } from './chat-steps';
-import { complaintOf, createLadder, isTooLong } from './ladder';
+import { chatDowngrades, type ChatPlan } from './chat-downgrades';
+import { complaintOf, createDowngrade, isTooLong } from './downgrade';
 import { faultError, type ApiFault, type Classification, type Service } from './provider-errors';
 
 /** One server and what is specific to it. */
@@ -30,21 +30,21 @@ const plans = new Map<string, ChatPlan>();
 export async function chat(server: ChatServer, request: LlmRequest, signal: AbortSignal): Promise<LlmReply> {
   const { label, model, baseUrl } = server;
   const planKey = `${baseUrl} ${model}`;
-  const fullPlan: ChatPlan = { level: 'json_schema', fields: server.fields, systemRole: true, picture: true };
-  const ladder = createLadder(plans.get(planKey) ?? fullPlan, chatSteps(model), request, model);
+  const fullPlan: ChatPlan = { level: 'json_schema', fields: server.fields, systemRole: true, image: true };
+  const downgrade = createDowngrade(plans.get(planKey) ?? fullPlan, chatDowngrades(model), request, model);
   for (;;) {
-    const { plan } = ladder;
+    const { plan } = downgrade;
     const reply = await post(server, request, plan, signal);
     const fault = faultOf(reply, server);
     if (!fault) {
       const answer = readChat(server, reply);
-      plans.set(planKey, ladder.lasting);
-      return request.imageJpeg && !plan.picture ? { ...answer, isPictureUnseen: true } : answer;
+      plans.set(planKey, downgrade.lasting);
+      return request.imageJpeg && !plan.image ? { ...answer, isImageUnseen: true } : answer;
     }
     const classified = server.classify(fault) ?? classifyByWords(fault, model);
-    if (classified || !ladder.stepDown(fault)) throw toError(server, reply, fault, classified);
-    const { level, fields, systemRole, picture } = ladder.plan;
-    const simpler = { level, fields: Object.keys(fields), system_role: systemRole, picture };
+    if (classified || !downgrade.stepDown(fault)) throw toError(server, reply, fault, classified);
+    const { level, fields, systemRole, image } = downgrade.plan;
+    const simpler = { level, fields: Object.keys(fields), system_role: systemRole, image };
     logger.info('request simplified for model', { provider: label, model, status: fault.status, ...simpler });
   }
 }
@@ -58,7 +58,7 @@ function post(server: ChatServer, request: LlmRequest, plan: ChatPlan, signal: A
     headers: { ...(key && { Authorization: `Bearer ${key}` }) },
     json: {
       model,
-      messages: toMessages(plan.picture ? request : withoutPicture(request), plan),
+      messages: toMessages(plan.image ? request : withoutImage(request), plan),
       ...plan.fields,
       ...toFormat(request, plan),
     },

@@ -34,7 +34,7 @@ export function faultOf(reply: HttpReply, service: Service): ApiFault | null {
   for (const body of bodiesOf(reply)) {
     const choice = choiceOf(body);
     const error = errorIn(body) || choice?.error;
-    // A choice that ended in an error has the error text in place of the answer.
+    // A choice that ended in an error has the error text instead of an answer.
     const words = choice?.finish_reason === 'error' && !error && textOf(toObject(choice.message).content);
     const isBareError = !choice && typeof (body.message ?? body.msg) === 'string';
     if (!error && !words && !isBareError) continue;
@@ -79,7 +79,7 @@ const toWholeChoice = (choice: Record<string, unknown>) => ({ ...choice, message
 const messageOf = ({ message, delta, text }: Record<string, unknown>) =>
   delta ?? message ?? (typeof text === 'string' ? { content: text } : undefined);
 
-// Where FastAPI, MiniMax and Cloudflare put what others put into `error`.
+// `error`, or the fields that FastAPI, MiniMax and Cloudflare use instead.
 function errorIn({ error, detail, base_resp: base, errors }: Record<string, unknown>): unknown {
   const { status_code: code, status_msg: message } = toObject(base);
   const [first] = Array.isArray(errors) ? (errors as unknown[]) : [];

@@ -6,14 +6,14 @@
 
 import { z } from 'zod';
 import { apiKey, baseUrl, config, readSettings } from '../config';
-import { withoutPicture, type LlmReply, type LlmRequest } from '../prompts/suggestion';
+import { withoutImage, type LlmReply, type LlmRequest } from '../prompts/suggestion';
 import { defineLlmProvider } from './provider';
 import { AppError } from '../utils/errors';
 import { maxLlmReplyBytes, sendRequest, type HttpReply } from '../utils/http';
 import { parseReply } from '../utils/parse';
 import { faultOf } from './chat-reply';
 import { readEvents } from './event-stream';
-import { complaintOf, createLadder, type LadderPlan, type Steps } from './ladder';
+import { complaintOf, createDowngrade, type BasePlan, type Downgrades } from './downgrade';
 import { faultError, type ApiFault, type Classification } from './provider-errors';
 
 const maxReplyTokens = 8192;
@@ -45,10 +45,10 @@ const replyShape = z.object({
   stop_reason: z.string().nullish(),
 });
 
-type Plan = LadderPlan & { format: boolean; effort: boolean };
+type Plan = BasePlan & { format: boolean; effort: boolean };
 
 // What the model supports, as learned so far; older models and local servers support less.
-let supported: Plan = { format: true, effort: true, picture: true };
+let supported: Plan = { format: true, effort: true, image: true };
 
 /** Anthropic's Claude (A-SDK, A-VER, A-MOD). */
 export default defineLlmProvider({
@@ -56,18 +56,18 @@ export default defineLlmProvider({
   settings,
   model: values.ANTHROPIC_MODEL,
   async suggest(request, signal) {
-    const ladder = createLadder(supported, steps, request, service.model);
+    const downgrade = createDowngrade(supported, downgrades, request, service.model);
     for (;;) {
-      const { plan } = ladder;
-      const reply = await post(plan.picture ? request : withoutPicture(request), plan, signal);
+      const { plan } = downgrade;
+      const reply = await post(plan.image ? request : withoutImage(request), plan, signal);
       const fault = faultOf(reply, service);
       if (!fault) {
         const answer = readMessage(reply);
-        supported = ladder.lasting;
-        return request.imageJpeg && !plan.picture ? { ...answer, isPictureUnseen: true } : answer;
+        supported = downgrade.lasting;
+        return request.imageJpeg && !plan.image ? { ...answer, isImageUnseen: true } : answer;
       }
       const classified = classify(fault);
-      if (classified || !ladder.stepDown(fault)) throw faultError(service, fault, classified, reply.retryAfterMs);
+      if (classified || !downgrade.stepDown(fault)) throw faultError(service, fault, classified, reply.retryAfterMs);
     }
   },
 });
@@ -92,7 +92,7 @@ function toBody({ system, history, question, imageJpeg, schema }: LlmRequest, { 
     ...(effort && { effort: 'low' }),
     ...(format && { format: { type: 'json_schema', schema } }),
   };
-  const picture = imageJpeg && {
+  const image = imageJpeg && {
     type: 'image',
     source: { type: 'base64', media_type: 'image/jpeg', data: imageJpeg.toString('base64') },
   };
@@ -106,13 +106,13 @@ function toBody({ system, history, question, imageJpeg, schema }: LlmRequest, { 
         { role: 'user', content: user },
         { role: 'assistant', content: assistant },
       ]),
-      { role: 'user', content: [...(picture ? [picture] : []), { type: 'text', text: question }] },
+      { role: 'user', content: [...(image ? [image] : []), { type: 'text', text: question }] },
     ],
   };
 }
 
 // An error may name the reply format, the effort, or the object that holds both.
-const steps: Steps<Plan> = {
+const downgrades: Downgrades<Plan> = {
   named({ format, effort }, fault) {
     const complaint = complaintOf(fault, service.model);
     const namesFormat = /output_config\.format|output_format|json_schema|structured output|schema|grammar/i.test(

@@ -1,8 +1,9 @@
-// No model and no network: rules over the user's own words. They find camera, shot and light words in Chinese and
-// English, a duration and an aspect ratio, add the advice that applies, and say that no model was asked.
+// No model and no network: rules applied to the user's own words. They find camera, shot and light words in Chinese and
+// English, a duration and an aspect ratio, add fitting advice, and say that no model was asked.
 
 import { z } from 'zod';
-import { aspectRatios, type AspectRatio, type FormData } from '../contract/form';
+import type { AspectRatio, FormData } from '../contract/form';
+import { aspectRatios } from '../contract/limits';
 import { readSettings } from '../config';
 import type { LlmRequest } from '../prompts/suggestion';
 import { defineLlmProvider } from './provider';

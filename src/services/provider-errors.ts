@@ -5,7 +5,7 @@ import { AppError } from '../utils/errors';
 import { timedOutSentence, unreachableSentence, type HttpReply } from '../utils/http';
 import { logger } from '../utils/logger';
 
-/** A third party as error sentences name it; `key` is redacted from its text. */
+/** What error sentences say about a third party; `key` is redacted from its text. */
 export type Service = {
   label: string;
   key?: string;
@@ -30,7 +30,7 @@ const sentences: Partial<Record<ErrorCode, (service: Service) => string>> = {
   PROVIDER_RATE_LIMITED: ({ label }) => `${label} is limiting requests; try again in a minute.`,
   PROVIDER_FAILED: ({ label }) => unreachableSentence(label),
   PROVIDER_BAD_REPLY: ({ label }) =>
-    `${label} returned a response the server does not understand; check its status page and try again later.`,
+    `${label} returned a response that the server does not understand; check its status page and try again later.`,
   PROVIDER_TIMEOUT: ({ label }) => timedOutSentence(label),
   PROVIDER_NOT_CONFIGURED: ({ label, model, modelVariable }) =>
     modelVariable
@@ -40,7 +40,7 @@ const sentences: Partial<Record<ErrorCode, (service: Service) => string>> = {
     `${label} refused the API key; check ${keyVariable ?? 'it'} in .env and restart the server.`,
   PROVIDER_QUOTA: ({ label }) => `The account at ${label} is out of credits; top it up and try again.`,
   SUBMIT_UNKNOWN: ({ label }) =>
-    `The answer of ${label} was lost, so it may have started and charged this video; check your account there before you generate again.`,
+    `The answer from ${label} was lost, so it may have started and charged this video; check your account there before you generate again.`,
   TIMEOUT: ({ label }) =>
     `${label} did not finish in time; it is checked for another 24 hours, and a late video will appear here.`,
   CANCELLED: () => 'The generation was cancelled.',
@@ -52,7 +52,7 @@ const sentences: Partial<Record<ErrorCode, (service: Service) => string>> = {
 const sentenceOf = (code: ErrorCode, service: Service): string =>
   sentences[code]?.(service) ?? 'The video could not be made; the server log has the details.';
 
-/** The only thing that the local renderer can lack. */
+/** The sentence for the only thing that the local renderer can lack. */
 const ffmpegSentence =
   'The local renderer needs an ffmpeg with libx264; install one, or set FFMPEG_PATH to it, and restart the server.';
 
@@ -120,7 +120,7 @@ export function replyError(service: Service, reply: HttpReply, code: ErrorCode =
   return new AppError(code, sentenceOf(code, service), { cause, retryAfterMs });
 }
 
-/** The error for a reply about another task than the requested one. */
+/** The error for a reply about a task that was not asked for. */
 export function foreignTask(service: Service, asked: string, got: { id: string }[]): AppError {
   const cause = new Error(`asked for ${asked}, got ${got.map(({ id }) => id).join(', ')}`);
   return new AppError('PROVIDER_BAD_REPLY', sentenceOf('PROVIDER_BAD_REPLY', service), { cause });

@@ -1,22 +1,17 @@
 import { z } from 'zod';
 import type { Settings } from '../config';
 import type { ErrorCode } from '../contract/errors';
-import type { AspectRatio, FormData } from '../contract/form';
+import type { FormData } from '../contract/form';
+import type { FormFault } from '../contract/model-choice';
+import type { Money } from '../contract/money';
+import type { ModelOption } from '../contract/options';
 import type { VideoError } from '../contract/video';
 import type { LanguageModel } from '../prompts/suggestion';
 
-/** What a video provider supports; `/api/options` shows it, and anything else is refused before it is paid. */
-export type VideoCapabilities = {
-  durations_s: number[];
-  aspect_ratios: AspectRatio[];
-  /** The longest prompt, counted by `promptLength` of `src/prompts/compose-prompt.ts`. */
-  prompt_max: number;
-  prompt_required: boolean;
-  negative_prompt: boolean;
-  seed: boolean;
-  cancel: boolean;
-  /** How a repeated create is told from a new one: by an idempotency key, by a lookup, or not at all. */
-  deduplication: 'none' | 'key' | 'lookup';
+/** One model of a provider; `/api/options` shows it, and anything that it cannot do is refused before it is paid. */
+export type VideoModel = ModelOption & {
+  /** What the model cannot do of a form because of two fields together; null if nothing. */
+  fault?: (form: FormData) => FormFault | null;
 };
 
 /** One attempt as a provider sees it, frozen when the click was accepted. */
@@ -24,45 +19,55 @@ export type VideoJob = {
   attempt_id: string;
   model: string;
   form_data: FormData;
+  /** Null: the model's own. */
+  resolution: string | null;
+  /** Whether the video gets sound. */
+  audio: boolean;
   /** The absolute path of the image on our disk. */
   imageFile: string;
-  /** The result of `picture`, in memory only; empty for a provider that reads `imageFile` itself. */
-  picture: Buffer;
+  /** The result of the provider's `image`, in memory only; empty if the provider reads `imageFile` itself. */
+  image: Buffer;
   /** The result of `prepare`; stored before the paid request, so that a repetition sends the same. */
   prepared: unknown;
 };
 
 /** The provider's answer to a create. Anything else must be thrown, and its outcome counts as unknown. */
 export type Submitted =
-  | { state: 'accepted'; taskId: string }
+  | { state: 'accepted'; taskId: string; bound?: Money }
   /** Final: this request will never be accepted. */
   | { state: 'refused'; code: ErrorCode; reason: string; charged?: VideoError['charged'] }
   /** Certainly not accepted now, perhaps later: rate and concurrency limits. */
   | { state: 'not_accepted'; code: ErrorCode; reason: string; retryAfterMs?: number };
 
-/** The provider's answer about a task. Throw when there is no such answer, since that says nothing about the task. */
+/**
+ * The provider's answer about a task. Throw if there was no such answer, since that says nothing about the task. `bound` is the most
+ * that the vendor will charge, `charge` what it did charge.
+ */
 export type Checked =
-  | { state: 'queued' | 'running'; progress?: number | null }
+  | { state: 'queued' | 'running'; progress?: number | null; bound?: Money }
   /** Made and paid; `url` is null when the answer has no readable URL. */
-  | { state: 'completed'; url: string | null }
+  | { state: 'completed'; url: string | null; charge?: Money }
   /** From a provider on this machine: an mp4 that the engine moves. */
   | { state: 'completed'; file: string }
-  | { state: 'failed'; code: ErrorCode; reason: string; charged: VideoError['charged'] }
+  | { state: 'failed'; code: ErrorCode; reason: string; charged: VideoError['charged']; charge?: Money }
   /** The provider has no such task: deleted, expired, or created with another account's key. */
   | { state: 'not_found'; reason: string };
 
 /** The answer about a completed task, which stays completed even if its URL is invalid. */
-export const completedAt = (url: unknown): Checked => ({
+export const completedAt = (url: unknown, charge?: Money): Checked => ({
   state: 'completed',
   url: z.url().safeParse(url).data ?? null,
+  ...(charge && { charge }),
 });
 
 /** One video provider. Each `reason` goes to the log; people read our own sentence for the code. */
 export type VideoProvider = {
   name: string;
   settings: Settings;
-  model: string;
-  capabilities: VideoCapabilities;
+  models: VideoModel[];
+  default_model: string;
+  /** How the provider recognises a repeated create: by an idempotency key, by a lookup, or not at all. */
+  deduplication: 'none' | 'key' | 'lookup';
   /** True when tasks cost nothing: its jobs have a queue of their own and are never charged. */
   isNoCharge?: boolean;
   /** Why it cannot work on this machine, as a sentence; null when it can. */
@@ -70,7 +75,7 @@ export type VideoProvider = {
   /** Milliseconds between two checks, if less than VIDEO_POLL_INTERVAL_MS. */
   checkEveryMs?: number;
   /** Converts the image to what the provider accepts, before the paid request, so that a bad file costs nothing. */
-  picture?: (job: VideoJob) => Promise<Buffer>;
+  image?: (job: VideoJob) => Promise<Buffer>;
   /** Free preparation before the paid request, such as an upload; its JSON result is stored as `job.prepared`. */
   prepare?: (job: VideoJob, signal: AbortSignal) => Promise<unknown>;
   /** `signal` aborts it only before any byte has left (`isPaid` of `sendRequest`). */

@@ -18,10 +18,11 @@ export const noChargeProviders = allVideoProviders().flatMap(({ name, isNoCharge
 /** Every LLM provider that has a file, sorted by name. */
 export const allLlmProviders = (): LlmProvider[] => [...llmProviders.values()];
 
-/** The video provider with that name; throws INVALID_INPUT when it has no file, PROVIDER_NOT_CONFIGURED when its key is missing. */
-export const videoProvider = (name = config.VIDEO_PROVIDER): VideoProvider => readyProvider(videoProviders, name);
+/** The video provider with that name; throws INVALID_INPUT, naming `path`, when it has no file, PROVIDER_NOT_CONFIGURED when its key is missing. */
+export const videoProvider = (name = config.VIDEO_PROVIDER, path?: string): VideoProvider =>
+  readyProvider(videoProviders, name, path);
 
-/** The base URL of the video provider with that name; undefined for one without a network. */
+/** The base URL of the video provider with that name; undefined if it uses no network. */
 export const baseUrlOf = (name: string): string | undefined => videoProviders.get(name)?.settings.baseUrl;
 
 /** The LLM provider with that name; throws like `videoProvider`. */
@@ -59,11 +60,11 @@ function defaultProblems(variable: string, name: string, providers: Map<string, 
   }));
 }
 
-function readyProvider<Kind extends Provider>(providers: Map<string, Kind>, name: string): Kind {
+function readyProvider<Kind extends Provider>(providers: Map<string, Kind>, name: string, path = 'provider'): Kind {
   const provider = providers.get(name);
   if (!provider) {
     const known = [...providers.keys()].join(', ');
-    const details = [{ path: 'provider', message: `must be one of ${known}` }];
+    const details = [{ path, message: `must be one of ${known}`, rule: 'not_offered' as const }];
     throw new AppError('INVALID_INPUT', `There is no provider "${name}"; choose one of ${known}.`, { details });
   }
   const reason = notReadyReason(provider);

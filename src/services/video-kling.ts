@@ -8,8 +8,9 @@
 import { z } from 'zod';
 import { apiKey, baseUrl, readSettings } from '../config';
 import type { ErrorCode } from '../contract/errors';
-import { aspectRatios } from '../contract/form';
-import { completedAt, defineVideoProvider, type Checked, type Submitted } from './provider';
+import { aspectRatios } from '../contract/limits';
+import { extraModels, offerModels } from './offer-models';
+import { completedAt, defineVideoProvider, type Checked, type Submitted, type VideoModel } from './provider';
 import { AppError } from '../utils/errors';
 import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';
 import { parseReply } from '../utils/parse';
@@ -24,7 +25,8 @@ const { values, ...settings } = readSettings(
     KLING_MODEL: z
       .string()
       .regex(/^[\w.-]+$/, 'must be the name of a model such as kling-3.0-turbo')
-      .default('kling-3.0-turbo'),
+      .default('kling-3.0'),
+    KLING_EXTRA_MODELS: extraModels,
   }),
 );
 
@@ -38,19 +40,42 @@ const minWaitMs = 1000;
 
 const long = [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
-type Model = { durations: number[]; promptMax: number; settings: Record<string, unknown> };
+/** A model, and what its body has besides; without `multi_shot: false`, 3.0 cuts the clip into several shots. */
+type Model = VideoModel & { settings: Record<string, unknown> };
 
-const turbo: Model = { durations: long, promptMax: 2500, settings: {} };
+const every = {
+  // The video has the ratio of the picture, which is cropped to the requested ratio.
+  aspect_ratios: [...aspectRatios],
+  resolutions: ['720p', '1080p'],
+  default_resolution: '720p',
+  prompt_max: 2500,
+  prompt_required: false,
+  negative_prompt: false,
+  seed: false,
+  settings: {},
+  prices: [],
+  priced_on: '2026-09-30',
+} satisfies Partial<Model>;
 
-// A model missing here is treated like the default one. Without `multi_shot: false`, 3.0 cuts the clip into several shots.
-const models: Record<string, Model> = {
-  'kling-3.0-turbo': turbo,
-  'kling-3.0': { durations: long, promptMax: 3072, settings: { multi_shot: false, audio: 'off' } },
-  'kling-2.6': { durations: [5, 10], promptMax: 2500, settings: { audio: 'off' } },
-  'kling-2.5-turbo': { durations: [5, 10], promptMax: 2500, settings: {} },
-};
-const modelOf = (name: string) => models[name] ?? turbo;
-const model = modelOf(values.KLING_MODEL);
+const table: Model[] = [
+  {
+    ...every,
+    id: 'kling-3.0',
+    durations_s: long,
+    prompt_max: 3072,
+    audio: 'switch',
+    end_image: true,
+    settings: { multi_shot: false },
+  },
+  { ...every, id: 'kling-3.0-turbo', durations_s: long, audio: 'always', end_image: false },
+  { ...every, id: 'kling-2.6', durations_s: [5, 10], audio: 'switch', end_image: false },
+  { ...every, id: 'kling-2.5-turbo', durations_s: [5, 10], audio: 'never', end_image: false },
+];
+const { models, default_model } = offerModels('KLING', table, settings, {
+  extra: values.KLING_EXTRA_MODELS,
+  defaultModel: values.KLING_MODEL,
+});
+const modelOf = (id: string) => models.find((model) => model.id === id)!;
 
 const envelopeShape = z.object({ code: z.number(), data: z.unknown().optional() });
 const createdShape = z.object({ id: z.string().min(1).max(200) });
@@ -72,20 +97,11 @@ type Task = z.infer<typeof tasksShape>[number];
 export default defineVideoProvider({
   name: 'kling',
   settings,
-  model: values.KLING_MODEL,
-  capabilities: {
-    durations_s: model.durations,
-    // The video has the ratio of the picture, which is cropped to the requested ratio.
-    aspect_ratios: [...aspectRatios],
-    prompt_max: model.promptMax,
-    prompt_required: false,
-    negative_prompt: false,
-    seed: false,
-    cancel: false,
-    deduplication: 'lookup',
-  },
+  models,
+  default_model,
+  deduplication: 'lookup',
 
-  picture: ({ imageFile, form_data: form }) =>
+  image: ({ imageFile, form_data: form }) =>
     prepareJpeg(imageFile, {
       aspectRatio: form.aspect_ratio,
       clampRatio: imageRatios,
@@ -95,12 +111,17 @@ export default defineVideoProvider({
     }),
 
   async submit(job, signal) {
-    const { form_data: form, picture } = job;
-    const { promptMax, settings: modelSettings } = modelOf(job.model);
-    const text = composePrompt(form, promptMax);
+    const { form_data: form, image } = job;
+    const model = modelOf(job.model);
+    const text = composePrompt(form, model.prompt_max);
     const reply = await ask('POST', `/image-to-video/${job.model}`, signal, {
-      contents: [...(text ? [{ type: 'prompt', text }] : []), { type: 'first_frame', url: picture.toString('base64') }],
-      settings: { resolution: '720p', duration: form.duration_s, ...modelSettings },
+      contents: [...(text ? [{ type: 'prompt', text }] : []), { type: 'first_frame', url: image.toString('base64') }],
+      settings: {
+        resolution: job.resolution,
+        duration: form.duration_s,
+        ...(model.audio === 'switch' && { audio: job.audio ? 'native' : 'off' }),
+        ...model.settings,
+      },
       options: { external_task_id: job.attempt_id },
     });
     if (isAccepted(reply)) return { state: 'accepted', taskId: dataOf(createdShape, reply).id };

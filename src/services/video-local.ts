@@ -1,7 +1,7 @@
-// No network: ffmpeg on this machine makes an animatic, to judge a camera move before paying for it.
-// A task is the folder renders/<taskId>: request.json and still.png from submit on, video.mp4 once it is finished.
-// A folder with neither video.mp4 nor failure.txt and no running ffmpeg is a task whose ffmpeg was killed, with or without
-// the server; check renders it again, which costs nothing.
+// No network: ffmpeg on this machine makes an animatic, which shows a camera move before anyone pays for it.
+// A task is the folder renders/<taskId>: request.json and still.png from submit on, video.mp4 or failure.txt at the end.
+// A folder with neither of these, and without a running ffmpeg, is a task whose ffmpeg was killed, alone or with the server;
+// check renders it again, which costs nothing.
 
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import { config, readSettings } from '../config';
-import { aspectRatios, promptMaxCharacters } from '../contract/form';
+import { aspectRatios, promptMaxCharacters } from '../contract/limits';
 import { defineVideoProvider, type VideoJob } from './provider';
 import { logger } from '../utils/logger';
 import { parseReply } from '../utils/parse';
@@ -19,7 +19,7 @@ import { filterGraph, renderRequest, stillSize, type RenderRequest } from './ani
 import { framesPerSecond } from './animatic-camera';
 import { ffmpegPath, ffmpegProblem } from '../media/ffmpeg';
 import { runFfmpeg } from '../media/ffmpeg-process';
-import { withPicture } from '../media/images';
+import { withImage } from '../media/images';
 
 const folderLifetimeMs = 24 * 3600 * 1000;
 const stderrLength = 2000;
@@ -28,7 +28,7 @@ const limited = createLimit(availableParallelism());
 const maxRestarts = 3;
 /** The exit code of ffmpeg after a SIGINT or SIGTERM, which it handles itself. */
 const interruptedCode = 255;
-/** Checks cost nothing here, and make the progress bar move. */
+/** Checks cost nothing here, and keep the progress bar moving. */
 const checkEveryMs = 300;
 
 type Render = {
@@ -47,21 +47,29 @@ class Interrupted extends Error {}
 export default defineVideoProvider({
   name: 'local',
   settings: readSettings(z.object({})),
-  model: 'animatic',
+  models: [
+    {
+      id: 'animatic',
+      durations_s: [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
+      aspect_ratios: [...aspectRatios],
+      resolutions: [],
+      default_resolution: null,
+      audio: 'never',
+      end_image: false,
+      // It ignores the prompt, so any prompt that the form allows must fit.
+      prompt_max: promptMaxCharacters,
+      prompt_required: false,
+      negative_prompt: false,
+      seed: false,
+      prices: [],
+      priced_on: null,
+    },
+  ],
+  default_model: 'animatic',
+  deduplication: 'key',
   isNoCharge: true,
   problem: ffmpegProblem,
   checkEveryMs,
-  capabilities: {
-    durations_s: [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
-    aspect_ratios: [...aspectRatios],
-    // It ignores the prompt, so any prompt of the form must fit: a code point has at most two UTF-16 units.
-    prompt_max: 2 * promptMaxCharacters,
-    prompt_required: false,
-    negative_prompt: false,
-    seed: false,
-    cancel: true,
-    deduplication: 'key',
-  },
 
   async submit(job) {
     const taskId = job.attempt_id;
@@ -118,8 +126,8 @@ async function sweepRenders(): Promise<void> {
 
 async function makeStill({ form_data: form, imageFile }: VideoJob): Promise<Buffer | Error> {
   const [width, height] = stillSize(form.aspect_ratio);
-  return withPicture(imageFile, ({ picture }) =>
-    picture.resize(width, height, { fit: 'cover' }).png({ compressionLevel: 2 }).toBuffer(),
+  return withImage(imageFile, ({ image }) =>
+    image.resize(width, height, { fit: 'cover' }).png({ compressionLevel: 2 }).toBuffer(),
   ).catch((error: Error) => error);
 }
 

@@ -9,9 +9,10 @@
 import { z } from 'zod';
 import { apiKey, baseUrl, config, isLoopback, readSettings } from '../config';
 import type { ErrorCode } from '../contract/errors';
-import { aspectRatios } from '../contract/form';
+import { aspectRatios } from '../contract/limits';
 import type { VideoError } from '../contract/video';
-import { completedAt, defineVideoProvider, type Checked, type Submitted } from './provider';
+import { extraModels, offerModels } from './offer-models';
+import { completedAt, defineVideoProvider, type Checked, type Submitted, type VideoModel } from './provider';
 import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';
 import { parseReply } from '../utils/parse';
 import { composePrompt } from '../prompts/compose-prompt';
@@ -36,6 +37,7 @@ const { values, ...settings } = readSettings(
       .string()
       .regex(/^[\w.-]+$/, 'must be the name of a model such as pika-2.5')
       .default('pika-2.5'),
+    PIKA_EXTRA_MODELS: extraModels,
   }),
 );
 
@@ -43,6 +45,33 @@ const service: Service = { label: 'Pika', key: values.PIKA_API_KEY, keyVariable:
 
 // The vendor documents no limit; this one is ours.
 const promptMax = 2500;
+const table: VideoModel[] = [
+  {
+    id: 'pika-2.5',
+    durations_s: [5, 10],
+    // The video has the ratio of the picture, which is cropped to the requested ratio.
+    aspect_ratios: [...aspectRatios],
+    resolutions: ['720p', '1080p'],
+    default_resolution: '720p',
+    audio: 'never',
+    end_image: false,
+    prompt_max: promptMax,
+    prompt_required: false,
+    negative_prompt: true,
+    seed: true,
+    prices: [
+      { resolution: '720p', audio: null, currency: 'USD', micros_per_s: 40_000 },
+      // A clip of 5 s costs 0.09 USD a second (P1).
+      { resolution: '1080p', audio: null, currency: 'USD', micros_per_s: 60_000, min_micros: 450_000 },
+    ],
+    priced_on: '2026-10-02',
+  },
+];
+const { models, default_model } = offerModels('PIKA', table, settings, {
+  extra: values.PIKA_EXTRA_MODELS,
+  defaultModel: values.PIKA_MODEL,
+});
+
 // The documented cap of an upload is 20 MB (P3, P4).
 const maxImageBytes = 20_000_000;
 const uploadDeadlineMs = 120_000;
@@ -72,36 +101,27 @@ const refusalShape = z.object({ error: faultShape.nullish().catch(null) }).nulla
 export default defineVideoProvider({
   name: 'pika',
   settings,
-  model: values.PIKA_MODEL,
-  capabilities: {
-    durations_s: [5, 10],
-    // The video has the ratio of the picture, which is cropped to the requested ratio.
-    aspect_ratios: [...aspectRatios],
-    prompt_max: promptMax,
-    prompt_required: false,
-    negative_prompt: true,
-    seed: true,
-    cancel: true,
-    deduplication: 'key',
-  },
+  models,
+  default_model,
+  deduplication: 'key',
 
-  picture: ({ imageFile, form_data: form }) =>
+  image: ({ imageFile, form_data: form }) =>
     prepareJpeg(imageFile, { aspectRatio: form.aspect_ratio, longestSide: 2048, maxBytes: maxImageBytes }),
 
   /** Uploads the picture and returns the whole body of the create, since a repetition must send the same one. */
-  async prepare({ form_data: form, picture }, signal) {
-    const uploadRequest = { content_type: 'image/jpeg', size_bytes: picture.length };
+  async prepare({ form_data: form, resolution, image }, signal) {
+    const uploadRequest = { content_type: 'image/jpeg', size_bytes: image.length };
     const granted = await ask('POST', '/v1/media/uploads', signal, uploadRequest);
     if (!isSuccess(granted)) throw replyError(service, granted, faultOf(granted));
     const grant = parseReply(grantShape, granted.json, service.label);
-    await upload(grant, picture, signal);
+    await upload(grant, image, signal);
 
     const prompt = composePrompt(form, promptMax);
     return {
       image: grant.url,
       ...(prompt && { prompt }),
       ...(form.negative_prompt && { negative_prompt: form.negative_prompt }),
-      resolution: '720p',
+      resolution,
       duration_s: form.duration_s,
       ...(form.seed !== null && { seed: form.seed }),
     };

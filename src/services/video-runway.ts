@@ -11,7 +11,9 @@ import { apiKey, baseUrl, readSettings } from '../config';
 import type { ErrorCode } from '../contract/errors';
 import type { AspectRatio } from '../contract/form';
 import type { VideoError } from '../contract/video';
-import { completedAt, defineVideoProvider, type Checked, type Submitted } from './provider';
+import type { Price } from '../contract/options';
+import { extraModels, offerModels } from './offer-models';
+import { completedAt, defineVideoProvider, type Checked, type Submitted, type VideoModel } from './provider';
 import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';
 import { parseReply } from '../utils/parse';
 import { composePrompt } from '../prompts/compose-prompt';
@@ -33,6 +35,7 @@ const { values, ...settings } = readSettings(
     RUNWAY_API_KEY: apiKey,
     RUNWAY_BASE_URL: baseUrl('https://api.dev.runwayml.com'),
     RUNWAY_MODEL: z.string().default('gen4.5'),
+    RUNWAY_EXTRA_MODELS: extraModels,
     RUNWAY_VERSION: z
       .string()
       .regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a date such as 2024-11-06')
@@ -42,11 +45,13 @@ const { values, ...settings } = readSettings(
 
 const service: Service = { label: 'Runway', key: values.RUNWAY_API_KEY, keyVariable: 'RUNWAY_API_KEY' };
 
-const promptMax = 1000;
 // A data URI must stay below 5 MiB as text, and base64 turns three bytes into four (R3).
 const maxImageBytes = 3_300_000;
 // The narrowest and widest ratios known to be accepted (R10).
 const imageRatios: [number, number] = [0.5, 2];
+
+// A credit is one US cent (R2).
+const microsPerCredit = 10_000;
 
 const ratios: Record<AspectRatio, string> = {
   '16:9': '1280:720',
@@ -56,6 +61,34 @@ const ratios: Record<AspectRatio, string> = {
   '1:1': '960:960',
   '21:9': '1584:672',
 };
+
+const gen4: Omit<VideoModel, 'id' | 'prompt_required' | 'prices'> = {
+  durations_s: [2, 3, 4, 5, 6, 7, 8, 9, 10],
+  aspect_ratios: Object.keys(ratios) as AspectRatio[],
+  resolutions: [],
+  default_resolution: null,
+  audio: 'never',
+  end_image: false,
+  prompt_max: 1000,
+  negative_prompt: false,
+  seed: true,
+  priced_on: '2026-09-24',
+};
+const perSecond = (credits: number): Price => ({
+  resolution: null,
+  audio: null,
+  currency: 'USD',
+  micros_per_s: credits * microsPerCredit,
+});
+const table: VideoModel[] = [
+  { ...gen4, id: 'gen4.5', prompt_required: true, prices: [perSecond(12)] },
+  { ...gen4, id: 'gen4_turbo', prompt_required: false, prices: [perSecond(5)] },
+];
+const { models, default_model } = offerModels('RUNWAY', table, settings, {
+  extra: values.RUNWAY_EXTRA_MODELS,
+  defaultModel: values.RUNWAY_MODEL,
+});
+const modelOf = (id: string) => models.find((model) => model.id === id)!;
 
 const waitingStates = new Map<string, 'queued' | 'running'>([
   ['PENDING', 'queued'],
@@ -83,20 +116,11 @@ const errorShape = z
 export default defineVideoProvider({
   name: 'runway',
   settings,
-  model: values.RUNWAY_MODEL,
-  capabilities: {
-    durations_s: [2, 3, 4, 5, 6, 7, 8, 9, 10],
-    aspect_ratios: Object.keys(ratios) as AspectRatio[],
-    prompt_max: promptMax,
-    // R1: the only model of this API that needs no prompt.
-    prompt_required: values.RUNWAY_MODEL !== 'gen4_turbo',
-    negative_prompt: false,
-    seed: true,
-    cancel: true,
-    deduplication: 'none',
-  },
+  models,
+  default_model,
+  deduplication: 'none',
 
-  picture: ({ imageFile, form_data: form }) =>
+  image: ({ imageFile, form_data: form }) =>
     prepareJpeg(imageFile, {
       aspectRatio: form.aspect_ratio,
       clampRatio: imageRatios,
@@ -105,11 +129,11 @@ export default defineVideoProvider({
     }),
 
   async submit(job, signal) {
-    const { form_data: form, picture } = job;
-    const promptText = composePrompt(form, promptMax);
+    const { form_data: form, image } = job;
+    const promptText = composePrompt(form, modelOf(job.model).prompt_max);
     const reply = await ask('POST', '/v1/image_to_video', signal, {
       model: job.model,
-      promptImage: `data:image/jpeg;base64,${picture.toString('base64')}`,
+      promptImage: `data:image/jpeg;base64,${image.toString('base64')}`,
       ...(promptText && { promptText }),
       ratio: ratios[form.aspect_ratio],
       duration: form.duration_s,

@@ -13,7 +13,7 @@ const ends = {
 };
 
 /** The text with ASCII punctuation and escaped quotes in its strings; valid JSON stays valid. */
-export function mendJson(text: string): string {
+export function repairJson(text: string): string {
   const open: ('{' | '[')[] = [];
   let isKey = false;
   let mended = '';
@@ -51,13 +51,14 @@ export function messageIn(text: string): string | null {
 }
 
 /** The string that opens at `start` as valid JSON, and where it ends; without a closing quote if the text is truncated. */
-function readString(text: string, start: number, place: keyof typeof ends) {
+function readString(text: string, start: number, container: keyof typeof ends) {
   const closing = text[start] === '"' ? '"' : quotes;
   let words = '"';
   for (let at = start + 1; at < text.length; at += 1) {
     const sign = text[at]!;
     if (sign === '\\') words += sign + (text[(at += 1)] ?? '\\');
-    else if (closing.includes(sign) && isFollowedBy(ends[place], text, at + 1)) return { words: `${words}"`, end: at };
+    else if (closing.includes(sign) && isFollowedBy(ends[container], text, at + 1))
+      return { words: `${words}"`, end: at };
     else words += sign === '"' ? '\\"' : sign < ' ' ? JSON.stringify(sign).slice(1, -1) : sign;
   }
   return { words, end: text.length };

@@ -2,10 +2,10 @@
 // system role (Gemma has none), and the picture; and the few fields that a server may require.
 
 import type { ApiFault } from './provider-errors';
-import { complaintOf, isTooLong, type LadderPlan, type Steps } from './ladder';
+import { complaintOf, isTooLong, type BasePlan, type Downgrades } from './downgrade';
 
 /** The form of a request to one server and model. */
-export type ChatPlan = LadderPlan & {
+export type ChatPlan = BasePlan & {
   level: 'json_schema' | 'json_object' | 'plain';
   /** Fields beside model, messages and response_format. */
   fields: Record<string, unknown>;
@@ -31,7 +31,7 @@ const requiredFields: [words: RegExp, fields: Record<string, boolean>][] = [
 ];
 
 /** The steps for one request; each field is renamed or left out at most once. */
-export function chatSteps(model: string): Steps<ChatPlan> {
+export function chatDowngrades(model: string): Downgrades<ChatPlan> {
   const changed = new Set<string>();
 
   function named({ level, fields, systemRole }: ChatPlan, fault: ApiFault) {

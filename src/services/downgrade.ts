@@ -5,12 +5,12 @@ import type { LlmRequest } from '../prompts/suggestion';
 import type { ApiFault } from './provider-errors';
 
 /** The form of a request; each kind of server adds what it can leave out. */
-export type LadderPlan = { picture: boolean };
+export type BasePlan = { image: boolean };
 
 type Change<Plan> = (plan: Plan) => Plan;
 
 /** How the request to a kind of server is simplified. */
-export type Steps<Plan> = {
+export type Downgrades<Plan> = {
   /** The change that a fault asks for; null when it names nothing that can be left out. */
   named: (plan: Plan, fault: ApiFault) => Change<Plan> | null;
   /** The plans to try, in order, after a fault that names nothing. */
@@ -18,13 +18,13 @@ export type Steps<Plan> = {
 };
 
 const maxRequests = 8;
-// 401, 402, 403, 413 and 429 are about the account or the size; a 404 or 500 must name what is not supported.
+// 401, 402, 403, 413 and 429 are about the account or the size. A 404 or 500 counts only if it names what is not supported.
 const namedStatuses = [400, 404, 415, 422, 500, 501];
 const unnamedStatuses = [400, 415, 422];
 
-const pictureWords =
+const imageWords =
   /image|vision|visual|multi-?modal|picture|mmproj|\bvlm\b|text-only|only supports? text|图片|图像|视觉|多模态|invalid type: sequence|untagged enum \w*content|(must|should) be a (valid )?string|expected a string/i;
-const thisPictureWords =
+const thisImageWords =
   /corrupt|decod|base64|dimension|pixels|too (large|big|small)|image (size|format)|unsupportedimageformat|invalid[ _]image\b|failed to (load|process|parse|download|open) (the )?image|图片.{0,6}(解析|格式|大小|尺寸)/i;
 const lengthWords =
   /context[ _](length|window|size)|maximum (context|model|input|sequence)|max_model_len|max_seq_len|n_ctx|is too large|prompt is too long|reduce the length|input length/i;
@@ -39,31 +39,31 @@ export function complaintOf({ param, codes, text }: ApiFault, model: string): st
 export const isTooLong = (complaint: string): boolean => lengthWords.test(complaint);
 
 /** The steps of one request: `plan` is the form to send now, `lasting` the form to remember once it is answered. */
-export function createLadder<Plan extends LadderPlan>(
+export function createDowngrade<Plan extends BasePlan>(
   first: Plan,
-  steps: Steps<Plan>,
+  downgrades: Downgrades<Plan>,
   { imageJpeg }: LlmRequest,
   model: string,
 ) {
   let plan = first;
   let requests = 1;
   let queue: Plan[] | undefined;
-  let isOnePicture = false;
-  const withoutPicture = (from: Plan): Plan => ({ ...from, picture: false });
+  let isOneImage = false;
+  const withoutImage = (from: Plan): Plan => ({ ...from, image: false });
 
   function named(fault: ApiFault): Change<Plan> | null {
-    const change = steps.named(plan, fault);
+    const change = downgrades.named(plan, fault);
     const complaint = complaintOf(fault, model);
-    if (change || !imageJpeg || !plan.picture || !pictureWords.test(complaint)) return change;
-    isOnePicture = thisPictureWords.test(complaint);
-    return withoutPicture;
+    if (change || !imageJpeg || !plan.image || !imageWords.test(complaint)) return change;
+    isOneImage = thisImageWords.test(complaint);
+    return withoutImage;
   }
 
   // The full form without the picture is tried before dropping both, so that a text-only model keeps its schema.
   function unnamed(from: Plan): Plan[] {
-    const simpler = steps.unnamed(from);
-    if (!imageJpeg || !from.picture) return simpler;
-    return [...simpler, withoutPicture(from), ...simpler.slice(-1).map(withoutPicture)];
+    const simpler = downgrades.unnamed(from);
+    if (!imageJpeg || !from.image) return simpler;
+    return [...simpler, withoutImage(from), ...simpler.slice(-1).map(withoutImage)];
   }
 
   return {
@@ -71,7 +71,7 @@ export function createLadder<Plan extends LadderPlan>(
       return plan;
     },
     get lasting() {
-      return isOnePicture ? { ...plan, picture: first.picture } : plan;
+      return isOneImage ? { ...plan, image: first.image } : plan;
     },
     /** Takes the next step for the fault; false when there is none. */
     stepDown(fault: ApiFault): boolean {

@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import type { Settings } from '../config';
+import type { VideoModel } from './provider';
+
+const entryPattern = /^([\w.-]+):([\w.-]+)$/;
+const example = 'kling-4.0:kling-3.0';
+
+/** A setting `*_EXTRA_MODELS`: a comma list of `new-name:known-name`. */
+export const extraModels = z
+  .string()
+  .transform((value) => value.split(',').map((entry) => entry.trim()))
+  .refine((entries) => entries.every((entry) => entryPattern.test(entry)), `must be a comma list such as ${example}`)
+  .transform((entries) => entries.map((entry) => entryPattern.exec(entry)!.slice(1) as [id: string, known: string]))
+  .default([]);
+
+/**
+ * The models that a provider offers: its table, and each model of `*_EXTRA_MODELS` treated like the known one, but without a price.
+ * A name that the table does not have becomes a problem of the settings, which ends the start.
+ */
+export function offerModels<Model extends VideoModel>(
+  prefix: string,
+  table: Model[],
+  { problems }: Pick<Settings, 'problems'>,
+  { extra, defaultModel }: { extra: [id: string, known: string][]; defaultModel: string },
+): { models: Model[]; default_model: string } {
+  const isKnown = (models: Model[], id: string) => models.some((model) => model.id === id);
+  const report = (variable: string, id: string, models: Model[]) =>
+    problems.push({
+      variable: `${prefix}_${variable}`,
+      message: `names "${id}", which is not a model here; choose one of ${models.map((model) => model.id).join(', ')}`,
+    });
+  const added = extra.flatMap(([id, known]) => {
+    const like = table.find((model) => model.id === known);
+    if (like && !isKnown(table, id)) return [{ ...like, id, prices: [], priced_on: null }];
+    if (!like) report('EXTRA_MODELS', known, table);
+    return [];
+  });
+  const models = [...table, ...added];
+  if (isKnown(models, defaultModel)) return { models, default_model: defaultModel };
+  report('MODEL', defaultModel, models);
+  return { models, default_model: table[0]!.id };
+}
