@@ -1,21 +1,21 @@
 import type { VideoProvider } from '../services/provider';
 import { logger } from '../utils/logger';
 import { LeaseLost, logFields, nextPollMs, type ActiveAttempt, type Attempt } from './attempt';
-import { removeAccepted, recordAccepted, type AcceptedTask } from './journal';
-import { storeAccepted } from './store';
+import { removeAccepted, journalTask, type AcceptedTask } from './journal';
+import { storeTaskId } from './store';
 
 /** Stores the task of an accepted attempt, in the journal first, since the database may be unavailable. */
-export async function accepted(
+export async function onAccepted(
   attempt: ActiveAttempt,
   provider: VideoProvider | null,
   taskId: string,
 ): Promise<number> {
   const { workspaceId, job } = attempt;
   const task = { workspace_id: workspaceId, attempt_id: job.attempt_id, task_id: taskId, provider: job.provider };
-  await recordAccepted(task).catch((error: unknown) =>
+  await journalTask(task).catch((error: unknown) =>
     logger.error('accepted task not written to the journal', { ...logFields(attempt), task_id: taskId, error }),
   );
-  const stored = await settleAccepted(task);
+  const stored = await storeAndUnjournal(task);
   if (!stored) throw new LeaseLost();
   Object.assign(attempt, stored);
   attempt.firstOutcome.resolve('accepted');
@@ -23,8 +23,8 @@ export async function accepted(
 }
 
 /** Stores an accepted task in the database, then removes its journal entry; null when there is nothing to run here. */
-export async function settleAccepted(task: AcceptedTask): Promise<Attempt | null> {
-  const stored = await storeAccepted(task);
+export async function storeAndUnjournal(task: AcceptedTask): Promise<Attempt | null> {
+  const stored = await storeTaskId(task);
   if (stored === 'unknown') {
     // Another database may know it, so keep the entry and cancel nothing.
     logger.error('orphaned task: this database has no such attempt', task);

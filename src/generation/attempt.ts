@@ -1,7 +1,8 @@
 import { config } from '../config';
+import { formKeys, idleVideo } from '../contract/defaults';
 import type { ErrorCode } from '../contract/errors';
-import { formKeys, type FormData } from '../contract/form';
-import { idleVideo, type Video, type VideoError } from '../contract/video';
+import type { FormData } from '../contract/form';
+import type { Video, VideoError } from '../contract/video';
 import type { Job } from '../db/job';
 import { toJson } from '../db/workspace';
 import type { Checked, VideoProvider } from '../services/provider';
@@ -12,17 +13,18 @@ import { logger } from '../utils/logger';
 
 export const longestBackoffMs = 30_000;
 
-/** One click that may cost: its job as last stored, and the video of its workspace, which may belong to another attempt by now. */
+/** One attempt: its job as last stored, and the video of its workspace, which may belong to another attempt by now. */
 export type Attempt = {
   workspaceId: string;
   job: Job;
   video: Video;
-  /** Whether a newer click has taken the place of the job. */
+  /** Whether a newer click has replaced the job. */
   isSuperseded: boolean;
 };
 
 /** The fields of a workspace that the engine reads. */
 export const readFields = {
+  film_id: 1,
   video: 1,
   takes: 1,
   version: 1,
@@ -48,6 +50,7 @@ export type ActiveAttempt = Attempt & {
   hasSlot: boolean;
   /** Whether its paid request is in flight. */
   isSending: boolean;
+  /** Whether the back-off before the next repetition of a create has been waited for. */
   isRepeatDue: boolean;
   /** Stops a create that has not left yet, because its attempt is no longer wanted. */
   abortSubmit: (why: 'cancelled' | 'deleted') => void;
@@ -67,7 +70,7 @@ export type ActiveAttempt = Attempt & {
 
 export type Deferred<Value> = { promise: Promise<Value>; resolve: (value: Value) => void };
 
-/** Another process holds the attempt, or it has ended: thrown by a store step, caught by the loop. */
+/** Thrown by a step if another process runs the attempt or it has ended; caught by the loop. */
 export class LeaseLost extends Error {}
 
 /** The attempts that this process runs, by attempt_id. */
@@ -95,7 +98,7 @@ export const activate = (attempt: Attempt): ActiveAttempt => ({
   failedCancels: 0,
 });
 
-/** The age of a stored time in milliseconds; once read, it advances with the monotonic clock, even if the system clock jumps. */
+/** The age of a stored time in milliseconds; measured on the monotonic clock once read, since the system clock may jump. */
 export function ageOf({ monotonicTimes }: ActiveAttempt, date: Date | null): number {
   const time = date?.getTime() ?? 0;
   const monotonic = monotonicTimes.get(time) ?? performance.now() - (Date.now() - time);
@@ -121,22 +124,26 @@ export const failedWith = (error: VideoError): Partial<Video> => ({
 });
 
 /** The finished video of an attempt that no longer owns the video of its workspace. */
-export const takeOf = ({ job }: Attempt, completed: Partial<Video>): Video => ({
+export const takeOf = ({ job }: Attempt, completed: Partial<Video>): Video => ({ ...videoOf(job), ...completed });
+
+/** The video of an attempt that has just been accepted. */
+export const videoOf = (job: Job): Video => ({
   ...idleVideo,
   task_id: job.task_id,
   provider: job.provider,
   model: job.model,
   attempt_id: job.attempt_id,
   form_data: toJson<FormData>(pickForm(job.form_data)),
+  image_url: `/${job.image_path}`,
+  cost: job.cost,
   started_at: job.intent_at.toISOString(),
-  ...completed,
 });
 
 const pickForm = (form: FormData) => Object.fromEntries(formKeys.map((key) => [key, form[key]]));
 
 const unusableProviders = new Set<string>();
 
-/** The provider of an attempt; null, and logged once, when its file or its key is missing. */
+/** The provider of an attempt; null, which is logged once, if its file or its key is missing. */
 export function usableProvider(attempt: Attempt): VideoProvider | null {
   const { provider } = attempt.job;
   try {
@@ -148,7 +155,7 @@ export function usableProvider(attempt: Attempt): VideoProvider | null {
   }
 }
 
-/** Providers without a file or a key that attempts wait for. */
+/** The providers that attempts wait for, since their file or key is missing. */
 export const unusableProviderNames = (): string[] =>
   [...unusableProviders].filter((name) => [...active.values()].some(({ job }) => job.provider === name));
 

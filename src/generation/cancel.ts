@@ -8,10 +8,10 @@ import { toJson, Workspace, type StoredWorkspace } from '../db/workspace';
 import type { VideoProvider } from '../services/provider';
 import { AppError, toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
-import { ask, isGone } from './ask';
+import { checkTask, isGone } from './check-task';
 import { active, failure, logFields, pauseMs, readFields, type ActiveAttempt, type Attempt } from './attempt';
 import { generationChanged, storeCancellation } from './clicks';
-import { endAsFailed, failForNow } from './ends';
+import { endAsFailed, failAndRecheck } from './ends';
 import { attemptsIn } from './leases';
 import { poll, recheck, remainingMs, startDownload } from './poll';
 import { release } from './queue';
@@ -21,7 +21,7 @@ const maxCancelTries = 5;
 const cancelWaitMs = 3000;
 
 /**
- * Ends the running generation as CANCELLED for the user; a task that may be charged is tracked until its fate is known.
+ * Ends the running generation as CANCELLED for the user; a task that may be charged is tracked until its outcome is known.
  * Throws NOT_GENERATING when no generation runs, or a different one from `attemptId`.
  */
 export async function cancelVideo(
@@ -63,8 +63,8 @@ async function notifyLoop({ job, video }: Attempt): Promise<void> {
 }
 
 /**
- * Cancels a task at its provider, repeatedly until that is confirmed, however old it is. A clip that is made by then is paid,
- * so it becomes a take; so does the clip of a provider that cannot cancel.
+ * Cancels a task at its provider, repeatedly until that is confirmed, however long it takes. A clip that is made by then is
+ * paid, so it becomes a take, as does the clip of a provider that cannot cancel.
  */
 export async function cancelAtProvider(attempt: ActiveAttempt, provider: VideoProvider | null): Promise<number | null> {
   if (attempt.job.state === 'queued') return endCancelled(attempt);
@@ -72,7 +72,7 @@ export async function cancelAtProvider(attempt: ActiveAttempt, provider: VideoPr
     attempt.cancelTried.resolve();
     return attempt.job.state === 'timed_out' ? recheck(attempt, provider) : poll(attempt, provider);
   }
-  const checked = await ask(attempt, provider, { evenInCooldown: true });
+  const checked = await checkTask(attempt, provider, { evenInCooldown: true });
   if (checked?.state === 'completed') {
     attempt.cancelTried.resolve();
     return startDownload(attempt, checked);
@@ -90,7 +90,7 @@ export async function cancelAtProvider(attempt: ActiveAttempt, provider: VideoPr
 /** Schedules the next cancel request; a task that times out releases its slot, but is still cancelled. */
 async function cancelLater(attempt: ActiveAttempt, retryAfterMs = 0): Promise<number> {
   if (attempt.job.state === 'timed_out') return config.VIDEO_RECHECK_INTERVAL_MS;
-  if (remainingMs(attempt) <= 0) return failForNow(attempt, 'TIMEOUT');
+  if (remainingMs(attempt) <= 0) return failAndRecheck(attempt, 'TIMEOUT');
   return Math.max(retryAfterMs, pauseMs(attempt.failedCancels++));
 }
 

@@ -1,16 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { trusted } from 'mongoose';
+import { idleVideo } from '../contract/defaults';
 import type { FormData } from '../contract/form';
 import { requestIdsKept } from '../contract/ids';
-import { idleVideo, takesKept, type Video } from '../contract/video';
+import { takesKept } from '../contract/limits';
+import type { Video } from '../contract/video';
 import { recordDropped } from '../db/dropped-clips';
-import { notApplied, toSet } from '../db/updates';
+import { notApplied, versionedUpdate } from '../db/updates';
 import { Workspace, type StoredWorkspace } from '../db/workspace';
 import { readFields, type Attempt } from './attempt';
 import { AppError } from '../utils/errors';
 import { attemptIn, broadcast, dotted } from './store';
 
-/** The error of a write that met a changed generation at each try. */
+/** The error of a write that found the generation changed at each try. */
 export const generationChanged = (): AppError =>
   new AppError('BUSY', 'The generation was changed at the same time; try again.');
 
@@ -52,7 +54,7 @@ export async function storeClaim(
   const clicks = [...withOutcomes(read, [video, ...kept]), ...click].slice(-requestIdsKept);
   const stored = await Workspace.findOneAndUpdate(
     unchangedSince(read),
-    toSet({ video, takes: kept, job, superseded, clicks, 'changed.video': { version: read.version + 1 } }),
+    versionedUpdate({ video, takes: kept, job, superseded, clicks, 'changed.video': { version: read.version + 1 } }),
     { returnDocument: 'after', projection: readFields },
   ).lean<StoredWorkspace>();
   if (!stored) return null;
@@ -60,7 +62,7 @@ export async function storeClaim(
   return attemptIn(stored, job.attempt_id);
 }
 
-/** Stores the refusal of a click, so that its request_id never starts anything; false when the click is known already. */
+/** Stores the refusal of a click, so that its request_id never starts anything; false if the click has been answered before. */
 export async function storeRefusal(workspaceId: string, requestId: string, error: AppError): Promise<boolean> {
   const refusal = { request_id: requestId, error: error.body };
   const { matchedCount } = await Workspace.updateOne(
@@ -90,7 +92,7 @@ export function storeChoice(read: StoredWorkspace, { index, form, key }: Choice)
   const chosen = read.takes[index] ?? read.video;
   const old = index >= 0 && read.video.status === 'completed' ? [read.video] : [];
   const takes = index >= 0 ? read.takes.toSpliced(index, 1, ...old) : read.takes;
-  return storeShown(read, { video: chosen, takes }, key, form ?? {});
+  return storeShownVideo(read, { video: chosen, takes }, key, form ?? {});
 }
 
 /**
@@ -99,21 +101,24 @@ export function storeChoice(read: StoredWorkspace, { index, form, key }: Choice)
  */
 export function storeDismissal(read: StoredWorkspace, key: string | undefined): Promise<StoredWorkspace | null> {
   const [video = idleVideo, ...takes] = read.takes;
-  return storeShown(read, { video, takes }, key);
+  return storeShownVideo(read, { video, takes }, key);
 }
 
-function storeShown(
+function storeShownVideo(
   read: StoredWorkspace,
   { video, takes }: Pick<StoredWorkspace, 'video' | 'takes'>,
   key: string | undefined,
   form: Partial<FormData> = {},
 ): Promise<StoredWorkspace | null> {
-  const stamp = { version: read.version + 1, ...(key && { by: key }) };
+  const change = { version: read.version + 1, ...(key && { by: key }) };
   const clicks = withOutcomes(read, [video, ...takes]);
-  const changed = dotted('changed', Object.fromEntries(['video', ...Object.keys(form)].map((field) => [field, stamp])));
+  const changed = dotted(
+    'changed',
+    Object.fromEntries(['video', ...Object.keys(form)].map((field) => [field, change])),
+  );
   return Workspace.findOneAndUpdate(
     { ...unchangedSince(read), ...notApplied(key) },
-    toSet({ video, takes, clicks, ...dotted('form_data', form), ...changed }, key),
+    versionedUpdate({ video, takes, clicks, ...dotted('form_data', form), ...changed }, key),
     { returnDocument: 'after' },
   ).lean<StoredWorkspace>();
 }
@@ -141,8 +146,8 @@ export async function storeCancellation(
       'video.status': 'generating',
       ...dotted('job', { attempt_id: attemptId, step }),
     },
-    // A job that was never submitted ends here; any other is kept until its fate is known.
-    toSet({ ...dotted('video', video), ...(state === 'queued' ? { job: null } : cancellation) }),
+    // A job that was never submitted ends here; any other is kept until its outcome is known.
+    versionedUpdate({ ...dotted('video', video), ...(state === 'queued' ? { job: null } : cancellation) }),
     { returnDocument: 'after', projection: readFields },
   ).lean<StoredWorkspace>();
   if (!stored) return null;

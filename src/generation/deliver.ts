@@ -5,9 +5,9 @@ import type { Checked, VideoProvider } from '../services/provider';
 import { providerTitle } from '../services/provider-errors';
 import { baseUrlOf } from '../services/providers';
 import { logger } from '../utils/logger';
-import { ask, isGone } from './ask';
+import { checkTask, isGone } from './check-task';
 import { ageOf, logFields, pauseMs, type ActiveAttempt } from './attempt';
-import { complete, endAsGone, failForNow } from './ends';
+import { complete, endAsGone, failAndRecheck } from './ends';
 
 const downloadTries = 3;
 const goneStatuses = [404, 410];
@@ -18,32 +18,32 @@ type Made = Extract<Checked, { state: 'completed' }>;
 
 /** Downloads a clip that is made; the file is on our disk before the video is stored as completed. */
 export async function deliver(attempt: ActiveAttempt, provider: VideoProvider | null): Promise<number | null> {
-  const made = attempt.result;
+  const { result } = attempt;
   attempt.result = null;
-  switch (await fetchClip(attempt, provider, made)) {
+  switch (await fetchClip(attempt, provider, result)) {
     case 'fetched':
       return complete(attempt);
     case 'gone':
       return endAsGone(attempt);
     case 'not_fetched':
-      return failForNow(attempt, 'DOWNLOAD_FAILED');
+      return failAndRecheck(attempt, 'DOWNLOAD_FAILED');
   }
 }
 
-/** Moves the clip into place on our disk, with a fresh link for each retry; 'gone' when the provider no longer has it. */
+/** Downloads the clip, with a fresh link for each retry; 'gone' when the provider no longer has it. */
 export async function fetchClip(
   attempt: ActiveAttempt,
   provider: VideoProvider | null,
-  made: Made | null,
+  result: Made | null,
 ): Promise<'fetched' | 'not_fetched' | 'gone'> {
   const { attempt_id: attemptId, accepted_at: acceptedAt } = attempt.job;
   const isOld = acceptedAt !== null && ageOf(attempt, acceptedAt) > fileKeptMs;
   let deadLinks = 0;
   for (let tries = 0; tries < downloadTries; tries++) {
     try {
-      // A crash may have come after the move, and the link may be dead by now.
+      // After a crash the clip may be here already, and its link dead.
       if (!hasVideo(attemptId))
-        await fetchOnce(attempt, made ?? (await ask(attempt, provider, { evenInCooldown: true })));
+        await fetchOnce(attempt, result ?? (await checkTask(attempt, provider, { evenInCooldown: true })));
       await makePlayable(attemptId, attempt.stop.signal);
       return 'fetched';
     } catch (error) {
@@ -51,19 +51,19 @@ export async function fetchClip(
       if (isGone(attempt)) return 'gone';
       if (goneStatuses.includes(statusOf(error))) deadLinks++;
       logger.warn('video not fetched', { ...logFields(attempt), error });
-      made = null;
+      result = null;
       if (tries < downloadTries - 1) await sleep(pauseMs(tries), undefined, { signal: attempt.stop.signal });
     }
   }
   return isOld && deadLinks === downloadTries ? 'gone' : 'not_fetched';
 }
 
-async function fetchOnce({ job, stop }: ActiveAttempt, made: Checked | null): Promise<void> {
+async function fetchOnce({ job, stop }: ActiveAttempt, result: Checked | null): Promise<void> {
   const { attempt_id: attemptId, provider } = job;
-  if (made?.state !== 'completed') throw new Error(`the task has no result (${made?.state ?? 'not checked'})`);
-  if ('file' in made) return adoptVideo({ file: made.file, attemptId });
-  if (!made.url) throw new Error('the task is completed, but the reply has no readable URL');
-  const source = { provider: providerTitle(provider), baseUrl: baseUrlOf(provider), url: made.url };
+  if (result?.state !== 'completed') throw new Error(`the task has no result (${result?.state ?? 'not checked'})`);
+  if ('file' in result) return adoptVideo({ file: result.file, attemptId });
+  if (!result.url) throw new Error('the task is completed, but the reply has no readable URL');
+  const source = { provider: providerTitle(provider), baseUrl: baseUrlOf(provider), url: result.url };
   await fetchVideo({ ...source, attemptId, signal: stop.signal });
 }
 

@@ -1,6 +1,7 @@
 import { config } from '../config';
 import type { ErrorCode } from '../contract/errors';
 import type { VideoError } from '../contract/video';
+import { readFileFacts } from '../media/file-facts';
 import { hasVideo, makePoster, videoUrl } from '../media/videos';
 import { staleErrorOf, goneErrorOf, videoErrorOf } from '../services/provider-errors';
 import { logger } from '../utils/logger';
@@ -19,6 +20,7 @@ export async function complete(attempt: ActiveAttempt): Promise<null> {
     error: null,
     phase: null,
     progress: null,
+    ...(await readFileFacts(attemptId, attempt.stop.signal)),
     completed_at: new Date().toISOString(),
   } as const;
   await storeStep(attempt, { video, job: null });
@@ -37,12 +39,12 @@ export async function endAsFailed(
 }
 
 /**
- * Ends an attempt whose task its provider no longer has: paid and lost, which is shown even for a cancelled one. A no-charge
- * task is made again.
+ * Ends an attempt whose task its provider no longer has. It was paid and is lost, which is shown even if it was cancelled. A
+ * task without charge is queued again.
  */
 export async function endAsGone(attempt: ActiveAttempt): Promise<number | null> {
   const { provider } = attempt.job;
-  // After a restored database, or a crash between the download and the write, its clip is here.
+  // After a restore of the database, or a crash between download and write, the clip is already here.
   if (hasVideo(attempt.job.attempt_id)) return complete(attempt);
   if (canRequeue(attempt)) return requeueNoCharge(attempt);
   logger.error('task is gone at the provider', logFields(attempt));
@@ -57,9 +59,9 @@ const canRequeue = (attempt: ActiveAttempt): boolean =>
   attempt.video.status === 'generating' &&
   ownsVideo(attempt);
 
-/** For example, the render was on a server whose disk is gone. */
+/** Queues a task without charge again, for instance when its render was on a disk that is gone. */
 async function requeueNoCharge(attempt: ActiveAttempt): Promise<number> {
-  logger.warn('no-charge task is gone, making it again', logFields(attempt));
+  logger.warn('no-charge task is gone, queueing it again', logFields(attempt));
   attempt.notFound = 0;
   const job = { state: 'queued', task_id: null, sent_at: null, accepted_at: null } as const;
   await storeStep(attempt, { video: { phase: 'queued', progress: null, task_id: null }, job });
@@ -67,7 +69,7 @@ async function requeueNoCharge(attempt: ActiveAttempt): Promise<number> {
 }
 
 /** Stores the attempt as failed for the user, but keeps checking it, so that a late paid result is not lost. */
-export async function failForNow(
+export async function failAndRecheck(
   attempt: ActiveAttempt,
   code: 'TIMEOUT' | 'PROVIDER_BAD_REPLY' | 'DOWNLOAD_FAILED',
 ): Promise<number> {
@@ -83,16 +85,16 @@ export async function failForNow(
 /** Marks an attempt whose submit outcome is unknown; it is never submitted again automatically. */
 export async function markInDoubt(attempt: Attempt): Promise<null> {
   logger.error('submit outcome unknown', logFields(attempt));
-  return storeDoubt(attempt, videoErrorOf('SUBMIT_UNKNOWN', attempt.job.provider, 'maybe'));
+  return storeInDoubt(attempt, videoErrorOf('SUBMIT_UNKNOWN', attempt.job.provider, 'maybe'));
 }
 
 /** Marks an attempt queued for so long that it may come from a backup; the original server may have submitted it since. */
 export async function markStale(attempt: Attempt): Promise<null> {
   logger.warn('attempt too old to submit automatically', logFields(attempt));
-  return storeDoubt(attempt, staleErrorOf(attempt.job.provider));
+  return storeInDoubt(attempt, staleErrorOf(attempt.job.provider));
 }
 
-async function storeDoubt(attempt: Attempt, error: VideoError): Promise<null> {
+async function storeInDoubt(attempt: Attempt, error: VideoError): Promise<null> {
   await storeStep(attempt, { video: failedWith(error), job: { state: 'in_doubt' } });
   return null;
 }

@@ -19,7 +19,7 @@ const entryShape = z.object({
 export type AcceptedTask = z.infer<typeof entryShape>;
 
 /** Records an accepted task durably, before the database write: one small file for each attempt. */
-export async function recordAccepted(task: AcceptedTask): Promise<void> {
+export async function journalTask(task: AcceptedTask): Promise<void> {
   await mkdir(folder, { recursive: true });
   await writeDurably(fileOf(task.attempt_id), JSON.stringify(task));
 }

@@ -18,10 +18,10 @@ export const staleAfterMs = 15 * 60 * 1000;
 const inActiveState = trusted({ $in: activeStates });
 const isActive = { $or: [{ 'job.state': inActiveState }, { 'superseded.state': inActiveState }] };
 
-/** Renews our leases, takes over those that have expired or whose owner is gone, and returns every attempt that is ours. */
+/** Renews our leases, takes over those that have expired or whose owner is gone, and returns all attempts that are now ours. */
 export async function claimLeases(): Promise<Attempt[]> {
   const owners = await Promise.all(
-    ['job', 'superseded'].map((place) => Workspace.distinct(`${place}.lease.owner`, isActive)),
+    ['job', 'superseded'].map((field) => Workspace.distinct(`${field}.lease.owner`, isActive)),
   );
   const gone = owners.flat().filter((owner) => isProcessGone(String(owner)));
   const set = {
@@ -60,8 +60,8 @@ export const attemptsIn = ({ _id, video, job, superseded }: StoredWorkspace): At
 ];
 
 /**
- * Queued attempts whose lease ended at least 15 minutes ago: from a backup, or from before a long outage.
- * If from a backup, the original server may have submitted them since.
+ * Queued attempts whose lease ended at least 15 minutes ago, because of a long outage or because they come from a backup. In
+ * the second case, the original server may have submitted them since.
  */
 export async function findStale(): Promise<Attempt[]> {
   const heldBefore = trusted({ $lt: new Date(Date.now() - staleAfterMs) });

@@ -1,6 +1,6 @@
 import { config } from '../config';
 import type { Checked, VideoProvider } from '../services/provider';
-import { ask, isGone } from './ask';
+import { checkTask, isGone } from './check-task';
 import {
   active,
   ageOf,
@@ -12,37 +12,37 @@ import {
   type ActiveAttempt,
 } from './attempt';
 import { fetchClip } from './deliver';
-import { complete, endAsFailed, endAsGone, failForNow } from './ends';
+import { complete, endAsFailed, endAsGone, failAndRecheck } from './ends';
 import { storeStep } from './store';
 
 const recheckForMs = 24 * 3600 * 1000;
 /** The longest delay of a timer, about 25 days; a click or the next start wakes the attempt earlier. */
-const neverMs = 2 ** 31 - 1;
+const longestTimerMs = 2 ** 31 - 1;
 const maxBadReplies = 10;
 const minProgressStep = 0.01;
-/** How often the progress of a task may be stored: more rarely the more tasks run, to leave the database room for a reorder. */
+/** How long the stored progress of a task stays unchanged at least: longer with more tasks, to leave room for other writes. */
 const progressEveryMs = { least: Math.min(1000, config.VIDEO_POLL_INTERVAL_MS), perTask: 60 };
 
 /** Checks an accepted task at its provider and stores the answer. */
 export async function poll(attempt: ActiveAttempt, provider: VideoProvider | null): Promise<number | null> {
   // A task must not time out unchecked because of a cooldown.
-  const checked = await ask(attempt, provider, { evenInCooldown: remainingMs(attempt) <= 0 });
+  const checked = await checkTask(attempt, provider, { evenInCooldown: remainingMs(attempt) <= 0 });
   if (checked?.state === 'completed') return startDownload(attempt, checked);
   if (checked?.state === 'failed') return endAsFailed(attempt, checked);
   if (isGone(attempt)) return endAsGone(attempt);
   if (checked?.state === 'queued' || checked?.state === 'running') await storeProgress(attempt, checked);
   const leftMs = remainingMs(attempt);
-  if (leftMs <= 0) return failForNow(attempt, 'TIMEOUT');
-  if (attempt.badReplies >= maxBadReplies) return failForNow(attempt, 'PROVIDER_BAD_REPLY');
+  if (leftMs <= 0) return failAndRecheck(attempt, 'TIMEOUT');
+  if (attempt.badReplies >= maxBadReplies) return failAndRecheck(attempt, 'PROVIDER_BAD_REPLY');
   return Math.min(leftMs, nextWaitMs(attempt, provider, checked));
 }
 
 /** Stores that the clip is made, so that it is downloaded next. */
 export async function startDownload(
   attempt: ActiveAttempt,
-  made: Extract<Checked, { state: 'completed' }>,
+  result: Extract<Checked, { state: 'completed' }>,
 ): Promise<number> {
-  attempt.result = made;
+  attempt.result = result;
   const running = {
     status: 'generating',
     phase: 'downloading',
@@ -57,9 +57,9 @@ export async function startDownload(
 /** Checks the task of an attempt that has already failed for the user. */
 export async function recheck(attempt: ActiveAttempt, provider: VideoProvider | null): Promise<number | null> {
   const isOld = ageOf(attempt, attempt.job.accepted_at) > recheckForMs;
-  // Made and paid, so a click may fetch it at any age; only the checks end.
-  if (isOld && attempt.job.state === 'download_failed') return neverMs;
-  const checked = await ask(attempt, provider);
+  // The clip is made and paid, so a click may download it at any age; only the checks end.
+  if (isOld && attempt.job.state === 'download_failed') return longestTimerMs;
+  const checked = await checkTask(attempt, provider);
   if (checked?.state === 'failed') return endAsFailed(attempt, checked);
   if (isGone(attempt)) return endAsGone(attempt);
   if (checked?.state === 'completed') {
@@ -67,7 +67,7 @@ export async function recheck(attempt: ActiveAttempt, provider: VideoProvider | 
     if (attempt.job.state === 'timed_out') return startDownload(attempt, checked);
     if ((await fetchClip(attempt, provider, checked)) === 'fetched') return complete(attempt);
   }
-  // A task that could not be checked is not given up, however old it is.
+  // A task that could not be checked is never given up, however old it is.
   if (!isOld || !checked || checked.state === 'not_found') return config.VIDEO_RECHECK_INTERVAL_MS;
   await storeStep(attempt, { job: null });
   return null;

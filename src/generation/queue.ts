@@ -22,7 +22,7 @@ export async function acquireSlot(attempt: ActiveAttempt): Promise<number> {
   });
   // Read before nextInQueue, since the cooldown may end in between.
   const cooldownMs = cooldownLeftMs(provider, 'creates');
-  // Only the head of the queue polls for slots that other processes release, then wakes the next.
+  // Only the head of the queue polls for slots that other processes release. Once it has one, it wakes the next.
   const isFirst = nextInQueue(provider) === attempt;
   if (!isFirst) wakeNext(provider);
   if (attempt.hasSlot) return 0;

@@ -2,24 +2,23 @@ import { randomUUID } from 'node:crypto';
 import { access } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import type { ErrorCode, ErrorDetail } from '../contract/errors';
+import type { ErrorCode } from '../contract/errors';
 import type { FormData } from '../contract/form';
-import { idleVideo, type Video } from '../contract/video';
+import type { Video } from '../contract/video';
 import { madeStates, type Job } from '../db/job';
 import { findWorkspace } from '../db/find-workspaces';
 import { toJson, type StoredWorkspace } from '../db/workspace';
 import { imageFile } from '../media/images';
-import { promptTooLong } from '../prompts/compose-prompt';
-import type { VideoProvider } from '../services/provider';
-import { providerTitle } from '../services/provider-errors';
+import { estimateOf } from '../costs/prices';
 import { videoProvider } from '../services/providers';
 import { AppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { processId } from '../utils/process-id';
-import { logFields, type ActiveAttempt, type Attempt } from './attempt';
+import { logFields, videoOf, type ActiveAttempt, type Attempt } from './attempt';
 import { generationChanged, storeClaim, storeRefusal } from './clicks';
-import { lookUpDoubts } from './doubts';
+import { lookUpInDoubt } from './in-doubt';
 import { leaseMs } from './leases';
+import { chooseModel } from './model-choice';
 import { hasFreeSlot } from './queue';
 import { startAttempt, isEngineStopping } from './worker';
 
@@ -34,7 +33,7 @@ export type Click = {
   requestId?: string;
   acceptSecondCharge: boolean;
   /** What the user saw; nothing starts if the stored state differs. */
-  expects?: { form_data: FormData; image_path: string | null };
+  expects?: { form_data: Partial<FormData>; image_path: string | null };
 };
 export type ClickResult = { workspace_id: string; task_id: string | null; video: Video };
 
@@ -43,7 +42,7 @@ const openClicks = new Map<string, Promise<ClickResult>>();
 
 /**
  * Starts one generation; replies when the provider accepts it, when it has to wait for a slot, or after 30 s.
- * A repeated request_id gets the outcome of the first click, while that one is still open and later.
+ * A repeated request_id gets the outcome of the first click, whether that is still in progress or not.
  */
 export function requestVideo(click: Click): Promise<ClickResult> {
   if (isEngineStopping())
@@ -52,7 +51,7 @@ export function requestVideo(click: Click): Promise<ClickResult> {
   const key = `${click.workspaceId} ${click.requestId}`;
   const first = openClicks.get(key);
   if (first) return first;
-  // Afterwards the stored click recognises a repetition.
+  // After that, repetitions are recognised by the stored click.
   const result = startVideo(click).finally(() => openClicks.delete(key));
   openClicks.set(key, result);
   return result;
@@ -83,14 +82,14 @@ async function startVideo(click: Click): Promise<ClickResult> {
   throw generationChanged();
 }
 
-/** Resumes creates in doubt that their provider turns out to have; returns whether there were any. */
+/** Resumes creates in doubt that their provider has accepted after all; returns whether there were any. */
 async function resumeDoubts(workspace: StoredWorkspace): Promise<boolean> {
-  const found = await lookUpDoubts(workspace);
+  const found = await lookUpInDoubt(workspace);
   found.forEach(startAttempt);
   return found.length > 0;
 }
 
-/** Stores the refusal of a click; true when the same click has been answered in the meantime. */
+/** Stores the refusal of a click; true if another request with the same id has been answered in the meantime. */
 async function isAnsweredElsewhere({ workspaceId, requestId }: Click, error: unknown): Promise<boolean> {
   const isRefusal = error instanceof AppError && !transientCodes.includes(error.code);
   return isRefusal && requestId !== undefined && !(await storeRefusal(workspaceId, requestId, error));
@@ -100,7 +99,7 @@ async function replyToClick(attempt: ActiveAttempt): Promise<ClickResult> {
   const { attempt_id: attemptId, state } = attempt.job;
   if (state === 'downloading') return toClickResult(attempt.workspaceId, attempt.video);
   const outcome = await Promise.race([attempt.firstOutcome.promise, sleep(replyWithinMs, 'timed_out', { ref: false })]);
-  // A cancellation or another process may have stored the end.
+  // It may have been ended by a cancellation or another process.
   if (outcome === 'ended') return replayReply(await findWorkspace(attempt.workspaceId), attemptId);
   return toClickResult(attempt.workspaceId, attempt.video);
 }
@@ -123,9 +122,9 @@ const toClickResult = (workspaceId: string, video: Video): ClickResult =>
 
 /** Checks everything that can be checked before anything is paid, and freezes the request. */
 async function newAttempt(workspace: StoredWorkspace, click: Click): Promise<Attempt> {
-  const provider = videoProvider(click.provider);
-  const { video, form_data: form, image_path: imagePath } = workspace;
-  if (video.status === 'generating') {
+  if (click.provider !== undefined) videoProvider(click.provider);
+  const { form_data: form, image_path: imagePath } = workspace;
+  if (workspace.video.status === 'generating') {
     throw new AppError('VIDEO_IN_PROGRESS', 'This workspace is already generating a video; wait for it or cancel it.');
   }
   refuseIfChanged(workspace, click);
@@ -139,36 +138,38 @@ async function newAttempt(workspace: StoredWorkspace, click: Click): Promise<Att
       'The last generation may have been charged; check your account, then send accept_second_charge: true.';
     throw new AppError('SECOND_CHARGE_POSSIBLE', message);
   }
-  refuseIfUnsupported(form, provider);
-
+  const { provider, model, form: meant, resolution, audio } = chooseModel(form, click.provider);
   const now = new Date();
-  const { name, model } = provider;
-  const common = { attempt_id: randomUUID(), provider: name, model, form_data: form, task_id: null };
-  const phase = (await hasFreeSlot(name)) ? 'submitting' : 'queued';
-  return {
-    workspaceId: String(workspace._id),
-    isSuperseded: false,
-    video: { ...idleVideo, ...common, status: 'generating', phase, started_at: now.toISOString() },
-    job: {
-      ...common,
-      image_path: imagePath,
-      state: 'queued',
-      prepared: null,
-      submit_attempts: 0,
-      intent_at: now,
-      sent_at: null,
-      accepted_at: null,
-      cancelled_at: null,
-      risk_accepted: false,
-      step: randomUUID(),
-      lease: { owner: processId, until: new Date(now.getTime() + leaseMs), epoch: 1 },
-    },
+  const job: Job = {
+    attempt_id: randomUUID(),
+    provider: provider.name,
+    model: model.id,
+    form_data: form,
+    resolution,
+    audio,
+    cost: estimateOf(model, meant),
+    image_path: imagePath,
+    state: 'queued',
+    task_id: null,
+    prepared: null,
+    submit_attempts: 0,
+    intent_at: now,
+    sent_at: null,
+    accepted_at: null,
+    cancelled_at: null,
+    risk_accepted: false,
+    step: randomUUID(),
+    lease: { owner: processId, until: new Date(now.getTime() + leaseMs), epoch: 1 },
   };
+  const phase = (await hasFreeSlot(provider.name)) ? 'submitting' : 'queued';
+  const video: Video = { ...videoOf(job), status: 'generating', phase };
+  return { workspaceId: String(workspace._id), isSuperseded: false, video, job };
 }
 
 function refuseIfChanged({ form_data: form, image_path: imagePath }: StoredWorkspace, { expects }: Click): void {
   if (!expects) return;
-  const isUnchanged = isDeepStrictEqual(form, expects.form_data) && imagePath === expects.image_path;
+  const seen = Object.entries(expects.form_data).every(([field, value]) => form[field as keyof FormData] === value);
+  const isUnchanged = seen && imagePath === expects.image_path;
   if (isUnchanged) return;
   const message =
     'The stored form or image differs from what you saw, so nothing was started; check it and click again.';
@@ -188,13 +189,11 @@ function findMade({ job, superseded, form_data: form, image_path: imagePath }: S
 }
 
 /** A new click on a video that is made and paid only downloads its file. */
-function resumeDownload({ _id, form_data: form }: StoredWorkspace, made: Job): Attempt {
-  const { attempt_id, task_id, provider, model, intent_at: intentAt } = made;
-  const facts = { attempt_id, task_id, provider, model, form_data: form, started_at: intentAt.toISOString() };
+function resumeDownload({ _id }: StoredWorkspace, made: Job): Attempt {
   return {
     workspaceId: String(_id),
     isSuperseded: false,
-    video: { ...idleVideo, ...facts, status: 'generating', phase: 'downloading' },
+    video: { ...videoOf(made), status: 'generating', phase: 'downloading' },
     job: {
       ...made,
       state: 'downloading',
@@ -211,24 +210,6 @@ function isInDoubt({ job, superseded, video }: StoredWorkspace): boolean {
     ({ state, risk_accepted: isAccepted }) => !isAccepted && (state === 'in_doubt' || state === 'submitting'),
   );
   return doubtful.length > 0 || video.error?.code === ('SUBMIT_UNKNOWN' satisfies ErrorCode);
-}
-
-function refuseIfUnsupported(form: FormData, { name, capabilities }: VideoProvider): void {
-  const { durations_s: durations, aspect_ratios: ratios, prompt_max: promptMax } = capabilities;
-  const title = providerTitle(name);
-  const refuse = (field: string, message: string, rule: ErrorDetail['rule'], limit?: number) => {
-    const details = [{ path: `form_data.${field}`, message, rule, ...(limit !== undefined && { limit }) }];
-    throw new AppError('INVALID_INPUT', `${title} cannot make this video: ${field} ${message}.`, { details });
-  };
-  if (!durations.includes(form.duration_s))
-    refuse('duration_s', `must be one of ${durations.join(', ')}`, 'not_offered');
-  if (!ratios.includes(form.aspect_ratio)) refuse('aspect_ratio', `must be one of ${ratios.join(', ')}`, 'not_offered');
-  const tooLong = promptTooLong(form.prompt, promptMax);
-  if (tooLong) refuse('prompt', tooLong, 'too_long', promptMax);
-  const hasText = [form.prompt, form.camera_movement, form.shot_size, form.lighting].some(
-    (value) => value.trim() !== '',
-  );
-  if (capabilities.prompt_required && !hasText) refuse('prompt', 'must not be empty', 'required');
 }
 
 const exists = (file: string): Promise<boolean> =>

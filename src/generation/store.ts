@@ -2,15 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { mongo, trusted } from 'mongoose';
-import { takesKept, type Video } from '../contract/video';
+import { takesKept } from '../contract/limits';
+import type { Video } from '../contract/video';
 import { recordDropped } from '../db/dropped-clips';
 import type { Job } from '../db/job';
-import { toSet } from '../db/updates';
+import { versionedUpdate } from '../db/updates';
 import { toJson, Workspace, type StoredWorkspace } from '../db/workspace';
 import { backoffMs } from '../utils/backoff';
 import { toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
-import { isOwnStamp, ownStamp, processId } from '../utils/process-id';
+import { isOwnWriteId, newWriteId, processId } from '../utils/process-id';
 import { push } from '../utils/push';
 import { isNoCharge, LeaseLost, ownsVideo, readFields, takeOf, type Attempt } from './attempt';
 import type { AcceptedTask } from './journal';
@@ -28,7 +29,7 @@ export function stopPersisting(): void {
 }
 
 export type Change = {
-  /** The new state of the video while it belongs to the attempt; a finished video that no longer does becomes a take. */
+  /** The new state of the video, if that still belongs to the attempt; otherwise a finished video becomes a take. */
   video?: Partial<Video>;
   /** null: the attempt has ended. */
   job: Partial<Job> | null;
@@ -37,8 +38,8 @@ export type Change = {
 };
 
 /**
- * Stores one step of an attempt exactly once, whether it is the job or superseded by now, then broadcasts it; retries while
- * the database is unavailable. Throws LeaseLost, with nothing stored, when another process runs the attempt or it has ended.
+ * Stores one step of an attempt exactly once, even if it is superseded by now, then broadcasts it; retries while the database
+ * is unavailable. Throws LeaseLost, with nothing stored, when another process runs the attempt or it has ended.
  */
 export async function storeStep(attempt: Attempt, change: Change): Promise<void> {
   const step = randomUUID();
@@ -50,7 +51,7 @@ export async function storeStep(attempt: Attempt, change: Change): Promise<void>
     for (let race = 0; race < maxStepTries; race++) {
       if (!known && isRetry && change.job === null) return broadcastCurrent(attempt);
       if (known?.attempt.job.lease.epoch !== attempt.job.lease.epoch) throw new LeaseLost();
-      // Another run has advanced the attempt since, so this step is done already or obsolete.
+      // Another run has advanced the attempt in the meantime, so this step is done or obsolete.
       const { job } = known.attempt;
       if (job.state !== state && job.step !== step && !holdsChange(job, change)) throw new LeaseLost();
       Object.assign(attempt, known.attempt);
@@ -103,7 +104,7 @@ async function writeStep(
   const isVisible = take !== null || Object.keys(videoFields).length > 0;
   if (take && takes) await recordDropped(takes.slice(takesKept - 1).map((dropped) => dropped.attempt_id!));
 
-  const place = isSuperseded ? 'superseded.$' : 'job';
+  const path = isSuperseded ? 'superseded.$' : 'job';
   const stored = await Workspace.findOneAndUpdate(
     {
       _id: workspaceId,
@@ -115,8 +116,8 @@ async function writeStep(
     {
       $set: {
         ...videoFields,
-        ...(isVisible && { updated_at: new Date(), stored_by: ownStamp() }),
-        ...(job ? dotted(place, { ...job, step }) : !isSuperseded && { job: null }),
+        ...(isVisible && { updated_at: new Date(), stored_by: newWriteId() }),
+        ...(job ? dotted(path, { ...job, step }) : !isSuperseded && { job: null }),
       },
       ...(isVisible && { $inc: { version: 1 } }),
       ...(!job && isSuperseded && { $pull: { superseded: { attempt_id: known.attempt_id } } }),
@@ -142,7 +143,7 @@ function chargeOf({ job, video: shown }: Attempt, video: Partial<Video> | undefi
 async function broadcastCurrent(attempt: Attempt): Promise<void> {
   const stored = await Workspace.findOne({ _id: attempt.workspaceId }, readFields).lean<StoredWorkspace>();
   if (!stored) return;
-  adoptAndBroadcast(attempt, { stored, isVisible: isOwnStamp(stored.stored_by), withTakes: stored.takes.length > 0 });
+  adoptAndBroadcast(attempt, { stored, isVisible: isOwnWriteId(stored.stored_by), withTakes: stored.takes.length > 0 });
 }
 
 function adoptAndBroadcast(attempt: Attempt, { stored, isVisible, withTakes }: Written): void {
@@ -152,7 +153,7 @@ function adoptAndBroadcast(attempt: Attempt, { stored, isVisible, withTakes }: W
 
 /**
  * Whether an attempt about to be submitted is still ours and wanted: not in the trash, not cancelled, not superseded.
- * When the request only reveals the fate of an earlier create (`isProbe`), only the trash counts.
+ * A request that only reveals the outcome of an earlier create (`isProbe`) is wanted unless the workspace is in the trash.
  */
 export const isWanted = ({ workspaceId, job }: Attempt, { isProbe = false } = {}): Promise<boolean> =>
   persist(async () => {
@@ -168,7 +169,7 @@ export const isWanted = ({ workspaceId, job }: Attempt, { isProbe = false } = {}
  * Returns the attempt for this process to run, 'taken' when another process has the task or it has ended, or 'unknown' when
  * the database has no such attempt.
  */
-export function storeAccepted(task: AcceptedTask): Promise<Attempt | 'taken' | 'unknown'> {
+export function storeTaskId(task: AcceptedTask): Promise<Attempt | 'taken' | 'unknown'> {
   const { workspace_id: workspaceId, attempt_id: attemptId, task_id: taskId } = task;
   return persist(async (isRetry) => {
     for (;;) {
@@ -177,7 +178,7 @@ export function storeAccepted(task: AcceptedTask): Promise<Attempt | 'taken' | '
       const attempt = read && attemptIn(read, attemptId);
       if (!attempt) return read && hasEnded(read, attemptId) ? 'taken' : 'unknown';
       if (attempt.job.task_id) {
-        if (isRetry && isOwnStamp(read.stored_by)) broadcast(read);
+        if (isRetry && isOwnWriteId(read.stored_by)) broadcast(read);
         return attempt.job.lease.owner === processId ? attempt : 'taken';
       }
       const stored = await writeAccepted(attempt, taskId);
@@ -205,7 +206,7 @@ function writeAccepted(attempt: Attempt, taskId: string): Promise<StoredWorkspac
       'video.attempt_id': video.attempt_id,
       ...(isSuperseded ? { superseded: trusted({ $elemMatch: mine }) } : dotted('job', mine)),
     },
-    toSet({
+    versionedUpdate({
       ...dotted(isSuperseded ? 'superseded.$' : 'job', accepted),
       ...(isShown && dotted('video', job.cancelled_at ? { task_id: taskId } : running)),
     }),
@@ -225,7 +226,7 @@ export const statusUpdate = (stored: StoredWorkspace, withTakes = false) =>
 
 /** Broadcasts the state of a video, unless its workspace is in the trash. */
 export function broadcast(stored: StoredWorkspace, withTakes = false): void {
-  if (!stored.deleted_at) push(statusUpdate(stored, withTakes));
+  if (!stored.deleted_at) push(String(stored.film_id), statusUpdate(stored, withTakes));
 }
 
 /** Retries a write on every database error, whatever its code, so that no paid result is lost to a short outage. */

@@ -14,7 +14,7 @@ import {
   pauseMs,
   type ActiveAttempt,
 } from './attempt';
-import { accepted } from './accept';
+import { onAccepted } from './accept';
 import { complete, endAsFailed, markInDoubt } from './ends';
 import { isOverbooked } from './queue';
 import * as store from './store';
@@ -31,7 +31,7 @@ type Prepared = { job: VideoJob; refusal?: undefined } | { job?: undefined; refu
 const notConfigured: Refusal = {
   state: 'refused',
   code: 'PROVIDER_NOT_CONFIGURED',
-  reason: 'the settings changed while it waited',
+  reason: 'the settings changed while it was queued',
 };
 const transientCodes: ErrorCode[] = [
   'PROVIDER_RATE_LIMITED',
@@ -89,21 +89,21 @@ async function sendPrepared(
   // Starts its age on the monotonic clock.
   ageOf(attempt, attempt.job.sent_at);
   if (isFirst && (await isOverbooked(provider.name))) return requeueOverbooked(attempt, provider);
-  // With an idempotency key, a repetition reveals the fate of a cancelled create; without one it would be a new create.
-  const isProbe = !isFirst && provider.capabilities.deduplication === 'key';
+  // With an idempotency key, a repetition reveals the outcome of a cancelled create; without one it would be a new create.
+  const isProbe = !isFirst && provider.deduplication === 'key';
   const unwanted = new AbortController();
   attempt.abortSubmit = (why) => (why === 'deleted' || !isProbe) && unwanted.abort();
-  // Storing the intent may have taken long, and so may this query.
+  // Checked after the intent is stored, since that may take long; the signal covers the time that this query takes.
   const isWanted = (await store.isWanted(attempt, { isProbe })) && !unwanted.signal.aborted;
   if (!isWanted) return leaveUnsent(attempt, isFirst, isProbe, before);
-  if (attempt.stop.signal.aborted) return isFirst ? requeue(attempt) : keepUnresolved(attempt, before);
+  if (attempt.stop.signal.aborted) return isFirst ? requeue(attempt) : restoreSubmitCount(attempt, before);
 
   const outcome = await sendOnce(attempt, provider, job, unwanted.signal);
   if (outcome.state === 'not_accepted' && unwanted.signal.aborted)
     return leaveUnsent(attempt, isFirst, isProbe, before);
   switch (outcome.state) {
     case 'accepted':
-      return accepted(attempt, provider, outcome.taskId);
+      return onAccepted(attempt, provider, outcome.taskId);
     case 'refused':
       return isFirst || isAboutRequest(outcome, provider)
         ? endAsFailed(attempt, outcome)
@@ -115,7 +115,7 @@ async function sendPrepared(
   }
 }
 
-/** Leaves an unwanted create unsent; the fate of an earlier one, which may be charged, stays open. */
+/** Leaves an unwanted create unsent; the outcome of an earlier one, which may be charged, stays open. */
 async function leaveUnsent(
   attempt: ActiveAttempt,
   isFirst: boolean,
@@ -124,27 +124,32 @@ async function leaveUnsent(
 ): Promise<number | null> {
   if (isFirst) return endAsFailed(attempt, { code: 'CANCELLED', reason: 'no longer wanted' });
   if (!isProbe) return markInDoubt(attempt);
-  // Its workspace may be restored from the trash while the provider still knows the key.
-  await keepUnresolved(attempt, submitAttempts);
+  // The workspace may be restored from the trash while the provider still knows the key.
+  await restoreSubmitCount(attempt, submitAttempts);
   return longestBackoffMs;
 }
 
 /** Does the free work: converts the image, uploads it. A stop aborts it, and an error here costs nothing. */
 async function prepare(attempt: ActiveAttempt, provider: VideoProvider): Promise<Prepared> {
-  const { attempt_id, model, form_data, image_path, prepared } = attempt.job;
+  const { attempt_id, model: id, form_data, resolution, audio, image_path, prepared } = attempt.job;
+  const model = provider.models.find((candidate) => candidate.id === id);
+  if (!model) return { refusal: notConfigured };
   const job: VideoJob = {
     attempt_id,
-    model,
+    model: id,
     form_data,
+    // A job of 1.0.0 has none.
+    resolution: resolution ?? model.default_resolution,
+    audio,
     imageFile: imageFile(image_path),
-    picture: Buffer.alloc(0),
+    image: Buffer.alloc(0),
     prepared: prepared === null ? undefined : JSON.parse(prepared),
   };
   // A repetition sends the stored preparation, so it needs neither the image nor another upload.
   if (prepared !== null && provider.prepare) return { job };
   try {
-    const withPicture = { ...job, picture: (await provider.picture?.(job)) ?? job.picture };
-    return { job: { ...withPicture, prepared: await provider.prepare?.(withPicture, attempt.stop.signal) } };
+    const withImage = { ...job, image: (await provider.image?.(job)) ?? job.image };
+    return { job: { ...withImage, prepared: await provider.prepare?.(withImage, attempt.stop.signal) } };
   } catch (thrown) {
     const error =
       thrown instanceof AppError
@@ -191,7 +196,7 @@ async function notAccepted(attempt: ActiveAttempt, refusal: Refusal): Promise<nu
   return attempt.job.cancelled_at ? 0 : waitMs;
 }
 
-/** Two processes took the last slot at the same time: each notices after storing its intent, and tries again soon. */
+/** Queues an attempt again if two processes took the last slot at the same time, which each notices after storing its intent. */
 async function requeueOverbooked(attempt: ActiveAttempt, provider: VideoProvider): Promise<number> {
   await requeue(attempt);
   attempt.firstOutcome.resolve('waiting');
@@ -206,19 +211,19 @@ async function requeue(attempt: ActiveAttempt): Promise<null> {
   return null;
 }
 
-/** An unsent repetition reveals nothing about the earlier create, which may be charged. */
-async function keepUnresolved(attempt: ActiveAttempt, submitAttempts: number): Promise<null> {
+/** Restores the count of submits after a repetition that was not sent; the earlier create may still be charged. */
+async function restoreSubmitCount(attempt: ActiveAttempt, submitAttempts: number): Promise<null> {
   await store.storeStep(attempt, { job: { submit_attempts: submitAttempts } });
   return null;
 }
 
 /** Whether the refusal is about the request itself, so that the first create was refused too. */
-function isAboutRequest({ code }: Refusal, { capabilities }: VideoProvider): boolean {
+function isAboutRequest({ code }: Refusal, { deduplication }: VideoProvider): boolean {
   // Without a key, a second create with the same id counts as invalid input, which means that the first one exists.
-  return code === 'CONTENT_REFUSED' || (code === 'INVALID_INPUT' && capabilities.deduplication === 'key');
+  return code === 'CONTENT_REFUSED' || (code === 'INVALID_INPUT' && deduplication === 'key');
 }
 
-/** A rate limit or an account error reveals nothing about the earlier create: retried a few times, then in doubt. */
+/** A rate limit or an account error says nothing about the earlier create: it is repeated a few times, then in doubt. */
 async function repetitionRefused(attempt: ActiveAttempt, refusal: Refusal): Promise<number | null> {
   const { provider, submit_attempts: submitAttempts } = attempt.job;
   logger.warn('repeated create refused', { ...logFields(attempt), code: refusal.code, reason: refusal.reason });

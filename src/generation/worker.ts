@@ -4,12 +4,13 @@ import type { VideoProvider } from '../services/provider';
 import { slotStates } from '../db/job';
 import { isDatabaseConnected } from '../db/mongodb';
 import { logger } from '../utils/logger';
-import { settleAccepted } from './accept';
+import { storeAndUnjournal } from './accept';
 import { activate, active, LeaseLost, logFields, usableProvider, type ActiveAttempt, type Attempt } from './attempt';
 import { cancelAtProvider, adoptCancellation } from './cancel';
 import { deliver } from './deliver';
-import { lookUpDoubts } from './doubts';
+import { lookUpInDoubt } from './in-doubt';
 import { markStale } from './ends';
+import { startFillingFacts } from './file-facts';
 import { readAllAccepted, type AcceptedTask } from './journal';
 import { claimLeases, findInDoubt, findStale, leaseMs, releaseLeases } from './leases';
 import { poll, recheck } from './poll';
@@ -39,10 +40,11 @@ function nextStep({ job, hasSlot }: ActiveAttempt): Step {
   return job.state === 'queued' && hasSlot ? submit : steps[job.state];
 }
 
-/** Attempts that ended during this lease round; the round may have read stale state, so it must not restart them. */
+/** Attempts that ended during this lease round, which may have read them before, and must not start them again. */
 const released = new Set<string>();
 
 let leaseTimer: NodeJS.Timeout | undefined;
+let stopFillingFacts = () => undefined as void;
 let isStopping = false;
 
 /** Resumes every unfinished attempt with the provider it started with, now and on a timer; may be called again. */
@@ -50,16 +52,19 @@ export async function startEngine(): Promise<void> {
   for (const task of await readAllAccepted()) await settleJournaled(task);
   for (const attempt of await findStale()) await markStale(attempt);
   await runLeaseRound();
-  // Providers may be usable again since the last start; the start does not wait for them.
+  // Providers may have become reachable again. The start does not wait for them.
   void resumeFoundDoubts().catch((error: unknown) => logger.warn('lookup of creates in doubt failed', { error }));
   clearInterval(leaseTimer);
   leaseTimer = setInterval(() => void runLeaseRound().catch(logRenewalError), leaseMs / 3);
+  stopFillingFacts();
+  stopFillingFacts = startFillingFacts();
 }
 
 /** Sends no more paid requests and waits for those in flight; the next start resumes the rest. */
 export async function stopEngine(): Promise<void> {
   isStopping = true;
   clearInterval(leaseTimer);
+  stopFillingFacts();
   for (const { stop } of active.values()) stop.abort();
   stopPersisting();
   while (submitsInFlight.size > 0) await Promise.allSettled(submitsInFlight);
@@ -123,18 +128,20 @@ async function runLeaseRound(): Promise<void> {
     const id = attempt.job.attempt_id;
     const running = active.get(id);
     if (running) adoptCancellation(running, attempt);
-    // An attempt that was active before and is not now has ended while the leases were read.
+    // One that was active before and is not now ended while the leases were read.
     else if (!before.has(id) && !released.has(id)) startAttempt(attempt);
   }
 }
 
 async function resumeFoundDoubts(): Promise<void> {
-  for (const workspace of await findInDoubt()) (await lookUpDoubts(workspace)).forEach(startAttempt);
+  for (const workspace of await findInDoubt()) (await lookUpInDoubt(workspace)).forEach(startAttempt);
 }
 
 async function settleJournaled(task: AcceptedTask): Promise<void> {
   // One bad entry must not keep the server from starting.
-  await settleAccepted(task).catch((error: unknown) => logger.error('accepted task not settled', { ...task, error }));
+  await storeAndUnjournal(task).catch((error: unknown) =>
+    logger.error('accepted task not settled', { ...task, error }),
+  );
 }
 
 const logRenewalError = (error: unknown) => logger.warn('leases not renewed', { error });

@@ -17,12 +17,12 @@ const maxPollsInFlight = 20;
 const maxNotFound = 3;
 const refusedKeyPauseMs = Math.min(longestBackoffMs, 6 * config.VIDEO_POLL_INTERVAL_MS);
 
-/** Providers that refuse our key, whose attempts wait. */
+/** Providers that refused our key; their attempts wait. */
 const refusedKeys = new Set<string>();
 const polling = createLimit(maxPollsInFlight);
 
 /** The provider's answer about the task of an attempt; null when the check failed or the provider is cooling down. */
-export async function ask(
+export async function checkTask(
   attempt: ActiveAttempt,
   provider: VideoProvider | null,
   { evenInCooldown = false } = {},
