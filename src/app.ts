@@ -1,21 +1,25 @@
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import cors from 'cors';
 import express, { type Express, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import helmet from 'helmet';
 import swaggerUi from 'swagger-ui-express';
 import { config } from './config';
 import { errorCodes } from './contract/errors';
+import { audioKinds } from './media/audio-type';
 import { isAllowedOrigin, accessDenied } from './utils/origin-guard';
-import { JsonText, Reply, type AnyEndpoint } from './utils/endpoint';
+import { Download, JsonText, Reply, type AnyEndpoint } from './utils/endpoint';
 import { AppError, toAppError } from './utils/errors';
+import { toFileName } from './utils/file-name';
 import { logger } from './utils/logger';
 
 const maxBodyBytes = 256 * 1024;
 const yearMs = 365 * 24 * 3600 * 1000;
-/** The default Retry-After, since rate limits in this field usually count per minute. */
+/** The default Retry-After, since providers usually count requests per minute. */
 const rateLimitMs = 60_000;
-const uploadedFile = /^\/(images|videos)\/[A-Za-z0-9_-]+\.(png|jpg|jpeg|webp|mp4)$/;
+const uploadedFile =
+  /^\/((images|videos|exports)\/[A-Za-z0-9_-]+\.(png|jpg|jpeg|webp|mp4)|audio\/[A-Za-z0-9_-]+\.(mp3|wav|m4a|aac|ogg|flac))$/;
 
 const readJson = express.json({ limit: maxBodyBytes, strict: false, type: () => true });
 
@@ -87,7 +91,7 @@ const crossOrigin = cors({
   origin: (origin, callback) => callback(null, origin !== undefined && isAllowedOrigin(origin)),
   methods: ['GET', 'HEAD', 'POST'],
   allowedHeaders: ['Content-Type', 'Idempotency-Key', 'If-None-Match', 'Range'],
-  exposedHeaders: ['ETag', 'Retry-After', 'Content-Range'],
+  exposedHeaders: ['ETag', 'Retry-After', 'Content-Range', 'Content-Disposition'],
   credentials: false,
 });
 
@@ -110,10 +114,11 @@ function runEndpoint(endpoint: AnyEndpoint) {
     response.on('close', () => response.writableEnded || hangUp.abort());
     const result = await endpoint.run(request, hangUp.signal);
     if (result instanceof JsonText) return sendJson(request, response, 200, result);
+    if (result instanceof Download) return sendDownload(request, response, result);
     const { status, body } = result instanceof Reply ? result : new Reply(endpoint.status ?? 200, result);
     const text = JSON.stringify(body);
     // Outside production, every reply is checked against the contract, so that every test is a contract test.
-    if (!config.isProduction) endpoint.reply.parse(JSON.parse(text));
+    if (!config.isProduction && typeof endpoint.reply !== 'string') endpoint.reply.parse(JSON.parse(text));
     sendJson(request, response, status, new JsonText(text));
   };
 }
@@ -127,18 +132,45 @@ function sendJson(request: Request, response: Response, status: number, { text, 
   else response.status(status).type('json').send(text);
 }
 
-/** Serves a stored image or clip: only our own names, types by extension, and no symlinks to other places. */
+/** Sends a file; what fails after the first byte breaks the connection, so that nobody takes a part for the whole. */
+async function sendDownload(request: Request, response: Response, download: Download): Promise<void> {
+  const { fileName, size, stream } = download;
+  response.attachment(fileName).set({ 'Content-Length': String(size), 'Cache-Control': 'no-store' });
+  if (request.method === 'HEAD' || response.destroyed) {
+    stream.destroy();
+    response.end();
+    return;
+  }
+  await pipeline(stream, response).catch((error: unknown) => {
+    const hasLeft = (error as { code?: string }).code === 'ERR_STREAM_PREMATURE_CLOSE';
+    const fields = { path: request.path, file_name: fileName, error };
+    if (hasLeft) logger.debug('client left during a download', fields);
+    else logger.error('download not sent to its end', fields);
+  });
+}
+
+/** Serves a stored image, clip or music: only our own names, types by extension, and no symlinks to other places. */
 async function sendUpload(request: Request, response: Response, next: NextFunction): Promise<void> {
   const name = request.path.slice('/uploads'.length);
   const file = path.join(config.UPLOAD_DIR, name);
-  const [real, root] = await Promise.all([file, config.UPLOAD_DIR].map((place) => realpath(place).catch(() => null)));
+  const [real, root] = await Promise.all([file, config.UPLOAD_DIR].map((each) => realpath(each).catch(() => null)));
   const isOurs = uploadedFile.test(name) && real && root && real === path.join(root, name);
   if (!isOurs) throw new AppError('NOT_FOUND', 'There is no such file.');
   response.set('Content-Security-Policy', "default-src 'none'; sandbox; frame-ancestors 'self'");
+  const audio = Object.entries(audioKinds).find(([ext]) => name.endsWith(`.${ext}`))?.[1];
+  if (audio) response.type(audio.mime);
+  const { download } = request.query;
+  if (typeof download === 'string') response.attachment(nameOfDownload(download, path.extname(name)));
   // With `root`, Express does not refuse a parent folder whose name begins with a dot.
   response.sendFile(name, { root: config.UPLOAD_DIR, immutable: true, maxAge: yearMs }, (error) => {
     if (error && !response.headersSent) next(error);
   });
+}
+
+/** The wanted name of a download, with the extension of its file. */
+function nameOfDownload(wanted: string, extension: string): string {
+  const isThere = wanted.toLowerCase().endsWith(extension);
+  return toFileName(isThere ? wanted.slice(0, -extension.length) : wanted, extension, 'download');
 }
 
 /** The API page; its base makes assets load from /docs/, with or without a trailing slash in the address. */
@@ -147,8 +179,8 @@ const docsPage = (openapi: object): string =>
     .generateHTML(openapi, { customSiteTitle: 'Video Maker API' })
     .replace('<head>', '<head><base href="/docs/">');
 
-/** What is served besides the endpoints, read-only. */
-const pages = /^\/($|docs(\/|$)|uploads\/|assets\/|openapi\.json$|asyncapi\.json$)/;
+/** What is served besides the endpoints, for GET and HEAD only. */
+const pages = /^\/($|films(\/[0-9a-f]{24})?\/?$|docs(\/|$)|uploads\/|assets\/|openapi\.json$|asyncapi\.json$)/;
 
 function unknownRoute(endpoints: AnyEndpoint[]) {
   return (request: Request) => {

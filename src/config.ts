@@ -28,7 +28,7 @@ function loadFile(): void {
     if (text.includes('\0') || text.includes('\ufffd')) throw new Error('it is not UTF-8 or UTF-16 text');
     populate(process.env, parseDotenv(text));
   } catch (error) {
-    const message = `cannot be read: ${(error as Error).message}; save ${file} in the encoding UTF-8, readable by this user`;
+    const message = `cannot be read: ${(error as Error).message}; save ${file} as UTF-8, readable by this user`;
     fileProblems.push({ variable: '.env', message });
   }
 }
@@ -189,7 +189,7 @@ const server = readSettings(
   }),
 );
 
-/** The validated settings of the server, read once at start; provider files declare their own with `readSettings`. */
+/** The validated settings of the server, read once at the start; provider files declare their own with `readSettings`. */
 export const config = Object.freeze({ ...server.values, isProduction });
 
 /** Every variable that belongs to the server itself. */

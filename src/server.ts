@@ -1,21 +1,30 @@
-// First, since the other imports do not load in an old Node.
+// Must come first, since an old Node cannot load the other imports.
 import './node-version';
 import { aiSuggest } from './api/ai-suggest';
+import { cancelExport } from './api/cancel-export';
+import { deleteExport } from './api/delete-export';
+import { exportFilm } from './api/export-film';
+import { getExports } from './api/get-exports';
 import { createApp, createSocketApp } from './app';
+import { exportPackage } from './api/export-package';
 import { generateCancel } from './api/generate-cancel';
 import { generateVideo } from './api/generate-video';
+import { getFilms } from './api/get-films';
 import { getOptions } from './api/get-options';
 import { getTrash } from './api/get-trash';
 import { getWorkspaces } from './api/get-workspaces';
 import { health, reportListening } from './api/health';
 import { hotReloadPath, webClient } from './web-client';
+import { uploadAudio } from './api/upload-audio';
 import { uploadImage } from './api/upload-image';
 import { config, configurationExitCode, serverProblems } from './config';
+import { defaultFilm } from './db/find-films';
 import { migrate } from './db/migrate';
-import { closeDatabase, connectDatabase, isShareable } from './db/mongodb';
+import { closeDatabase, connectDatabase, isReplicaSet } from './db/mongodb';
 import { joinServers, leaveServers } from './db/servers';
+import { startExporter, stopExporter } from './film/exporter';
 import { startEngine, stopEngine } from './generation/worker';
-import { ffmpegProblem } from './media/ffmpeg';
+import { ffmpegProblem, fetchRecentFfmpeg } from './media/ffmpeg';
 import { makeUploadFolders, sweepTmp } from './media/uploads';
 import { providerProblems } from './services/providers';
 import { startSweeping } from './media/sweep';
@@ -23,6 +32,7 @@ import { AppError } from './utils/errors';
 import { requestDeadlineMs } from './utils/http';
 import { createListener } from './utils/listener';
 import { flushLogs, logFolder, logger, logToFiles } from './utils/logger';
+import { adoptSockets } from './utils/push';
 import { asyncApi, openApi } from './utils/specs';
 import { makeUsable } from './utils/usable-folder';
 import { acceptUpgrades, closeSockets, startHeartbeat } from './websocket/connections';
@@ -30,7 +40,23 @@ import { watchOtherServers, stopWatching } from './websocket/other-servers';
 import { messages } from './websocket/server';
 
 /** Every REST endpoint, one file each. */
-const endpoints = [uploadImage, getWorkspaces, getTrash, generateVideo, generateCancel, aiSuggest, getOptions, health];
+const endpoints = [
+  uploadImage,
+  uploadAudio,
+  getFilms,
+  getWorkspaces,
+  getTrash,
+  generateVideo,
+  generateCancel,
+  exportPackage,
+  aiSuggest,
+  exportFilm,
+  getExports,
+  cancelExport,
+  deleteExport,
+  getOptions,
+  health,
+];
 
 /** The largest paid request: a 7 MB picture as base64. */
 const largestCreateBytes = 10_000_000;
@@ -45,12 +71,13 @@ const socketHttp = createListener(createSocketApp());
 
 let stopHeartbeat = () => undefined as void;
 let stopSweeping = () => undefined as void;
+const fetching = new AbortController();
 let isStopping = false;
 /** Whether the start has failed and the process is about to exit. */
 let isEnding = false;
 let stoppingSinceMs = 0;
 
-/** Touches nothing that a running server needs until both ports are open, and starts work once the database is ready. */
+/** Touches nothing that another running server uses until both ports are open; starts work once the database is ready. */
 async function start(): Promise<void> {
   exitOnInvalidSettings();
   await makeFolders();
@@ -76,6 +103,7 @@ async function start(): Promise<void> {
     database_ready: isReady,
   });
   process.send?.('ready');
+  void fetchRecentFfmpeg(fetching.signal);
 }
 
 function exitOnInvalidSettings(): void {
@@ -94,7 +122,7 @@ async function makeFolders(): Promise<void> {
   await makeUploadFolders();
 }
 
-/** Searches for ffmpeg at the start, since that blocks the event loop for a moment. */
+/** Looks for ffmpeg at the start, since that blocks the event loop for a moment. */
 function warnIfFfmpegIsUnusable(): void {
   const problem = ffmpegProblem();
   if (problem) logger.warn('ffmpeg cannot be used', { problem });
@@ -103,9 +131,11 @@ function warnIfFfmpegIsUnusable(): void {
 /** Starts everything that needs the database; called again if the database became unavailable in between. */
 async function startWork(): Promise<void> {
   if (isStopping) return;
-  await joinServers(isShareable(), watchOtherServers);
+  await joinServers(isReplicaSet(), watchOtherServers);
   await migrate();
+  adoptSockets(String((await defaultFilm())._id));
   await startEngine();
+  startExporter();
   stopSweeping();
   stopSweeping = startSweeping();
 }
@@ -146,10 +176,11 @@ function onSignal(signal: string): void {
 
 /** Accepts no more work, finishes what was received, and waits for paid requests in flight. */
 async function stop(): Promise<void> {
+  fetching.abort();
   stopHeartbeat();
   stopSweeping();
   const closed = [http, socketHttp].map(({ close }) => close());
-  await Promise.all([closeSockets(), stopEngine()]);
+  await Promise.all([closeSockets(), stopEngine(), stopExporter()]);
   await Promise.all(closed);
   await stopWatching();
   await leaveServers().catch((error: unknown) => logger.warn('server not deregistered', { error }));

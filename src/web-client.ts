@@ -11,6 +11,9 @@ const isDevelopment = config.NODE_ENV === 'development' && __filename.endsWith('
 /** The path of Vite's own socket in development; undefined otherwise. */
 export const hotReloadPath = isDevelopment ? '/hot-reload' : undefined;
 
+/** The addresses that the page tells apart by itself; the default film is at `/`. */
+const pageAddress = /^\/films(\/[0-9a-f]{24})?\/?$/;
+
 /** Serves the timeline in the browser: the build, or the sources with hot reload under `npm run dev`. */
 export async function webClient(server: Server): Promise<RequestHandler> {
   if (isDevelopment) return withHotReload(server);
@@ -21,6 +24,9 @@ export async function webClient(server: Server): Promise<RequestHandler> {
     '/assets',
     express.static(path.join(built, 'assets'), { immutable: true, maxAge: yearMs, index: false, redirect: false }),
   );
+  router.get(pageAddress, (_request, response) => {
+    response.set('Cache-Control', 'no-cache').sendFile('index.html', { root: built, cacheControl: false });
+  });
   router.use(
     express.static(built, {
       cacheControl: false,

@@ -1,11 +1,13 @@
 import { Types } from 'mongoose';
 import { z } from 'zod';
-import { aiEntriesKept, aiEntry, suggestion, userMessage, type AiEntry } from '../contract/conversation';
+import { aiEntry, suggestion, userMessage, type AiEntry } from '../contract/conversation';
 import { objectId, requestId } from '../contract/ids';
+import { aiEntriesKept } from '../contract/limits';
 import { findWorkspace } from '../db/find-workspaces';
-import { toSet } from '../db/updates';
+import { versionedUpdate } from '../db/updates';
 import { toJson, toWire, Workspace, workspaceNotFound } from '../db/workspace';
-import { llmProvider, videoProvider } from '../services/providers';
+import { modelToAdvise } from '../generation/model-choice';
+import { llmProvider } from '../services/providers';
 import { suggest } from '../prompts/suggestion';
 import { defineEndpoint } from '../utils/endpoint';
 import { logger } from '../utils/logger';
@@ -16,7 +18,7 @@ type SuggestReply = { workspace_id: string; suggestion: AiEntry['suggestion']; e
 /** Questions without an answer yet, so that concurrent requests with one request_id ask the model once. */
 const openQuestions = new Map<string, Promise<SuggestReply>>();
 
-/** Asks the assistant about one workspace; the exchange is stored before the reply, a failed one is not stored. */
+/** Asks the assistant about one workspace; the exchange is stored before the reply, unless it failed. */
 export const aiSuggest = defineEndpoint({
   method: 'post',
   path: '/api/ai/suggest',
@@ -37,7 +39,7 @@ export const aiSuggest = defineEndpoint({
   handle({ body: { workspace_id: workspaceId, message, request_id: id }, signal }) {
     if (!id) return ask(workspaceId, message, undefined, signal);
     const key = `${workspaceId} ${id}`;
-    // Continues when the caller hangs up: another one may be waiting, and a repetition will get the result.
+    // Not aborted when the caller hangs up: another one may be waiting, and a repetition gets the result.
     const neverAborted = new AbortController().signal;
     const reply =
       openQuestions.get(key) ?? ask(workspaceId, message, id, neverAborted).finally(() => openQuestions.delete(key));
@@ -64,7 +66,7 @@ async function ask(
     workspace: toWire(stored),
     message,
     provider,
-    videoProvider: videoProvider(),
+    target: modelToAdvise(stored.form_data),
     signal,
   });
   const entry = { _id: new Types.ObjectId(), message, ...answer, created_at: new Date() };
@@ -72,16 +74,21 @@ async function ask(
   const after = await Workspace.findOneAndUpdate(
     { _id: workspaceId, deleted_at: null },
     {
-      ...toSet({}),
+      ...versionedUpdate({}),
       $push: { ai_collaboration: { $each: [{ ...entry, ...(id && { request_id: id }) }], $slice: -aiEntriesKept } },
     },
-    { returnDocument: 'after', projection: { version: 1 } },
+    { returnDocument: 'after', projection: { version: 1, film_id: 1 } },
   ).lean();
   if (!after) throw workspaceNotFound();
 
   const wireEntry = toJson<AiEntry>(entry);
   logger.info('suggestion stored', { workspace_id: workspaceId, provider: answer.provider, model: answer.model });
-  push({ type: 'ai.suggestion', workspace_id: workspaceId, entry: wireEntry, version: after.version });
+  push(String(after.film_id), {
+    type: 'ai.suggestion',
+    workspace_id: workspaceId,
+    entry: wireEntry,
+    version: after.version,
+  });
   return toReply(workspaceId, wireEntry);
 }
 

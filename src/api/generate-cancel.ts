@@ -8,7 +8,8 @@ import { defineEndpoint } from '../utils/endpoint';
 export const generateCancel = defineEndpoint({
   method: 'post',
   path: '/api/generate/cancel',
-  summary: 'Cancels the running generation; also at the provider, repeatedly until it confirms, if its API can cancel.',
+  summary:
+    'Cancels the running generation, and the task at its provider if that supports it, repeatedly until it confirms.',
   body: z.strictObject({ workspace_id: objectId, attempt_id: z.string().min(1).max(100).optional() }),
   reply: z.strictObject({ workspace_id: objectId, video }),
   errors: ['WORKSPACE_NOT_FOUND', 'NOT_GENERATING', 'DATABASE_UNAVAILABLE', 'BUSY'],

@@ -9,6 +9,9 @@ import { defineEndpoint } from '../utils/endpoint';
 import { AppError } from '../utils/errors';
 import { parseInput } from '../utils/parse';
 
+/** The form that the user saw; clients of 1.0.0 know no models. */
+const seenForm = formData.partial({ provider: true, model: true, resolution: true, audio: true });
+
 /** Starts one paid generation, once for each request_id. */
 export const generateVideo = defineEndpoint({
   method: 'post',
@@ -19,7 +22,7 @@ export const generateVideo = defineEndpoint({
     provider: z.string().min(1).max(50).optional(),
     request_id: requestId.optional(),
     accept_second_charge: z.boolean().optional(),
-    expects: z.strictObject({ form_data: formData, image_path: imagePath.nullable() }).optional(),
+    expects: z.strictObject({ form_data: seenForm, image_path: imagePath.nullable() }).optional(),
   }),
   reply: z.strictObject({ workspace_id: objectId, task_id: z.string().nullable(), video }),
   status: 202,

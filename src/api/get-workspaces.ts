@@ -2,9 +2,13 @@ import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { mongo } from 'mongoose';
 import { z } from 'zod';
+import { objectId } from '../contract/ids';
 import { workspace } from '../contract/workspace';
+import { defaultFilm, findFilm } from '../db/find-films';
+import type { StoredFilm } from '../db/film';
 import { storedTimeline } from '../db/find-workspaces';
 import { lastWriteTime } from '../db/mongodb';
+import { BoundedMap } from '../utils/bounded-map';
 import { defineEndpoint, JsonText } from '../utils/endpoint';
 import { logger } from '../utils/logger';
 import { createSharedWork } from '../utils/queue';
@@ -14,37 +18,86 @@ const maxBlockMs = 20;
 /** Below this size, reading the list is as fast as asking whether anything was written. */
 const smallBytes = 64 * 1024;
 
-/** The JSON of each workspace, by the hash of its stored bytes; each row is a slice of the last list. */
+/** How many films have their list in memory. */
+const listsKept = 8;
+
+/** The JSON of each workspace, by the hash of its stored bytes; each row is a slice of the list. */
 type Rows = Map<string, Buffer>;
 
-/** The last list, valid until the database writes something after `at`. */
-let last: { at: string; list: JsonText; rows: Rows } | null = null;
-const buildOnce = createSharedWork(buildList);
+/** The list of a film, valid until the database writes something after `at`. */
+type List = { at: string | null; list: JsonText; rows: Rows };
 
-/** The whole timeline in order; a document that violates the contract is skipped and logged. */
+/** By film, those read last. */
+const lists = new BoundedMap<string, List>(listsKept);
+/** By film, the building of its list for all who ask. */
+const builds = new BoundedMap<string, () => Promise<JsonText>>(listsKept);
+/** The film that was the default one at the last look. */
+let lastDefault: string | null = null;
+
+/** The workspaces of a film in order; a document that violates the contract is skipped and logged. */
 export const getWorkspaces = defineEndpoint({
   method: 'get',
   path: '/api/workspaces',
-  summary: 'Lists every workspace that is not in the trash, by order_index. Answers 304 when the ETag still matches.',
+  summary:
+    'Lists the workspaces of a film, or else of the default one, that are not in the trash, by order_index. Answers 304 when the ETag still matches.',
+  query: z.object({ film_id: objectId.optional() }),
   reply: z.strictObject({ workspaces: z.array(workspace) }),
-  errors: ['DATABASE_UNAVAILABLE'],
-  async handle() {
-    if (last && last.list.text.length <= smallBytes) return buildOnce();
+  errors: ['FILM_NOT_FOUND', 'DATABASE_UNAVAILABLE'],
+  async handle({ query: { film_id: filmId } }) {
+    const known = lists.get(filmId ?? lastDefault ?? '');
+    if (!known || isSmall(known)) return filmId === undefined ? buildDefault() : buildFilm(filmId);
     const now = (await lastWriteTime())?.toBigInt();
-    if (now !== undefined && last?.at === String(now)) return last.list;
-    return buildOnce();
+    if (now !== undefined && known.at === String(now)) return known.list;
+    return filmId === undefined ? buildDefault() : buildFilm(filmId);
   },
 });
 
-async function buildList(): Promise<JsonText> {
-  const { documents, at } = await storedTimeline();
-  const rows = await toRows(documents, last?.rows ?? new Map<string, Buffer>());
+const isSmall = ({ list }: List): boolean => list.text.length <= smallBytes;
+
+async function buildDefault(): Promise<JsonText> {
+  const guess = lastDefault;
+  const list = guess === null ? null : await buildBeside(guess, defaultFilm);
+  const filmId = String((list?.film ?? (await defaultFilm()))._id);
+  lastDefault = filmId;
+  return list && guess === filmId ? list.text : build(filmId);
+}
+
+async function buildFilm(filmId: string): Promise<JsonText> {
+  try {
+    return (await buildBeside(filmId, () => findFilm(filmId))).text;
+  } catch (error) {
+    lists.delete(filmId);
+    throw error;
+  }
+}
+
+/** Builds a list, and asks for the film. */
+async function buildBeside(filmId: string, ask: () => Promise<StoredFilm>) {
+  const text = build(filmId);
+  const known = lists.get(filmId);
+  // A small list is never answered from memory, so both may take one round trip; a large one must not be newer than the film.
+  if (!known || !isSmall(known)) await text;
+  const [film, built] = await Promise.all([ask(), text]);
+  return { film, text: built };
+}
+
+function build(filmId: string): Promise<JsonText> {
+  const known = builds.get(filmId);
+  if (known) return known();
+  const buildOnce = createSharedWork(() => buildList(filmId));
+  builds.set(filmId, buildOnce);
+  return buildOnce();
+}
+
+async function buildList(filmId: string): Promise<JsonText> {
+  const { documents, at } = await storedTimeline(filmId);
+  const rows = await toRows(documents, lists.get(filmId)?.rows ?? new Map<string, Buffer>());
   const parts = [...rows.values()].flatMap((row, index) => (index > 0 ? [comma, row] : [row]));
-  const list = Buffer.concat([head, ...parts, tail]);
-  const built = new JsonText(list, [...rows.keys()].join());
+  const text = Buffer.concat([head, ...parts, tail]);
+  const list = new JsonText(text, [filmId, ...rows.keys()].join());
   // The rows are slices of the list, so that nothing is held in memory twice.
-  last = at === null ? null : { at, list: built, rows: rowsIn(list, rows) };
-  return built;
+  lists.set(filmId, { at, list, rows: rowsIn(text, rows) });
+  return list;
 }
 
 const [head, comma, tail] = ['{"workspaces":[', ',', ']}'].map((text) => Buffer.from(text)) as [Buffer, Buffer, Buffer];

@@ -5,8 +5,8 @@ import { z } from 'zod';
 import { config } from '../config';
 import { pingDatabase } from '../db/mongodb';
 import { Workspace } from '../db/workspace';
-import { providerWarnings } from '../generation/ask';
-import { ffmpegProblem } from '../media/ffmpeg';
+import { providerWarnings } from '../generation/check-task';
+import { ffmpegProblem, ffmpegWarning } from '../media/ffmpeg';
 import { ownerWarnings } from '../media/owner';
 import { uploadFaults } from '../media/uploads';
 import { defineEndpoint, Reply } from '../utils/endpoint';
@@ -56,11 +56,11 @@ export const health = defineEndpoint({
         ...providerWarnings(),
         ...ownerWarnings(),
         ...uploads.warnings,
-        // A missing folder is made again.
+        // A missing folder is recreated.
         ...(dataFault === null || dataFault === 'ENOENT'
           ? []
           : ['DATA_DIR, where accepted tasks are recorded, cannot be written; check its permissions and its disk']),
-        ...[ffmpegProblem()].filter((problem) => problem !== null),
+        ...[ffmpegProblem(), ffmpegWarning()].filter((problem) => problem !== null),
         ...(isLogging() ? [] : ['the log files cannot be written']),
       ],
       mongodb: isDatabaseUp ? 'connected' : 'disconnected',
@@ -73,7 +73,7 @@ export const health = defineEndpoint({
   },
 });
 
-/** Leaves out those whose second charge a user has accepted. */
+/** Leaves out attempts whose second charge a user has accepted. */
 const inDoubt = trusted({ $elemMatch: { state: 'in_doubt', risk_accepted: false } });
 
 let isSocketPortOpen = () => false;
@@ -104,7 +104,7 @@ async function hasFreeDisk(folder = config.UPLOAD_DIR): Promise<boolean> {
     return bavail * bsize >= minFreeBytes;
   } catch (error) {
     const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT' && folder !== path.dirname(folder);
-    // A missing folder is made again, on the disk of its parent.
+    // A missing folder is recreated on the disk of its parent.
     return isGone ? hasFreeDisk(path.dirname(folder)) : true;
   }
 }

@@ -2,16 +2,21 @@ import { ServerResponse, type IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
+import { z } from 'zod';
 import { config } from '../config';
-import { AppError } from '../utils/errors';
+import { objectId } from '../contract/ids';
+import { filmIdOr } from '../db/find-films';
+import { isDatabaseConnected } from '../db/mongodb';
+import { AppError, toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { accessDenied } from '../utils/origin-guard';
-import { serviceRestart, sockets } from '../utils/push';
+import { parseInput } from '../utils/parse';
+import { serviceRestart, sockets, type SocketFilm } from '../utils/push';
 import { writeRawError } from '../utils/raw-http-error';
 import { createSession, type Session } from './server';
 
 // One socket from its upgrade to its close: heartbeat and back-pressure. A socket with too many unanswered messages is not
-// read, so that the rest waits in the network.
+// read, so that its sender has to wait.
 
 const maxFrameBytes = 256 * 1024;
 const maxSockets = 256;
@@ -21,6 +26,7 @@ const messagesPerTick = 32;
 const drainWithinMs = 3000;
 const closeWithinMs = 1000;
 const unsupportedData = 1003;
+const filmQuery = z.object({ film_id: objectId.optional() });
 
 type Connection = {
   socket: WebSocket;
@@ -61,11 +67,29 @@ export function acceptUpgrades(server: Server, path?: string, others?: string): 
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') return answerAsHttp(server, request, stream);
     const refusal = accessDenied(request) ?? upgradeDenied(request, path);
     if (refusal) return writeRawError(stream, refusal);
-    // A socket does not count as a REST connection, or 256 tabs would block REST.
-    server.maxConnections++;
-    stream.once('close', () => server.maxConnections--);
-    wss.handleUpgrade(request, stream, head, onConnection);
+    filmOfUpgrade(request).then(
+      (of) => {
+        // A socket does not count as a REST connection, or 256 tabs would block REST.
+        server.maxConnections++;
+        stream.once('close', () => server.maxConnections--);
+        wss.handleUpgrade(request, stream, head, (socket) => onConnection(socket, of));
+      },
+      (error: unknown) => writeRawError(stream, toAppError(error)),
+    );
   });
+}
+
+/**
+ * The film in the address of an upgrade, else the default one; null while there is no database to ask. Throws FILM_NOT_FOUND,
+ * or INVALID_INPUT for what is no id.
+ */
+async function filmOfUpgrade({ url = '' }: IncomingMessage): Promise<SocketFilm> {
+  const { searchParams } = new URL(url, 'ws://localhost');
+  const given = searchParams.getAll('film_id');
+  const query = { film_id: given.length > 1 ? given : given[0] };
+  const { film_id: filmId } = parseInput(filmQuery, query, 'address of the socket');
+  if (filmId === undefined && !isDatabaseConnected()) return { filmId: null };
+  return { filmId: await filmIdOr(filmId) };
 }
 
 /** Pings every socket and terminates those that did not answer the last ping; returns the function that stops it. */
@@ -104,7 +128,7 @@ function answerAsHttp(server: Server, request: IncomingMessage, stream: Duplex):
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(stream as Socket);
-  // Discards anything else the peer sends; a peer that keeps its side open would block the stop for ever.
+  // Discards anything else that the peer sends; otherwise a peer that keeps its side open would block a stop.
   stream.resume();
   response.on('finish', () => (stream as Socket).destroySoon());
   server.emit('request', request, response);
@@ -118,17 +142,17 @@ function upgradeDenied(request: IncomingMessage, path?: string): AppError | null
   return new AppError('BUSY', 'The server has too many open sockets; close some tabs, or try again later.');
 }
 
-function onConnection(socket: WebSocket): void {
+function onConnection(socket: WebSocket, of: SocketFilm): void {
   const connection: Connection = {
     socket,
-    session: createSession(socket),
+    session: createSession(socket, of),
     isAlive: true,
     unanswered: 0,
     startedThisTick: 0,
     unread: [],
   };
   connections.add(connection);
-  sockets.add(socket);
+  sockets.set(socket, of);
   socket.on('pong', () => (connection.isAlive = true));
   socket.on('error', (error) => logger.warn('socket broke the protocol', { error }));
   socket.on('close', () => {

@@ -1,14 +1,14 @@
 /** What a lane needs to know about a message. */
 type Item = {
-  /** Whether only a few such messages may run at the same time. */
+  /** Whether it counts towards `maxRunning`. */
   isLimited: boolean;
-  /** Later messages about the same workspace wait for this one. */
-  about: { workspace_id?: string };
+  /** Later messages about the same workspace, or else the same film, wait for this one. */
+  about: { workspace_id?: string; film_id?: string };
 };
 
 /**
  * Begins the messages of one socket: limited ones at most `maxRunning` at a time, in order, and all others at once, unless
- * an earlier message about the same workspace is waiting here.
+ * an earlier message about the same workspace or film is waiting here.
  */
 export function createLane<Message extends Item>(maxRunning: number, begin: (message: Message) => void) {
   let running = 0;
@@ -21,7 +21,7 @@ export function createLane<Message extends Item>(maxRunning: number, begin: (mes
   }
 
   /** Removes an answered message; returns whether it had begun. */
-  function leave(message: Message): 'waiting' | 'begun' {
+  function remove(message: Message): 'waiting' | 'begun' {
     const isWaiting = waiting.includes(message);
     if (isWaiting) waiting = waiting.filter((other) => other !== message);
     else if (message.isLimited) running--;
@@ -35,7 +35,7 @@ export function createLane<Message extends Item>(maxRunning: number, begin: (mes
     let isFull = false;
     waiting = waiting.filter((message) => {
       const { isLimited } = message;
-      const { workspace_id: about } = message.about;
+      const about = message.about.workspace_id ?? message.about.film_id;
       const isBlocked = about !== undefined && blocked.has(about);
       const mustWait = isBlocked || (isLimited && (isFull || running >= maxRunning));
       if (mustWait && about !== undefined) blocked.add(about);
@@ -44,9 +44,9 @@ export function createLane<Message extends Item>(maxRunning: number, begin: (mes
       if (!mustWait) ready.push(message);
       return mustWait;
     });
-    // Last, since beginning a message may answer it at once and call `leave`.
+    // Last, since beginning a message may answer it at once and call `remove`.
     for (const message of ready) begin(message);
   }
 
-  return { add, leave };
+  return { add, remove };
 }

@@ -3,19 +3,24 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import mongoose, { type mongo } from 'mongoose';
 import type { AiEntry } from '../contract/conversation';
 import type { ServerMessage } from '../contract/messages';
+import type { FilmChanges } from '../contract/film';
 import type { Changes } from '../contract/workspace';
+import { Export } from '../db/export';
+import { Film, type StoredFilm } from '../db/film';
 import { readOrder } from '../db/find-workspaces';
 import { toJson, toWire, Workspace, type StoredWorkspace } from '../db/workspace';
+import { broadcastExportOf } from '../film/broadcast';
+import { toWireFilmOf } from '../film/overview';
 import { onStoredElsewhere } from '../generation/cancel';
 import { statusUpdate } from '../generation/store';
 import { BoundedMap } from '../utils/bounded-map';
 import { logger } from '../utils/logger';
-import { isOwnStamp, versionsOf } from '../utils/process-id';
-import { endSockets, push } from '../utils/push';
-import { runInOrder } from './server';
+import { isOwnWriteId, versionsOf } from '../utils/process-id';
+import { endFilm, endSockets, push } from '../utils/push';
+import { runInOrder, runInOrderOf } from './server';
 
-// What another server stores is broadcast to the sockets of this one: MongoDB's change stream shows what was stored, and the
-// `stored_by` stamp shows which server did it. A single server reads no stream.
+// What other servers store is broadcast to the sockets of this one: MongoDB's change stream shows what was stored, and the
+// `stored_by` write id shows which server did it. A single server reads no stream.
 
 const rewatchAfterMs = 1000;
 /** The next change is no longer in the oplog. */
@@ -26,6 +31,7 @@ const arrivesWithinMs = 1000;
 type Fields = Record<string, unknown>;
 type Event = {
   operationType: string;
+  ns: { coll: string };
   documentKey: { _id: mongo.ObjectId };
   fullDocument?: Fields;
   updateDescription?: { updatedFields?: Fields };
@@ -33,8 +39,8 @@ type Event = {
 
 let stream: mongo.ChangeStream | null = null;
 let isStopping = false;
-/** The stamp of the last reorder that was broadcast. */
-let lastOrderStamp: unknown;
+/** The write id of the last reorder that was broadcast. */
+let lastOrderWriteId: unknown;
 /** By workspace: the last version in the stream, and the last one that changed the video. */
 const seen = new BoundedMap<string, { version: number; videoAt: number }>(versionsKept);
 const arrivals = new EventEmitter();
@@ -70,21 +76,46 @@ async function watch(from: mongo.ChangeStreamOptions = {}): Promise<void> {
   }
 }
 
-const stamp = 'stored_by';
+const writeIdField = 'stored_by';
 const pipeline = [
-  { $match: { 'ns.coll': Workspace.collection.name, operationType: { $in: ['insert', 'update', 'replace'] } } },
+  {
+    $match: {
+      'ns.coll': { $in: [Workspace.collection.name, Film.collection.name, Export.collection.name] },
+      operationType: { $in: ['insert', 'update', 'replace'] },
+    },
+  },
   {
     $project: {
       operationType: 1,
+      ns: 1,
       documentKey: 1,
       'updateDescription.updatedFields': 1,
-      [`fullDocument.${stamp}`]: 1,
+      [`fullDocument.${writeIdField}`]: 1,
     },
   },
 ];
 
-/** Broadcasts a change in order, after the replies to earlier messages. */
 function onEvent(event: Event): void {
+  if (event.ns.coll === Export.collection.name) onExportEvent(event);
+  else if (event.ns.coll === Film.collection.name) onFilmEvent(event);
+  else onWorkspaceEvent(event);
+}
+
+/** Each progress of an export that another server renders. */
+function onExportEvent({ documentKey: { _id }, fullDocument, updateDescription }: Event): void {
+  const writeId = updateDescription?.updatedFields?.[writeIdField] ?? fullDocument?.[writeIdField];
+  if (writeId !== undefined && !isOwnWriteId(writeId)) void broadcastExportOf(String(_id)).catch(onMissed);
+}
+
+function onFilmEvent(event: Event): void {
+  const id = String(event.documentKey._id);
+  const fields = event.updateDescription?.updatedFields ?? {};
+  if (isOwnWriteId(fields[writeIdField] ?? event.fullDocument?.[writeIdField])) return;
+  void runInOrder(id, () => broadcastFilm(event, id, fields).catch(onMissed));
+}
+
+/** Broadcasts a change of a workspace in order, after the replies to earlier messages. */
+function onWorkspaceEvent(event: Event): void {
   const id = String(event.documentKey._id);
   const fields = event.updateDescription?.updatedFields ?? {};
   const version = fields.version as number | undefined;
@@ -93,33 +124,56 @@ function onEvent(event: Event): void {
     seen.set(id, { version, videoAt: isOfVideo ? version : (seen.get(id)?.videoAt ?? 0) });
     arrivals.emit(id);
   }
-  if (isOwnStamp(fields[stamp] ?? event.fullDocument?.[stamp])) return;
+  if (isOwnWriteId(fields[writeIdField] ?? event.fullDocument?.[writeIdField])) return;
   // Not in order: a create must be stopped before it leaves, without waiting for the messages of this workspace.
   const stopped = fields.deleted_at || fields['job.cancelled_at'] ? onStoredElsewhere(id) : Promise.resolve();
   stopped.catch(() => undefined);
-  void runInOrder('order_index' in fields ? null : id, () =>
-    stopped
-      .then(() => broadcastChange(event, id, fields))
-      .catch((error: unknown) => {
-        logger.warn('change of another server not broadcast, browsers reload', { error });
-        endSockets('a change of another server was missed');
-      }),
-  );
+  if ('order_index' in fields) void broadcastOrder(id, fields[writeIdField]).catch(onMissed);
+  else void runInOrder(id, () => stopped.then(() => broadcastChange(event, id, fields)).catch(onMissed));
+}
+
+function onMissed(error: unknown): void {
+  logger.warn('change of another server not broadcast, browsers reload', { error });
+  endSockets('a change of another server was missed');
+}
+
+async function broadcastFilm({ operationType }: Event, id: string, fields: Fields): Promise<void> {
+  const isWhole = operationType !== 'update' || 'deleted_at' in fields;
+  const version = fields.version as number | undefined;
+  if (!isWhole && version === undefined) return;
+  const stored = await Film.findOne({ _id: id, deleted_at: null }).lean<StoredFilm>();
+  if (!stored) {
+    if (!fields.deleted_at) return;
+    push(null, { type: 'film.deleted', film_id: id });
+    return endFilm(id);
+  }
+  if (isWhole || version === undefined) return push(null, { type: 'film.created', film: await toWireFilmOf(stored) });
+  for (const at of skippedVersions(fields, version))
+    push(null, { type: 'film.updated', film_id: id, version: at, changes: {} });
+  const isSetting = ([key]: [string, unknown]) => key === 'title' || key.startsWith('settings.');
+  const changes = toJson<FilmChanges>(Object.fromEntries(Object.entries(fields).filter(isSetting)));
+  push(null, { type: 'film.updated', film_id: id, version, changes });
 }
 
 async function broadcastChange({ operationType }: Event, id: string, fields: Fields): Promise<void> {
-  if ('order_index' in fields) return broadcastOrder(fields[stamp]);
   const version = fields.version as number | undefined;
   const isWhole = operationType !== 'update' || 'deleted_at' in fields;
   if (!isWhole && version === undefined) return;
 
-  // Reads the present state, so that a delete and a restore through two servers are broadcast in the order of their storage.
-  const stored = await Workspace.findOne({ _id: id, deleted_at: null }).lean<StoredWorkspace>();
-  if (!stored) return fields.deleted_at ? push({ type: 'workspace.deleted', workspace_id: id }) : undefined;
-  if (isWhole || version === undefined) return push({ type: 'workspace.created', workspace: toWire(stored) });
-  broadcastSkipped(id, version - versionsOf(fields[stamp]) + 1, version);
+  // Reads the current state, so that a delete and a restore through two servers are broadcast in the order of storage.
+  const stored = await Workspace.findOne({ _id: id }).lean<StoredWorkspace>();
+  if (!stored) return;
+  const filmId = String(stored.film_id);
+  if (stored.deleted_at) {
+    // The shots of a deleted film are not told one by one.
+    const isDelete = Boolean(fields.deleted_at) && !stored.deleted_with_film;
+    return isDelete ? push(filmId, { type: 'workspace.deleted', workspace_id: id }) : undefined;
+  }
+  if (isWhole || version === undefined) return push(filmId, { type: 'workspace.created', workspace: toWire(stored) });
+  for (const at of skippedVersions(fields, version))
+    push(filmId, { type: 'workspace.updated', workspace_id: id, version: at, changes: {} });
   await waitForVersion(id, stored.version);
-  push(messageOf(stored, fields, version));
+  push(filmId, messageOf(stored, fields, version));
 }
 
 /** Waits up to 1 s until the stream reaches that stored version, so that later changes of the video are known. */
@@ -147,7 +201,7 @@ function messageOf(stored: StoredWorkspace, fields: Fields, version: number): Se
 const hasTakes = (fields: Fields): boolean => Object.keys(fields).some((key) => /^takes\b/.test(key));
 
 function partOf(key: string): Part | null {
-  if (key.startsWith('form_data.') || key === 'image_path' || key === 'image_url') return 'form';
+  if (/^(form_data|cut)\./.test(key) || key === 'image_path' || key === 'image_url') return 'form';
   const [root] = key.split('.');
   if (root === 'video' || root === 'takes') return 'video';
   return root === 'ai_collaboration' ? 'ai' : null;
@@ -160,15 +214,20 @@ function entryOf(fields: Fields): AiEntry {
   return entry;
 }
 
-/** One write may count several versions, and the last one carries all changes. */
-function broadcastSkipped(id: string, from: number, version: number): void {
-  for (let step = from; step < version; step++)
-    push({ type: 'workspace.updated', workspace_id: id, version: step, changes: {} });
-}
+/** The versions before the last one of a write: one write may count several, and the last one carries all changes. */
+const skippedVersions = (fields: Fields, version: number): number[] => {
+  const count = versionsOf(fields[writeIdField]) - 1;
+  return Array.from({ length: count }, (_, index) => version - count + index);
+};
 
 /** Broadcasts a reorder once, although it changes many workspaces. */
-async function broadcastOrder(mark: unknown): Promise<void> {
-  if (mark !== undefined && mark === lastOrderStamp) return;
-  lastOrderStamp = mark;
-  push({ type: 'workspace.reordered', workspace_ids: await readOrder() });
+async function broadcastOrder(id: string, writeId: unknown): Promise<void> {
+  if (writeId !== undefined && writeId === lastOrderWriteId) return;
+  lastOrderWriteId = writeId;
+  const workspace = await Workspace.findOne({ _id: id }, { film_id: 1 }).lean();
+  if (!workspace) return;
+  const filmId = String(workspace.film_id);
+  await runInOrderOf(filmId, async () =>
+    push(filmId, { type: 'workspace.reordered', workspace_ids: await readOrder(filmId) }),
+  );
 }

@@ -2,13 +2,19 @@ import type { WebSocket } from 'ws';
 import { objectId, objectIdPattern, requestId } from '../contract/ids';
 import type { ServerMessage } from '../contract/messages';
 import { isDatabaseConnected } from '../db/mongodb';
-import { markUnresolved } from '../db/repetitions';
 import { BoundedMap } from '../utils/bounded-map';
 import { AppError, toAppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { idempotencyKey, type AnyMessage, type HandlerResult } from '../utils/message';
-import { push, send } from '../utils/push';
+import { endFilm, push, send, type SocketFilm } from '../utils/push';
 import { createBatchingQueues } from '../utils/queue';
+import { defaultFilm } from '../db/find-films';
+import { findSeen, markUnresolved } from '../db/repetitions';
+import { filmCreate } from './film-create';
+import { filmDelete } from './film-delete';
+import { filmDuplicate } from './film-duplicate';
+import { filmRestore } from './film-restore';
+import { filmUpdate } from './film-update';
 import { createLane } from './lane';
 import { workspaceChooseTake } from './workspace-choose-take';
 import { workspaceCreate } from './workspace-create';
@@ -27,11 +33,16 @@ export const messages: AnyMessage[] = [
   workspaceReorder,
   workspaceChooseTake,
   workspaceDismiss,
+  filmCreate,
+  filmUpdate,
+  filmDelete,
+  filmRestore,
+  filmDuplicate,
 ];
 
-/** How many order messages of one socket may be queued: all sockets share one order queue, and none may fill it. */
+/** How many messages of one socket may wait in the order queue, which all sockets of a film share and none may fill. */
 const maxStartedOfOrder = 4;
-/** Below the 5 s after which a client sends again, with a margin for a busy machine, so that it always gets a reply first. */
+/** Below the 5 s after which a client sends again, with a margin for a busy machine, so that the reply always comes first. */
 const replyWithinMs = 4000;
 /** Far longer than a healthy database needs for one message. */
 const slowHandlerMs = 1000;
@@ -51,13 +62,14 @@ export type Session = {
 /** One message on its way to its reply. */
 type PendingMessage = {
   socket: WebSocket;
+  of: SocketFilm;
   lane: ReturnType<typeof createLane<PendingMessage>>;
   text: string;
   /** Null when the text is not a JSON object. */
   raw: Record<string, unknown> | null;
   givenType: string;
   message: AnyMessage | undefined;
-  about: { request_id?: string; workspace_id?: string };
+  about: { request_id?: string; workspace_id?: string; film_id?: string };
   queues: string[];
   /** Whether it changes the order. */
   isLimited: boolean;
@@ -76,34 +88,44 @@ const running = new Set<{ sinceMs: number }>();
 const queues = createBatchingQueues(runBatch, maxBatch);
 
 /** Answers the messages of one socket, each exactly once, and those about the same thing in order. */
-export function createSession(socket: WebSocket): Session {
+export function createSession(socket: WebSocket, of: SocketFilm): Session {
   const lane = createLane<PendingMessage>(maxStartedOfOrder, enqueue);
   return {
     receive: (text, onAnswered) =>
       new Promise((onDone) => {
-        const pending = toPending(text, { socket, lane, onAnswered, onDone });
+        const pending = toPending(text, { socket, of, lane, onAnswered, onDone });
         pending.timer = setTimeout(() => replyError(pending, timeoutError(pending)), replyWithinMs);
         lane.add(pending);
       }),
   };
 }
 
-type FromSocket = Pick<PendingMessage, 'socket' | 'lane' | 'onAnswered' | 'onDone'>;
+type FromSocket = Pick<PendingMessage, 'socket' | 'of' | 'lane' | 'onAnswered' | 'onDone'>;
 
 function toPending(text: string, from: FromSocket): PendingMessage {
   const raw = toObject(text);
   // String() would throw for an object without toString.
   const givenType = typeof raw?.type === 'string' ? raw.type : '';
   const message = byType.get(givenType);
-  const about = { request_id: validOr(requestId, raw?.request_id), workspace_id: validOr(objectId, raw?.workspace_id) };
-  const queues = queuesOf(message, raw, about.workspace_id);
-  const isLimited = queues.includes(orderQueue);
+  const about = {
+    request_id: validOr(requestId, raw?.request_id),
+    workspace_id: validOr(objectId, raw?.workspace_id),
+    film_id: validOr(objectId, raw?.film_id),
+  };
+  const queues = queuesOf(message, raw, about, from.of);
+  const isLimited = message?.queues.includes('order') === true;
   return { ...from, text, raw, givenType, message, about, queues, isLimited, state: 'queued' };
 }
 
-/** Runs other work in order with the messages about a workspace, or about the order if it is null. */
-export const runInOrder = (workspaceId: string | null, work: () => Promise<void>): Promise<void> =>
-  queues.run([workspaceId ?? orderQueue], work);
+/** Runs other work in order with the messages about a workspace or a film. */
+export const runInOrder = (documentId: string, work: () => Promise<void>): Promise<void> =>
+  queues.run([documentId], work);
+
+/** Runs other work in order with the messages about the order of a film. */
+export const runInOrderOf = (filmId: string, work: () => Promise<void>): Promise<void> =>
+  queues.run([orderQueueOf(filmId)], work);
+
+const orderQueueOf = (filmId: string | null): string => `${orderQueue} ${filmId}`;
 
 function enqueue(pending: PendingMessage): void {
   void queues.add(pending.queues, pending, pending.message?.coalesce === true).then(pending.onDone);
@@ -112,17 +134,22 @@ function enqueue(pending: PendingMessage): void {
 function queuesOf(
   message: AnyMessage | undefined,
   raw: PendingMessage['raw'],
-  workspaceId: string | undefined,
+  { workspace_id: workspaceId, film_id: filmId }: PendingMessage['about'],
+  of: SocketFilm,
 ): string[] {
   const isListing = message?.queues.includes('each-of-workspace_ids') && Array.isArray(raw?.workspace_ids);
   const given: unknown[] = isListing ? (raw.workspace_ids as unknown[]) : [];
   const names = {
     workspace: workspaceId ? [workspaceId] : [],
     'each-of-workspace_ids': given.filter((id): id is string => typeof id === 'string' && objectIdPattern.test(id)),
-    order: [orderQueue],
+    film: [filmId, validOr(objectId, raw?.new_film_id)].filter((id) => id !== undefined),
+    order: [orderQueueOf(filmId ?? filmOf(workspaceId) ?? of.filmId)],
   };
   return [...new Set((message?.queues ?? ['workspace']).flatMap((queue) => names[queue]))];
 }
+
+const filmOf = (workspaceId: string | undefined): string | null | undefined =>
+  workspaceId === undefined ? undefined : findSeen(workspaceId)?.filmId;
 
 /** Handles the messages of one batch, and replies to each exactly once, in order. */
 async function runBatch(batch: PendingMessage[]): Promise<void> {
@@ -135,7 +162,7 @@ async function runBatch(batch: PendingMessage[]): Promise<void> {
   for (const [index, pending] of inTime.entries()) settle(pending, results[index]!);
 }
 
-async function handle({ socket, raw, text, message }: PendingMessage): Promise<HandlerResult> {
+async function handle({ socket, of, raw, text, message }: PendingMessage): Promise<HandlerResult> {
   if (!raw) throw notAnObject(text);
   if (!message) {
     const known = [...byType.keys()].join(', ');
@@ -147,22 +174,24 @@ async function handle({ socket, raw, text, message }: PendingMessage): Promise<H
       'The database is unavailable; send the message again with the same request_id.',
     );
   }
-  return message.run(raw, socket);
+  const filmId = (of.filmId ??= String((await defaultFilm())._id));
+  return message.run(raw, { sender: socket, filmId });
 }
 
 /** Replies and broadcasts; the one place that writes errors to a socket. */
 function settle(pending: PendingMessage, result: PromiseSettledResult<HandlerResult>): void {
   try {
     if (result.status === 'rejected') throw result.reason;
-    const { reply: confirm, toAllAfter, replayToOthers, replayToAll } = result.value;
+    const { reply: confirm, filmId, toAllAfter, replayToOthers, replayToAll, endedFilmId } = result.value;
     const wasUnresolved = unresolved.delete(unresolvedKey(pending));
     const toOthers = result.value.toOthers ?? (wasUnresolved ? replayToOthers : undefined);
     const toAll = result.value.toAll ?? (wasUnresolved ? replayToAll : undefined);
-    if (toAll) push(toAll);
+    if (toAll) push(filmId, toAll);
     const isInTime = reply(pending, confirm);
     // A sender that got an error instead needs the broadcast too.
-    if (toOthers) push(toOthers, isInTime ? pending.socket : undefined);
-    if (toAllAfter) push(toAllAfter);
+    if (toOthers) push(filmId, toOthers, isInTime ? pending.socket : undefined);
+    if (toAllAfter) push(filmId, toAllAfter);
+    if (endedFilmId) endFilm(endedFilmId);
   } catch (thrown) {
     const error = toAppError(thrown);
     if (error.code === 'INTERNAL') logger.error('message failed', { type: pending.givenType, error: thrown });
@@ -178,22 +207,24 @@ function reply(pending: PendingMessage, message: ServerMessage): boolean {
   clearTimeout(pending.timer);
   const { type, ...fields } = message;
   send(socket, { type, ...(about.request_id && { request_id: about.request_id }), ...fields } as ServerMessage);
-  if (lane.leave(pending) === 'waiting') pending.onDone();
+  if (lane.remove(pending) === 'waiting') pending.onDone();
   pending.onAnswered();
   return true;
 }
 
 function replyError(pending: PendingMessage, error: AppError): void {
-  const { request_id: request, workspace_id: workspace } = pending.about;
+  const { request_id: request, workspace_id: workspace, film_id: film } = pending.about;
   if (retryCodes.has(error.code)) {
     if (request) unresolved.set(unresolvedKey(pending), true);
-    markUnresolved(workspace, idempotencyKey(pending.givenType, request));
+    markUnresolved(workspace ?? film ?? pending.of.filmId, idempotencyKey(pending.givenType, request));
   }
-  reply(pending, { type: 'error', ...(workspace && { workspace_id: workspace }), ...error.body });
+  const filmId = error.filmId ?? film;
+  const about = { ...(workspace && { workspace_id: workspace }), ...(filmId && { film_id: filmId }) };
+  reply(pending, { type: 'error', ...about, ...error.body });
 }
 
 const unresolvedKey = ({ givenType, about }: PendingMessage): string =>
-  `${about.workspace_id} ${idempotencyKey(givenType, about.request_id)}`;
+  `${about.workspace_id ?? about.film_id} ${idempotencyKey(givenType, about.request_id)}`;
 
 function timeoutError({ state }: PendingMessage): AppError {
   if (state === 'started' || !isDatabaseConnected() || isDatabaseSlow()) {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { objectId } from '../contract/ids';
 import { baseVersion, clientMessage } from '../contract/messages';
 import { toChanges } from '../db/changes';
-import { isNewer, noteRead, resolveMessage, type Sent } from '../db/repetitions';
+import { hasNewerValue, noteRead, resolveMessage, type MessageIdentity } from '../db/repetitions';
 import { findWorkspace } from '../db/find-workspaces';
 import { rememberUnchanged } from '../db/updates';
 import { type StoredWorkspace } from '../db/workspace';
@@ -31,12 +31,16 @@ export const workspaceChooseTake = defineMessage({
     { workspace_id: workspaceId, attempt_id: attemptId, with_form: withForm = false, base_version: base },
     { key },
   ) {
-    const { stored, isNew } = await chooseTake({ attemptId, withForm }, { workspaceId, key, baseVersion: base });
+    const { stored, isNew } = await chooseTake(
+      { attemptId, withForm },
+      { documentId: workspaceId, key, baseVersion: base },
+    );
     const { version, updated_at } = stored;
     const changes = withForm && { changes: toChanges({ form_data: stored.form_data }) };
     const update = { ...statusUpdate(stored, true), ...changes };
     return {
       reply: { type: 'workspace.sync_confirm', workspace_id: workspaceId, version, updated_at, ...changes },
+      filmId: String(stored.film_id),
       ...(isNew ? { toAll: update } : { replayToAll: update }),
     };
   },
@@ -47,14 +51,14 @@ type Choice = { attemptId: string; withForm: boolean };
 /** Chooses the take once for each request; `isNew` is false when it was done before or nothing had to change. */
 async function chooseTake(
   { attemptId, withForm }: Choice,
-  sent: Sent,
+  sent: MessageIdentity,
 ): Promise<{ stored: StoredWorkspace; isNew: boolean }> {
-  const { workspaceId, key } = sent;
+  const { documentId: workspaceId, key } = sent;
   for (let race = 0; race < maxChoiceTries; race++) {
     const read = await findWorkspace(workspaceId);
     const { video, takes } = read;
     if (key && read.applied.includes(key)) return { stored: read, isNew: false };
-    if (isNewer(noteRead(read), 'video', sent)) return leaveUnchanged(read, sent);
+    if (hasNewerValue(noteRead(read), 'video', sent)) return leaveUnchanged(read, sent);
     if (video.status === 'generating') {
       const message = 'A video is being generated here; wait for it or cancel it, then choose a take.';
       throw new AppError('VIDEO_IN_PROGRESS', message);
@@ -73,10 +77,10 @@ async function chooseTake(
   throw generationChanged();
 }
 
-/** Nothing had to change, or a newer change exists: remembers the request, so that repeating it does not undo later changes. */
+/** Changes nothing, but remembers the message, so that repeating it does not undo later changes. */
 async function leaveUnchanged(
   stored: StoredWorkspace,
-  { workspaceId, key }: Sent,
+  { documentId: workspaceId, key }: MessageIdentity,
 ): Promise<{ stored: StoredWorkspace; isNew: boolean }> {
   await rememberUnchanged(workspaceId, key);
   resolveMessage(workspaceId, key);

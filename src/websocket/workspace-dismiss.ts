@@ -31,6 +31,7 @@ export const workspaceDismiss = defineMessage({
       const update = statusUpdate(stored, true);
       return {
         reply: { type: 'workspace.sync_confirm', workspace_id: workspaceId, version, updated_at },
+        filmId: String(stored.film_id),
         ...(wasApplied ? { replayToAll: update } : { toAll: update }),
       };
     }

@@ -1,0 +1,32 @@
+import { filmUpdates } from '../contract/film';
+import { objectId } from '../contract/ids';
+import { clientMessage } from '../contract/messages';
+import { toFilmChanges } from '../db/changes';
+import { applyEdit } from '../db/edits';
+import { AppError } from '../utils/errors';
+import { defineMessage } from '../utils/message';
+
+/** Changes only the named fields of a film; acknowledged once stored durably. */
+export const filmUpdate = defineMessage({
+  type: 'film.update',
+  summary: 'Changes only the named fields of a film: its title and its settings.',
+  input: clientMessage('film.update', { film_id: objectId, updates: filmUpdates }),
+  reply: 'film.sync_confirm',
+  queues: ['film'],
+  coalesce: true,
+  async handle({ film_id: filmId, updates }, { key, sender }) {
+    const changes = toFilmChanges(updates);
+    if (Object.keys(changes).length === 0) {
+      const details = [{ path: 'updates', message: 'names no field', rule: 'required' as const }];
+      throw new AppError('INVALID_INPUT', 'The update names no field; put at least one into "updates".', { details });
+    }
+
+    const edit = { kind: 'film', documentId: filmId, changes, key, sender } as const;
+    const { version, updated_at, broadcast } = await applyEdit(edit);
+    return {
+      reply: { type: 'film.sync_confirm', film_id: filmId, version, updated_at },
+      filmId: null,
+      ...(broadcast && { toOthers: { type: 'film.updated', film_id: filmId, version, changes: broadcast } }),
+    };
+  },
+});
