@@ -1,4 +1,6 @@
 import type { AiEntry, Suggestion } from '../contract/conversation';
+import type { Film } from '../contract/film';
+import type { ExportOptions, FilmExport } from '../contract/export';
 import type { ErrorBody, ErrorCode, ErrorDetail } from '../contract/errors';
 import type { FormData as ShotForm } from '../contract/form';
 import type { Options } from '../contract/options';
@@ -31,8 +33,9 @@ export const getOptions = (): Promise<Options> => request<Options>('/api/options
 /** A shot in the trash, with when it was deleted. */
 export type TrashedShot = Workspace & { deleted_at: string };
 
-export const getTrash = async (): Promise<TrashedShot[]> =>
-  (await request<{ workspaces: TrashedShot[] }>('/api/trash')).workspaces;
+export type TrashedFilm = Film & { deleted_at: string };
+
+export const getTrash = (): Promise<{ films: TrashedFilm[]; workspaces: TrashedShot[] }> => request('/api/trash');
 
 export const generateVideo = (body: GenerateRequest, signal?: AbortSignal) =>
   post<{ workspace_id: string; video: Video }>('/api/generate/video', body, signal);
@@ -40,26 +43,73 @@ export const generateVideo = (body: GenerateRequest, signal?: AbortSignal) =>
 export const cancelVideo = (body: { workspace_id: string; attempt_id?: string }) =>
   post<{ workspace_id: string; video: Video }>('/api/generate/cancel', body);
 
+type ExportReply = Promise<FilmExport>;
+const exportOf = ({ export: one }: { export: FilmExport }): FilmExport => one;
+
+export const getExports = async (filmId: string): Promise<FilmExport[]> =>
+  (await request<{ exports: FilmExport[] }>(`/api/exports?${new URLSearchParams({ film_id: filmId })}`)).exports;
+
+export const exportFilm = async (body: { film_id: string; options: Partial<ExportOptions> }): ExportReply =>
+  exportOf(await post('/api/export/film', body));
+
+export const cancelExport = async (id: string): ExportReply =>
+  exportOf(await post('/api/export/cancel', { export_id: id }));
+
+export const deleteExport = async (id: string): ExportReply =>
+  exportOf(await post('/api/export/delete', { export_id: id }));
+
+export type PackageFormat = 'editor' | 'jianying' | 'capcut';
+
+/** The address of a package for editors. */
+export const packageUrl = (query: { film_id: string; format: PackageFormat } & Record<string, string>): string =>
+  `/api/export/package?${new URLSearchParams(query)}`;
+
+/** Asks for the head of a download only; throws an ApiError where there is none. */
+export async function checkDownload(url: string): Promise<void> {
+  const leave = new AbortController();
+  const response = await fetch(url, { signal: leave.signal }).catch(() => {
+    throw noAnswer();
+  });
+  if (!response.ok) throw toApiError(await response.json().catch(() => null));
+  leave.abort();
+}
+
 export const askAssistant = (
   body: { workspace_id: string; message: string },
   signal: AbortSignal,
 ): Promise<{ suggestion: Suggestion; entry: AiEntry }> => post('/api/ai/suggest', body, signal);
 
 /** Uploads one picture and tells the part that is through, 0 to 1; rejects with an ApiError. */
-export function uploadImage(picture: File, onProgress: (part: number) => void): Promise<UploadedImage> {
+export const uploadImage = (picture: File, onProgress: (part: number) => void): Promise<UploadedImage> =>
+  upload('image', picture, onProgress);
+
+/** Uploads one sound file as `uploadImage` does a picture; one that is aborted never resolves. */
+export const uploadAudio = (
+  sound: File,
+  onProgress: (part: number) => void,
+  signal: AbortSignal,
+): Promise<{ audio_path: string }> => upload('audio', sound, onProgress, signal);
+
+function upload<Reply>(
+  kind: 'image' | 'audio',
+  file: File,
+  onProgress: (part: number) => void,
+  signal?: AbortSignal,
+): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const body = new FormData();
-    body.append('image', picture, picture.name);
-    const upload = new XMLHttpRequest();
-    upload.open('POST', '/api/upload/image');
-    upload.responseType = 'json';
-    upload.upload.onprogress = ({ loaded, total }) => onProgress(total ? loaded / total : 0);
-    upload.onerror = () => reject(noAnswer());
-    upload.onload = () => {
-      if (upload.status === 201) resolve(upload.response as UploadedImage);
-      else reject(toApiError(upload.response));
+    body.append(kind, file, file.name);
+    const sending = new XMLHttpRequest();
+    signal?.addEventListener('abort', () => sending.abort());
+    sending.open('POST', `/api/upload/${kind}`);
+    sending.responseType = 'json';
+    sending.upload.onprogress = ({ loaded, total }) => onProgress(total ? loaded / total : 0);
+    sending.onerror = () => reject(noAnswer());
+    sending.onload = () => {
+      if (sending.status === 201) resolve(sending.response as Reply);
+      else reject(toApiError(sending.response));
     };
-    upload.send(body);
+    sending.send(body);
   });
 }
 

@@ -1,26 +1,36 @@
+import './styles/base.css';
+import './styles/fields.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { App } from './components/app';
+import { keepQuestionDrafts } from './assistant/kept-drafts';
+import { watchDeletions } from './app/deleted-elsewhere';
+import { watchDialogs } from './app/dialog-history';
+import { watchLeaving } from './app/leaving';
+import { Page } from './app/page';
+import { loadPreferences } from './app/preferences';
+import { watchExports } from './state/exports';
+import { watchWaitingPictures } from './pictures/waiting-pictures';
+import { isFilmsPage } from './state/address';
 import { startConnection } from './state/connection';
-import { watchLeaving } from './state/leaving';
-import { loadPreferences } from './state/preferences';
+import { watchTitle } from './state/films';
+import { keepHistory } from './state/history';
 import { loadProviders } from './state/providers';
-import './styles/base.css';
-import './styles/controls.css';
-import './styles/layout.css';
-import './styles/timeline.css';
-import './styles/stage.css';
-import './styles/form.css';
-import './styles/moves.css';
-import './styles/dialogs.css';
-import './styles/touch.css';
 
 loadPreferences();
 loadProviders();
 startConnection();
-watchLeaving();
+watchExports();
+watchTitle();
+watchDialogs();
+if (!isFilmsPage) {
+  keepHistory();
+  keepQuestionDrafts();
+  watchLeaving();
+  watchDeletions();
+  watchWaitingPictures();
+}
 createRoot(document.getElementById('root')!).render(
   <StrictMode>
-    <App />
+    <Page />
   </StrictMode>,
 );

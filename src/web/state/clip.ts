@@ -1,19 +1,15 @@
-import type { Video } from '../../contract/video';
+import { formKeys } from '../../contract/defaults';
 import type { Workspace } from '../../contract/workspace';
-import { formKeys } from '../defaults';
+import { clipOf } from '../../film/plan';
 import { rememberedRecord } from './remembered';
 
 // The wire does not tell with which picture a clip was made, so this browser remembers it for the clicks it saw.
 const pictures = rememberedRecord('pictures', 500);
-export const rememberPicture = pictures.set;
-
-/** What a shot shows in player, card and film: its video when that is completed, else its first take. */
-export const shownClip = ({ video, takes }: Workspace): Video | null =>
-  video.status === 'completed' ? video : (takes[0] ?? null);
+export const rememberPicture = (attemptId: string, path: string): void => pictures.set({ [attemptId]: path });
 
 /** Whether the form or, as far as this browser saw it, the picture is another than the one the clip was made with. */
 export function isChanged(workspace: Workspace): boolean {
-  const clip = shownClip(workspace);
+  const clip = clipOf(workspace);
   if (!clip?.form_data) return false;
   const { form_data: form, image_path: path } = workspace;
   const made = clip.form_data;
@@ -28,6 +24,6 @@ export function stateOf(workspace: Workspace) {
   if (status === 'generating') return 'generating';
   if (status === 'failed' && error?.code !== 'CANCELLED') return 'failed';
   if (isChanged(workspace)) return 'changed';
-  if (shownClip(workspace)) return 'completed';
+  if (clipOf(workspace)) return 'completed';
   return workspace.image_url ? 'idle' : 'noPicture';
 }

@@ -1,20 +1,61 @@
 import { getOptions } from '../api';
+import { filmIdOfAddress, isFilmsPage } from './address';
 import { createSync } from '../sync/client';
+import { exportTold } from './exports';
+import { leaveGoneFilm } from './films';
 import { watchClips } from './notices';
+import { keepOtherTexts } from './other-texts';
+import { readPlace } from './place';
+import { stillMarked } from './selection';
 import { getState, setState } from './store';
 
 const { protocol, host, origin } = window.location;
 const optionsRetryMs = 3000;
 
+const deletedHere = new Set<string>();
+const client = createSync({
+  url: `${protocol.replace('http', 'ws')}//${host}/ws`,
+  baseUrl: origin,
+  filmId: filmIdOfAddress,
+  onOverwritten: keepOtherTexts,
+  onFilmGone: filmGone,
+  onExport: exportTold,
+});
+
 /** The one connection of this page. */
-export const sync = createSync({ url: `${protocol.replace('http', 'ws')}//${host}/ws`, baseUrl: origin });
+export const sync = {
+  ...client,
+  delete: (id: string): void => {
+    deletedHere.add(id);
+    client.delete(id);
+  },
+  restore: (id: string): void => {
+    deletedHere.delete(id);
+    client.restore(id);
+  },
+};
+
+function filmGone(id: string): void {
+  // The page of films has none of its own.
+  if (isFilmsPage) return;
+  // What is typed stays in the storage, and the page of films goes on with it.
+  client.stop();
+  leaveGoneFilm(id);
+}
+
+/** Whether it was this page that deleted a shot. */
+export const wasDeletedHere = (id: string): boolean => deletedHere.has(id);
 
 /** Connects, keeps the store in step with the replica, and loads what the form offers. */
 export function startConnection(): void {
   sync.subscribe(() => {
     const before = getState();
     const snapshot = sync.getSnapshot();
-    setState({ ...snapshot, selectedId: stillThere(before.selectedId, before.ids, snapshot.ids) });
+    const isFirstList = snapshot.isLoaded && !before.isLoaded;
+    const { shot: kept } = isFirstList ? readPlace(snapshot.filmId) : {};
+    const wanted = kept && snapshot.byId[kept] ? kept : before.selectedId;
+    const selectedId = stillThere(wanted, before.ids, snapshot.ids);
+    setState({ ...snapshot, selectedId, marked: stillMarked(before.marked, snapshot.byId) });
     watchClips(before.byId, snapshot.byId);
   });
   window.addEventListener('online', sync.reconnectNow);

@@ -1,11 +1,16 @@
 import type { Changes, Workspace } from '../../contract/workspace';
+import { valueOf } from '../sync/replica';
 import { sync } from './connection';
 import { say, showToast } from './notices';
-import { getState, setState } from './store';
+import { chooseProviders, providerNameOf } from './providers';
+import { reveal } from './selection';
+import { getState, setState, useStore } from './store';
 
 /** Something that this tab did, with what is needed to take it back and to see whether somebody else was there since. */
 export type Deed =
   | { kind: 'fields'; id: string; before: Changes; after: Changes }
+  | { kind: 'many'; changes: { id: string; before: Changes; after: Changes }[] }
+  | { kind: 'providers'; before: Record<string, string>; after: Record<string, string> }
   | { kind: 'delete' | 'create'; ids: string[]; dropId?: string }
   | { kind: 'reorder'; before: readonly string[]; after: readonly string[] }
   | { kind: 'take'; id: string; before: string; after: string; form?: { before: Changes; after: Changes } };
@@ -32,6 +37,11 @@ export function record(deed: Deed): void {
   show();
 }
 
+/** Makes what follows a deed of its own, also in the field that was just typed in. */
+export function endBurst(): void {
+  lastEdit = { name: '', at: 0, since: 0 };
+}
+
 /** Remembers that a picture became a shot; those that were added at once are one deed. */
 export function recordCreated(id: string, dropId: string): void {
   const isOfDrop = (deed: Deed) => deed.kind === 'create' && deed.dropId === dropId;
@@ -46,7 +56,7 @@ export function recordCreated(id: string, dropId: string): void {
 export function undo(): void {
   const deed = done.pop();
   if (!deed) return;
-  lastEdit = { name: '', at: 0, since: 0 };
+  endBurst();
   if (perform(reversed(deed))) undone.push(deed);
   else showToast(say('undo.conflict'));
   show();
@@ -60,6 +70,36 @@ export function redo(): void {
   show();
 }
 
+const keyOf = (filmId: string): string => `deeds ${filmId}`;
+
+/** Keeps the deeds of this tab, film by film, for when the film is opened here again. */
+export function keepHistory(): void {
+  const stop = useStore.subscribe(({ filmId, isLoaded }) => {
+    if (!filmId || !isLoaded) return;
+    stop();
+    [done, undone] = readDeeds(filmId);
+    show();
+  });
+  window.addEventListener('pagehide', () => {
+    const { filmId, isLoaded } = getState();
+    if (!filmId || !isLoaded) return;
+    try {
+      sessionStorage.setItem(keyOf(filmId), JSON.stringify([done, undone]));
+    } catch {
+      // A browser that keeps nothing has no Undo after a reload.
+    }
+  });
+}
+
+function readDeeds(filmId: string): [Deed[], Deed[]] {
+  try {
+    const [before, after] = JSON.parse(sessionStorage.getItem(keyOf(filmId)) ?? '[[],[]]') as [Deed[], Deed[]];
+    return [before, after];
+  } catch {
+    return [[], []];
+  }
+}
+
 const show = () => setState({ canUndo: done.length > 0, canRedo: undone.length > 0 });
 
 function reversed(deed: Deed): Deed {
@@ -68,7 +108,14 @@ function reversed(deed: Deed): Deed {
     case 'create':
       // The last deleted comes back first, so that each finds the place that it had.
       return { kind: deed.kind === 'delete' ? 'create' : 'delete', ids: deed.ids.toReversed() };
+    case 'many':
+      return {
+        ...deed,
+        changes: deed.changes.map(({ id, before, after }) => ({ id, before: after, after: before })),
+      };
     case 'fields':
+      return { ...deed, before: deed.after, after: deed.before };
+    case 'providers':
       return { ...deed, before: deed.after, after: deed.before };
     case 'reorder':
       return { ...deed, before: deed.after, after: deed.before };
@@ -87,8 +134,18 @@ function perform(deed: Deed): boolean {
       const workspace = byId[deed.id];
       if (!workspace || !isAs(workspace, deed.before)) return false;
       sync.update(deed.id, deed.after);
-      setState({ selectedId: deed.id });
+      reveal(deed.id);
       return true;
+    }
+    case 'many': {
+      const fitting = deed.changes.filter(({ id, before }) => byId[id] && isAs(byId[id], before));
+      changeMany(fitting);
+      return fitting.length > 0;
+    }
+    case 'providers': {
+      const isUntouched = Object.entries(deed.before).every(([id, name]) => providerNameOf(id) === name);
+      if (isUntouched) chooseProviders(deed.after);
+      return isUntouched;
     }
     case 'reorder': {
       const isThere = new Set(ids);
@@ -105,28 +162,29 @@ function perform(deed: Deed): boolean {
       if (deed.form && !isAs(workspace, deed.form.before)) return false;
       sync.chooseTake(deed.id, deed.after);
       if (deed.form) sync.update(deed.id, deed.form.after);
-      setState({ selectedId: deed.id });
+      reveal(deed.id);
       return true;
     }
     case 'delete': {
       const there = deed.ids.filter((id) => byId[id]);
-      there.forEach(sync.delete);
+      sync.batch(() => there.forEach(sync.delete));
       return there.length > 0;
     }
     case 'create': {
       const gone = deed.ids.filter((id) => !byId[id]);
-      gone.forEach(sync.restore);
+      sync.batch(() => gone.forEach(sync.restore));
       return gone.length > 0;
     }
   }
 }
 
+/** Changes the fields of several shots, sent and shown at once. */
+export function changeMany(changes: { id: string; after: Changes }[]): void {
+  sync.batch(() => {
+    changes.forEach(({ id, after }) => sync.update(id, after));
+    sync.flush();
+  });
+}
+
 const isAs = (workspace: Workspace, expected: Changes): boolean =>
   Object.entries(expected).every(([key, value]) => Object.is(valueOf(workspace, key), value));
-
-/** The value under a dotted key of a workspace. */
-export function valueOf(workspace: Workspace, key: string): unknown {
-  const form: Record<string, unknown> = workspace.form_data;
-  if (key.startsWith('form_data.')) return form[key.slice('form_data.'.length)];
-  return (workspace as Record<string, unknown>)[key];
-}

@@ -5,6 +5,10 @@ import { getState, numberOf, setState, type Toast } from './store';
 
 const toastMs = 6000;
 
+/** Begins the title of a window while it tells in the background that a clip landed. */
+export const landedMark = '●';
+let plainTitle = '';
+
 /** Shows a sentence for a few seconds, with one thing to do about it. */
 export function showToast(text: string, action?: Toast['action']): void {
   const toast: Toast = { id: newId(), text, action };
@@ -19,6 +23,9 @@ export function hideToast(id: string): void {
 /** The text of a key in the chosen language, for what is said outside of a component. */
 export const say = (key: TextKey, values?: Record<string, string | number>): string =>
   translate(getState().language, key, values);
+
+/** Says something to a screen reader. */
+export const announce = (text: string): void => setState({ announcement: { text, at: Date.now() } });
 
 /** Tells that a clip landed or failed: to a screen reader, and in the background by title and notification. */
 export function watchClips(
@@ -36,9 +43,10 @@ export function watchClips(
 
 function tell(key: TextKey, id: string): void {
   const text = say(key, { number: numberOf(id) });
-  setState({ announcement: { text, at: Date.now() } });
+  announce(text);
   if (!document.hidden) return;
-  document.title = `● ${text}`;
-  document.addEventListener('visibilitychange', () => (document.title = say('app.title')), { once: true });
+  if (!document.title.startsWith(landedMark)) plainTitle = document.title;
+  document.title = `${landedMark} ${text}`;
+  document.addEventListener('visibilitychange', () => (document.title = plainTitle), { once: true });
   if (getState().notifies) new Notification(text, { tag: id });
 }

@@ -1,3 +1,5 @@
+import { isTextKey } from '../i18n';
+import { say } from './notices';
 import { rememberedRecord } from './remembered';
 import { getState, setState, type AppState } from './store';
 
@@ -10,8 +12,9 @@ export function loadProviders(): void {
   chosen.watch((providers) => setState({ providers }));
 }
 
-export function chooseProvider(id: string, name: string): void {
-  chosen.set(id, name);
+/** Chooses the providers of the next clicks, by shot. */
+export function chooseProviders(names: Record<string, string>): void {
+  chosen.set(names);
   setState({ providers: chosen.read() });
 }
 
@@ -27,9 +30,12 @@ export type Provider = NonNullable<ReturnType<typeof providerOf>>;
 export const providerNameOf = (id: string): string | undefined =>
   providerOf(getState(), id)?.name ?? getState().providers[id];
 
-/** A provider's name as people write it. */
-export const displayName = (name: string | null | undefined): string =>
-  (name ?? '').replace(/^./, (letter) => letter.toUpperCase());
+/** A provider's name as people write it in the language of the page. */
+export function displayName(name: string | null | undefined): string {
+  const key = `provider.${name ?? ''}`;
+  if (isTextKey(key)) return say(key);
+  return (name ?? '').replace(/^./, (letter) => letter.toUpperCase());
+}
 
 /** The provider that needs no account and no network: it moves the picture and makes nothing new. */
 export const movesPictureOnly = (name: string | null | undefined): boolean => name === 'local';

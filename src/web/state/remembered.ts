@@ -11,10 +11,9 @@ export function rememberedRecord(storageKey: string, kept: number) {
     return known;
   }
 
-  function set(name: string, value: string): void {
-    const { [name]: _, ...others } = read();
-    const all: [string, string][] = [...Object.entries(others), [name, value]];
-    known = Object.fromEntries(all.slice(-kept));
+  function set(values: Record<string, string>): void {
+    const others = Object.entries(read()).filter(([name]) => !(name in values));
+    known = Object.fromEntries([...others, ...Object.entries(values)].slice(-kept));
     try {
       localStorage.setItem(storageKey, JSON.stringify(known));
     } catch {

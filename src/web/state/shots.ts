@@ -1,20 +1,12 @@
+import { formKeys } from '../../contract/defaults';
 import type { FormData } from '../../contract/form';
 import type { Video } from '../../contract/video';
 import type { Changes } from '../../contract/workspace';
-import { formKeys } from '../defaults';
+import { valueOf } from '../sync/replica';
 import { sync } from './connection';
-import { record, valueOf } from './history';
-import { say, showToast } from './notices';
-import { getState, numberOf, setState } from './store';
-
-export const select = (id: string): void => setState({ selectedId: id });
-
-/** Chooses the shot `step` places further on. */
-export function selectNeighbour(step: number): void {
-  const { ids, selectedId } = getState();
-  const next = ids[Math.min(Math.max(ids.indexOf(selectedId ?? '') + step, 0), ids.length - 1)];
-  if (next) select(next);
-}
+import { changeMany, endBurst, record } from './history';
+import { dropOtherText, dropReadTexts } from './other-texts';
+import { getState } from './store';
 
 /** Changes fields of a shot, as one deed that can be undone. */
 export function edit(id: string, wanted: Changes): void {
@@ -22,6 +14,15 @@ export function edit(id: string, wanted: Changes): void {
   if (Object.keys(after).length === 0) return;
   record({ kind: 'fields', id, before, after });
   sync.update(id, after);
+  dropReadTexts(id, Object.keys(after));
+}
+
+/** Puts what was written elsewhere into its field, as a deed of its own. */
+export function bringOtherText(id: string, field: string, value: unknown): void {
+  endBurst();
+  edit(id, { [field]: value });
+  endBurst();
+  dropOtherText(id, field);
 }
 
 /** The values of a shot that these changes replace, and the ones they bring; both empty where nothing changes. */
@@ -43,30 +44,13 @@ function toChanges(form: Partial<FormData>): Changes {
   return Object.fromEntries(entries) as Changes;
 }
 
-export function remove(id: string): void {
-  const number = numberOf(id);
-  record({ kind: 'delete', ids: [id] });
-  sync.delete(id);
-  showToast(say('undo.deleted', { number }), { label: say('undo.bringBack'), run: () => bringBack(id) });
-}
-
-/** Restores this shot, whatever was done since, and chooses it; a deed of its own. */
-function bringBack(id: string): void {
-  if (!getState().byId[id]) {
-    record({ kind: 'create', ids: [id] });
-    sync.restore(id);
-  }
-  select(id);
-}
-
-/** Moves a shot to another place, counted from 0. */
-export function move(id: string, to: number): void {
-  const before = getState().ids;
-  const others = before.filter((other) => other !== id);
-  const after = [...others.slice(0, to), id, ...others.slice(to)];
-  if (after.join() === before.join()) return;
-  record({ kind: 'reorder', before, after });
-  sync.reorder(after);
+/** Gives several shots the same values in these fields of the form, as one deed. */
+export function editForms(ids: readonly string[], form: Partial<FormData>): void {
+  const changes = ids.map((id) => ({ id, ...difference(id, toChanges(form)) }));
+  const real = changes.filter(({ after }) => Object.keys(after).length > 0);
+  if (real.length === 0) return;
+  record({ kind: 'many', changes: real });
+  changeMany(real);
 }
 
 /** Makes a take the clip of its shot, with the form it was made with or without; undoable where a finished clip gives way. */

@@ -1,14 +1,16 @@
 import { create } from 'zustand';
 import type { ErrorCode, ErrorDetail } from '../../contract/errors';
+import type { FilmExport } from '../../contract/export';
+import type { AspectRatio } from '../../contract/form';
 import type { Options } from '../../contract/options';
 import type { Workspace } from '../../contract/workspace';
-import type { Language } from '../locales/texts';
+import type { Language } from '../i18n/texts';
 import type { SyncSnapshot } from '../sync/client';
 
 export type Theme = 'dark' | 'light';
 
 /** Why the browser cannot make a picture of a file. */
-export type PictureFault = `PICTURE_${'UNREADABLE' | 'EMPTY' | 'HEIC' | 'TIFF' | 'IS_VIDEO' | 'IS_OTHER'}`;
+export type PictureFault = `PICTURE_${'UNREADABLE' | 'EMPTY' | 'HEIC' | 'TIFF' | 'IS_VIDEO' | 'IS_OTHER' | 'WAITS'}`;
 
 /** A picture on its way to becoming a shot; it stands in the timeline behind `after`. */
 export type Upload = {
@@ -19,7 +21,13 @@ export type Upload = {
   /** The shot whose picture it replaces. */
   replaces?: string;
   /** The pictures that were added at once: their common id, the first of them, and what was chosen then. */
-  drop?: { id: string; firstId: string; selectedId: string | null };
+  drop?: {
+    id: string;
+    firstId: string;
+    selectedId: string | null;
+    /** The ratio of the first one, where the timeline was empty. */
+    ratio?: Promise<AspectRatio | null>;
+  };
   phase: 'shrinking' | 'uploading' | 'failed';
   part: number;
   previewUrl: string;
@@ -28,7 +36,19 @@ export type Upload = {
 
 export type Toast = { id: string; text: string; action?: { label: string; run: () => void } };
 type Dialog =
-  'film' | 'shortcuts' | 'trash' | 'generate-all' | { compare: [string, string] } | { secondCharge: string };
+  | 'film'
+  | 'film-settings'
+  | 'films'
+  | 'shortcuts'
+  | 'trash'
+  | 'export'
+  | 'generate-all'
+  | { compare: [string, string] }
+  | { secondCharge: string }
+  | { generate: readonly string[] }
+  | { move: readonly string[] };
+
+export type Filter = 'all' | 'failed' | 'notMade' | 'changed';
 
 /** A click that made no video as far as this window knows; `before` is the attempt that the shot had then. */
 export type RefusedClick = {
@@ -44,9 +64,15 @@ export type Question = { message: string; stop: () => void; error?: ErrorCode | 
 export type AppState = SyncSnapshot & {
   options: Options | null;
   selectedId: string | null;
+  /** The chosen shots where they are more than one; the current one is among them. */
+  marked: ReadonlySet<string>;
+  /** Which shots the timeline shows. */
+  filter: Filter;
   /** The card that is brought into sight without being chosen: the first of what was added. */
   revealedId: string | null;
   uploads: Upload[];
+  /** The finished films of this page's film, the newest first. */
+  exports: readonly FilmExport[];
   toasts: Toast[];
   dialog: Dialog | null;
   /** The provider chosen for the next click, by shot; the server's default where none is named. */
@@ -56,6 +82,8 @@ export type AppState = SyncSnapshot & {
   questions: Record<string, Question>;
   /** What is typed for the assistant and not asked yet, by shot. */
   questionDrafts: Record<string, string>;
+  /** By shot and dotted key, what was written elsewhere and is no longer shown; `at` is when this window learned of it. */
+  otherTexts: Record<string, { value: unknown; at: number }>;
   /** The last news that a screen reader says; `at` tells two equal ones apart. */
   announcement: { text: string; at: number };
   canUndo: boolean;
@@ -68,6 +96,9 @@ export type AppState = SyncSnapshot & {
 };
 
 export const useStore = create<AppState>(() => ({
+  filmId: null,
+  films: [],
+  areFilmsLoaded: false,
   ids: [],
   byId: {},
   state: 'saved',
@@ -76,14 +107,18 @@ export const useStore = create<AppState>(() => ({
   isLoaded: false,
   options: null,
   selectedId: null,
+  marked: new Set(),
+  filter: 'all',
   revealedId: null,
   uploads: [],
+  exports: [],
   toasts: [],
   dialog: null,
   providers: {},
   clicks: {},
   questions: {},
   questionDrafts: {},
+  otherTexts: {},
   announcement: { text: '', at: 0 },
   canUndo: false,
   canRedo: false,

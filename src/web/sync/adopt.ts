@@ -38,4 +38,5 @@ async function adoptFrom(key: string, heir: Heir, takeOver: TakeOver): Promise<v
   await page.storage.delete(key);
   persistence.persist();
   snapshots.refresh(state.outbox.flatMap(({ message }) => ('workspace_id' in message ? [message.workspace_id] : [])));
+  snapshots.refreshFilms();
 }

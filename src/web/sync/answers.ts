@@ -1,16 +1,20 @@
 import type { ErrorBody } from '../../contract/errors';
 import type { ServerMessage } from '../../contract/messages';
+import type { Changes } from '../../contract/workspace';
 import type { Broadcasts } from './broadcasts';
 import type { Delivery } from './delivery';
+import type { FilmList } from './film-list';
 import type { List } from './list';
 import type { Waiting } from './outbox';
+import { overwrittenBy } from './overwritten';
 import type { Persistence } from './persist';
 import { advance, withChanges } from './replica';
 import type { Snapshots } from './snapshot';
-import { dropSettled, type ClientState } from './state';
+import { dropSettled, isOfFilm, type ClientState } from './state';
 
 type Parts = {
   state: ClientState;
+  films: FilmList;
   list: List;
   broadcasts: Broadcasts;
   delivery: Delivery;
@@ -19,23 +23,44 @@ type Parts = {
 };
 type Confirmation = Extract<ServerMessage, { type: 'workspace.sync_confirm' }>;
 
-/** A shot that was deleted elsewhere needs neither to be deleted nor to be created again. */
-const goneAnyway = new Set<string>(['workspace.delete', 'workspace.create']);
+/** What was deleted elsewhere needs neither to be deleted nor to be created again. */
+const goneAnyway = new Set<string>([
+  'workspace.delete WORKSPACE_NOT_FOUND',
+  'workspace.create WORKSPACE_NOT_FOUND',
+  'film.delete FILM_NOT_FOUND',
+  'film.create FILM_NOT_FOUND',
+]);
 const retryLater = new Set<string>(['DATABASE_UNAVAILABLE', 'BUSY', 'TOO_MANY']);
 
 /** Makes the function that acts on the answer to a message: acknowledged, refused, or to be sent again. */
-export function createAnswers({ state, list, broadcasts, delivery, persistence, snapshots }: Parts) {
+export function createAnswers(
+  { state, films, list, broadcasts, delivery, persistence, snapshots }: Parts,
+  onOverwritten: (id: string, values: Changes) => void = () => undefined,
+) {
   function answered(entry: Waiting, answer: ServerMessage): void {
     entry.isInFlight = false;
     if (answer.type === 'error') return failed(entry, answer);
     if (answer.type === 'workspace.sync_confirm') acknowledge(entry, answer);
+    else if (answer.type.startsWith('film.')) filmAnswered(entry, answer);
     else {
       remove(entry);
-      broadcasts.apply(answer);
+      if (isOrderOfAnotherFilm(entry)) snapshots.refresh();
+      else broadcasts.apply(answer, entry.message.type === 'workspace.create' ? entry.message.before_id : undefined);
       // The answer to a repeated message may include what others have changed since.
       if (entry.sends > 1) void list.load();
     }
     delivery.sendReady();
+  }
+
+  const isOrderOfAnotherFilm = ({ message }: Waiting): boolean =>
+    message.type === 'workspace.reorder' && !isOfFilm(state, message);
+
+  function filmAnswered(entry: Waiting, answer: ServerMessage): void {
+    remove(entry);
+    if (answer.type === 'film.sync_confirm') films.applyOwn(entry, answer.version, answer.updated_at);
+    else films.apply(answer);
+    // A repeated message may be answered long after others have changed the film again.
+    if (entry.sends > 1) void films.load();
   }
 
   function acknowledge(entry: Waiting, answer: Confirmation): void {
@@ -43,7 +68,10 @@ export function createAnswers({ state, list, broadcasts, delivery, persistence, 
     const { acknowledgedVersions } = state;
     acknowledgedVersions.set(id, Math.max(version, acknowledgedVersions.get(id) ?? 0));
     entry.settledBy = settledBy(entry, answer, list.nextLoad());
+    const lost = overwrittenBy(state, entry, answer);
     applyOwnUpdate(state, entry, answer);
+    const isShown = state.replica.byId.has(id);
+    if (isShown && Object.keys(lost).length > 0) onOverwritten(id, lost);
     dropSettled(state);
     if (state.outbox.includes(entry)) {
       if ('load' in entry.settledBy) void list.load();
@@ -56,10 +84,11 @@ export function createAnswers({ state, list, broadcasts, delivery, persistence, 
   function failed(entry: Waiting, error: ErrorBody): void {
     if (retryLater.has(error.code)) return delivery.sendLater(entry);
     remove(entry);
-    const isGoneAnyway = goneAnyway.has(entry.message.type) && error.code === 'WORKSPACE_NOT_FOUND';
+    const isGoneAnyway = goneAnyway.has(`${entry.message.type} ${error.code}`);
     if (!isGoneAnyway) state.refused = [...state.refused, { message: entry.message, error: errorOf(error) }];
     persistence.persist();
     snapshots.refresh(workspacesOf(entry));
+    snapshots.refreshFilms();
     delivery.sendReady();
   }
 

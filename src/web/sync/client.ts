@@ -1,26 +1,35 @@
+import type { FilmExport } from '../../contract/export';
 import type { ServerMessage } from '../../contract/messages';
 import type { Changes } from '../../contract/workspace';
 import { adoptEdits } from './adopt';
 import { createAnswers } from './answers';
-import { createBroadcasts } from './broadcasts';
+import { createBroadcasts, type Broadcasts } from './broadcasts';
 import { createDelivery } from './delivery';
 import { createEdits, type EditOptions } from './edits';
-import { createList, type ListOptions } from './list';
+import { createFilmEdits } from './film-edits';
+import { createFilmList, type FilmList, type FilmListOptions } from './film-list';
+import { createList } from './list';
 import type { NewWorkspace, Refused } from './outbox';
-import { createPersistence } from './persist';
-import { createSnapshots, type SyncSnapshot } from './snapshot';
+import { createPersistence, type Persistence } from './persist';
+import { createRest, type RestOptions } from './rest';
+import { createSnapshots, type Snapshots, type SyncSnapshot } from './snapshot';
 import { createSocket, type SocketEvents, type SocketOptions, type SyncSocket } from './socket';
-import { createState } from './state';
-import { createPageStorage, type StorageOptions } from './storage';
+import { createState, filmQuery, type ClientState } from './state';
+import { createPageStorage, type PageStorage, type StorageOptions } from './storage';
 
 export type { SyncSnapshot } from './snapshot';
 
 export type SyncOptions = SocketOptions &
-  ListOptions &
+  RestOptions &
+  FilmListOptions &
   StorageOptions &
   EditOptions & {
     /** The connection; default a WebSocket to `url`. */
     createSocket?: (events: SocketEvents) => SyncSocket;
+    /** Told when an edit of this page met one of another page: the values of it that are not in the workspace now. */
+    onOverwritten?: (id: string, values: Changes) => void;
+    /** Told of each change of a finished film, or of one that is on its way. */
+    onExport?: (told: FilmExport) => void;
   };
 
 export type SyncClient = {
@@ -42,6 +51,10 @@ export type SyncClient = {
   chooseTake: (id: string, attemptId: string, withForm?: boolean) => void;
   /** Puts away what a failed or cancelled attempt says. */
   dismissFailure: (id: string, attemptId: string) => void;
+  /** Edits of films, which are kept and sent like those of shots; `load` brings what no message tells, such as their lengths. */
+  films: Omit<ReturnType<typeof createFilmEdits>, 'flush'> & { load: () => Promise<boolean> };
+  /** Shows all edits that `work` makes at once. */
+  batch: (work: () => void) => void;
   /** Turns everything that is typed into messages now, without waiting for a pause in the typing. */
   flush: () => void;
   /** Sends what is typed, and lets another page take over what is left; `comeBack` ends that. */
@@ -53,27 +66,47 @@ export type SyncClient = {
   dismiss: (entry?: Refused) => void;
 };
 
+type Parts = {
+  state: ClientState;
+  page: PageStorage;
+  socket: SyncSocket;
+  films: FilmList;
+  filmEdits: ReturnType<typeof createFilmEdits>;
+  edits: ReturnType<typeof createEdits>;
+  persistence: Persistence;
+  broadcasts: Broadcasts;
+  snapshots: Snapshots;
+};
+
 /**
- * Keeps a replica of all workspaces, with the edits of this page on top until the server has acknowledged each of them.
+ * Keeps a replica of the workspaces of a film, and of the list of films, with the edits of this page on top until the server has acknowledged each of them.
  * An edit is shown at once, survives a reload, and is sent in order under one request_id until it is answered.
  */
 export function createSync(options: SyncOptions): SyncClient {
-  const state = createState();
+  const state = createState(options.filmId ?? null);
   const snapshots = createSnapshots(state);
   const page = createPageStorage(options);
-  const socketOf = options.createSocket ?? ((events) => createSocket(options, events));
+  const rest = createRest(options);
+  const socketOf =
+    options.createSocket ?? ((events) => createSocket(options, events, () => (state.socketQuery = filmQuery(state))));
   const socket = socketOf({ opened: () => void list.load(), received, closed });
   const delivery = createDelivery({ state, socket, snapshots });
   const persistence = createPersistence(state, page, delivery.sendReady);
-  const { takeOver, ...edits } = createEdits({ state, persistence, snapshots }, options);
-  const list = createList({ state, socket, persistence, snapshots }, options, loaded);
-  const broadcasts = createBroadcasts({ state, list, persistence, snapshots });
-  const answered = createAnswers({ state, list, broadcasts, delivery, persistence, snapshots });
+  const edits = createEdits({ state, persistence, snapshots }, options);
+  const filmEdits = createFilmEdits({ state, persistence, snapshots }, options);
+  const films = createFilmList({ state, rest, snapshots }, options);
+  const list = createList({ state, socket, rest, films, persistence, snapshots }, loaded);
+  const broadcasts = createBroadcasts({ state, films, list, persistence, snapshots });
+  const answered = createAnswers(
+    { state, films, list, broadcasts, delivery, persistence, snapshots },
+    options.onOverwritten,
+  );
 
   function received(message: ServerMessage): void {
     const requestId = 'request_id' in message ? message.request_id : undefined;
     const entry = requestId && state.outbox.find((waiting) => waiting.message.request_id === requestId);
     if (entry) answered(entry, message);
+    else if (message.type === 'export.status_update') options.onExport?.(message.export);
     else if (message.type !== 'error') broadcasts.receive(message);
   }
 
@@ -83,6 +116,9 @@ export function createSync(options: SyncOptions): SyncClient {
   }
 
   function closed(): void {
+    films.disconnected();
+    // A refused socket does not say why: the list tells whether its film is gone.
+    if (!state.isReady && persistence.isRunning()) void films.load();
     Object.assign(state, { isReady: false, isFirstTry: false });
     list.disconnected();
     broadcasts.disconnected();
@@ -90,15 +126,30 @@ export function createSync(options: SyncOptions): SyncClient {
     snapshots.refresh();
   }
 
+  return toClient({ state, page, socket, films, filmEdits, edits, persistence, broadcasts, snapshots });
+}
+
+/** What a page needs of the parts. */
+function toClient(parts: Parts): SyncClient {
+  const { state, page, socket, films, filmEdits, persistence, broadcasts, snapshots } = parts;
+  const { takeOver, ...edits } = parts.edits;
+
+  function flush(): void {
+    edits.flush();
+    filmEdits.flush();
+  }
+
   return {
     ...edits,
+    films: { ...filmEdits, load: films.load },
+    flush,
     start() {
       persistence.start();
       void adoptEdits({ state, page, persistence, snapshots }, takeOver);
       socket.start();
     },
     stop() {
-      edits.flush();
+      flush();
       persistence.stop();
       broadcasts.stop();
       socket.stop();
@@ -106,9 +157,10 @@ export function createSync(options: SyncOptions): SyncClient {
     },
     getSnapshot: snapshots.get,
     subscribe: snapshots.subscribe,
+    batch: snapshots.batch,
     leave() {
       persistence.leave();
-      edits.flush();
+      flush();
       persistence.persistEdits();
     },
     comeBack: persistence.comeBack,

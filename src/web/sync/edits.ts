@@ -1,9 +1,11 @@
 import type { Changes } from '../../contract/workspace';
+import { defaultFilmOf } from './films';
 import { newId } from './new-id';
+import { noteSeen } from './overwritten';
 import { append, type ClientMessage, type NewWorkspace, type Refused, type StoredOutbox } from './outbox';
 import type { Persistence } from './persist';
 import type { Snapshots } from './snapshot';
-import { prependStored, withBase, type ClientState } from './state';
+import { nameFilm, prependStored, withBase, type ClientState } from './state';
 import { createTimers } from './timers';
 
 type Parts = { state: ClientState; persistence: Persistence; snapshots: Snapshots };
@@ -15,6 +17,7 @@ export function createEdits({ state, persistence, snapshots }: Parts, { debounce
   const typingTimers = createTimers();
 
   function update(id: string, changes: Changes): void {
+    noteSeen(state, id, Object.keys(changes));
     state.drafts.set(id, { ...state.drafts.get(id), ...changes });
     for (const key of Object.keys(changes)) {
       typingTimers.set(`${id} ${key}`, () => sendDraft(id, [key]), debounceMs);
@@ -37,10 +40,10 @@ export function createEdits({ state, persistence, snapshots }: Parts, { debounce
 
   function enqueue(message: ClientMessage): void {
     // What was typed before goes out before; an update is what the typing itself becomes.
-    if (message.type !== 'workspace.reorder' && message.type !== 'workspace.update') sendDraft(message.workspace_id);
+    if ('workspace_id' in message && message.type !== 'workspace.update') sendDraft(message.workspace_id);
     append(state.outbox, withBase(state, message));
     persistence.persist();
-    snapshots.refresh(message.type === 'workspace.reorder' ? [] : [message.workspace_id]);
+    snapshots.refresh('workspace_id' in message ? [message.workspace_id] : []);
   }
 
   return {
@@ -49,12 +52,13 @@ export function createEdits({ state, persistence, snapshots }: Parts, { debounce
     flush,
     create(data: NewWorkspace = {}, id: string = newId(), beforeId?: string): string {
       const place = beforeId && { before_id: beforeId };
-      enqueue({ type: 'workspace.create', request_id: newId(), workspace_id: id, data, ...place });
+      enqueue({ type: 'workspace.create', request_id: newId(), workspace_id: id, ...ownFilm(state), data, ...place });
       return id;
     },
     delete: (id: string) => enqueue({ type: 'workspace.delete', request_id: newId(), workspace_id: id }),
     restore: (id: string) => enqueue({ type: 'workspace.restore', request_id: newId(), workspace_id: id }),
-    reorder: (ids: string[]) => enqueue({ type: 'workspace.reorder', request_id: newId(), workspace_ids: ids }),
+    reorder: (ids: string[]) =>
+      enqueue({ type: 'workspace.reorder', request_id: newId(), ...ownFilm(state), workspace_ids: ids }),
     chooseTake: (id: string, attemptId: string, withForm = false) =>
       enqueue({
         type: 'workspace.choose_take',
@@ -73,10 +77,14 @@ export function createEdits({ state, persistence, snapshots }: Parts, { debounce
     /** Makes the edits of a page that is gone edits of this page; its drafts become messages. */
     takeOver: (stored: StoredOutbox): void => {
       prependStored(state, stored);
+      nameFilm(state, defaultFilmOf(state.films));
       for (const [id, draft] of stored.drafts) sendDraft(id, Object.keys(draft));
     },
   };
 }
+
+/** Named in a message, since a page of another film may have to send it. */
+const ownFilm = ({ filmId }: ClientState) => (filmId ? { film_id: filmId } : {});
 
 /** Takes these fields out of the draft of a workspace; what remains is still a draft. */
 function takeDraft({ drafts }: ClientState, id: string, keys: string[]): Changes {

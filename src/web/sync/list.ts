@@ -1,28 +1,28 @@
 import type { Workspace } from '../../contract/workspace';
+import type { FilmList } from './film-list';
 import type { Persistence } from './persist';
 import { loadList } from './replica';
+import type { Rest } from './rest';
 import type { Snapshots } from './snapshot';
 import type { SyncSocket } from './socket';
-import type { ClientState } from './state';
+import { filmQuery, type ClientState } from './state';
 
-type Parts = { state: ClientState; socket: SyncSocket; persistence: Persistence; snapshots: Snapshots };
-
-export type ListOptions = {
-  url: string;
-  /** Origin of the REST side; default: that of `url`. */
-  baseUrl?: string;
-  fetch?: typeof fetch;
+type Parts = {
+  state: ClientState;
+  socket: SyncSocket;
+  rest: Rest;
+  films: FilmList;
+  persistence: Persistence;
+  snapshots: Snapshots;
 };
 
-const listWithinMs = 10_000;
 const maxStaleLoads = 3;
 
 export type List = ReturnType<typeof createList>;
 
-/** Loads the list of all workspaces into the replica. */
-export function createList(parts: Parts, options: ListOptions, onLoaded: () => void) {
-  const { state, socket, persistence, snapshots } = parts;
-  const fetchList = listFetcher(options);
+/** Loads the list of all workspaces of the film into the replica. */
+export function createList(parts: Parts, onLoaded: () => void) {
+  const { state, socket, rest, films, persistence, snapshots } = parts;
   let loads = 0;
   let staleLoads = 0;
   let isLoading = false;
@@ -48,15 +48,23 @@ export function createList(parts: Parts, options: ListOptions, onLoaded: () => v
     isLoadWanted = false;
     const started = { connection, structureEpoch, load: ++loads };
     abort = new AbortController();
-    const list = await fetchList(abort);
+    const [list, hasFilms] = await Promise.all([fetchList(abort), state.isReady || films.load()]);
     const isLost = started.connection !== connection;
     const isStale = started.structureEpoch !== structureEpoch;
     isLoadWanted ||= isLost || isStale;
     if (isLost) return;
-    if (!list) return socket.restart();
+    if (!list || !hasFilms) return socket.restart();
+    // Another film has become the default one while this page was away.
+    if (!state.isReady && state.socketQuery !== filmQuery(state)) return socket.restart();
     // A stale list would undo, for a moment, what was broadcast meanwhile.
     if (isStale && state.isReady && ++staleLoads < maxStaleLoads) return;
     takeIn(list, started.load);
+  }
+
+  async function fetchList(within: AbortController): Promise<Workspace[] | null> {
+    const query = state.isReady ? filmQuery(state) : state.socketQuery;
+    const reply = await rest<{ workspaces: Workspace[] }>(`/api/workspaces${query}`, within);
+    return reply?.workspaces ?? null;
   }
 
   function takeIn(list: Workspace[], load: number): void {
@@ -79,21 +87,5 @@ export function createList(parts: Parts, options: ListOptions, onLoaded: () => v
       connection++;
       abort?.abort();
     },
-  };
-}
-
-/** Makes the request for all workspaces; it resolves with null when the server does not answer with a list. */
-function listFetcher(options: ListOptions) {
-  const baseUrl = options.baseUrl ?? new URL(options.url.replace(/^ws/, 'http')).origin;
-  return async (abort: AbortController): Promise<Workspace[] | null> => {
-    const timer = setTimeout(() => abort.abort(), listWithinMs);
-    try {
-      const reply = await (options.fetch ?? fetch)(`${baseUrl}/api/workspaces`, { signal: abort.signal });
-      return reply.ok ? ((await reply.json()) as { workspaces: Workspace[] }).workspaces : null;
-    } catch {
-      return null;
-    } finally {
-      clearTimeout(timer);
-    }
   };
 }

@@ -1,6 +1,6 @@
+import { aiEntriesKept } from '../../contract/limits';
 import type { ServerMessage } from '../../contract/messages';
 import type { Changes, Workspace } from '../../contract/workspace';
-import { maxAiEntries } from '../defaults';
 
 type Step = { version: number; patch: (base: Workspace) => Workspace };
 
@@ -59,11 +59,14 @@ const isSame = (known: Workspace, listed: Workspace): boolean =>
 
 export type Applied = { id?: string; isOrderChanged?: boolean; hasGap?: boolean };
 
-/** Applies what the server broadcasts. A version that is older than the known one changes nothing; a gap is reported. */
-export function applyPush(replica: Replica, message: ServerMessage): Applied {
+/**
+ * Applies what the server broadcasts. A version that is older than the known one changes nothing; a gap is reported.
+ * `beforeId` is what the message that made a workspace asked for, where this page sent it.
+ */
+export function applyPush(replica: Replica, message: ServerMessage, beforeId?: string): Applied {
   switch (message.type) {
     case 'workspace.created':
-      return insertWorkspace(replica, message.workspace);
+      return insertWorkspace(replica, message.workspace, beforeId);
     case 'workspace.deleted':
       removeWorkspace(replica, message.workspace_id);
       return { id: message.workspace_id, isOrderChanged: true };
@@ -85,7 +88,7 @@ export function applyPush(replica: Replica, message: ServerMessage): Applied {
     case 'ai.suggestion':
       return advance(replica, message.workspace_id, message.version, (base) => ({
         ...base,
-        ai_collaboration: [...base.ai_collaboration, message.entry].slice(-maxAiEntries),
+        ai_collaboration: [...base.ai_collaboration, message.entry].slice(-aiEntriesKept),
       }));
     default:
       return {};
@@ -119,10 +122,11 @@ function catchUp(replica: Replica, id: string): void {
 
 /** A copy with the dotted keys set; untouched parts are the same objects. */
 export function withChanges(workspace: Workspace, changes: Changes): Workspace {
-  const next = { ...workspace, form_data: { ...workspace.form_data } };
-  const form: Record<string, unknown> = next.form_data;
+  const next = { ...workspace };
+  const parts: Record<string, unknown> = next;
   for (const [key, value] of Object.entries(changes)) {
-    if (key.startsWith('form_data.')) form[key.slice('form_data.'.length)] = value;
+    const [part = '', field] = key.split('.');
+    if (field !== undefined) parts[part] = { ...(parts[part] as object), [field]: value };
   }
   const { image_path: path, image_url: url } = changes;
   if (path !== undefined) next.image_path = path;
@@ -130,7 +134,14 @@ export function withChanges(workspace: Workspace, changes: Changes): Workspace {
   return next;
 }
 
-function insertWorkspace(replica: Replica, workspace: Workspace): Applied {
+/** The value under a dotted key of a workspace. */
+export function valueOf(workspace: Workspace, key: string): unknown {
+  const [part = '', field] = key.split('.');
+  const value = (workspace as Record<string, unknown>)[part];
+  return field === undefined ? value : (value as Record<string, unknown>)[field];
+}
+
+function insertWorkspace(replica: Replica, workspace: Workspace, beforeId?: string): Applied {
   const { _id: id } = workspace;
   const known = replica.byId.get(id);
   if (!known || known.version < workspace.version) {
@@ -139,14 +150,22 @@ function insertWorkspace(replica: Replica, workspace: Workspace): Applied {
   }
   if (known) return { id };
 
-  const kept = replica.trash.get(id);
-  const isLast =
-    replica.arePlacesKnown &&
-    replica.order.every((other) => replica.byId.get(other)!.order_index < workspace.order_index);
-  replica.order = isLast ? [...replica.order, id] : insertAt(replica.order, id, kept?.index ?? replica.order.length);
+  const { index, isCertain } = placeOf(replica, workspace, beforeId);
+  replica.order = insertAt(replica.order, id, index);
   replica.trash.delete(id);
-  // Where it is not the last one, only the server is certain of its place, for instance after a restore from the trash.
-  return { id, isOrderChanged: true, hasGap: !isLast };
+  return { id, isOrderChanged: true, hasGap: !isCertain };
+}
+
+/** Where a workspace goes that has just come; where it is not certain, only a list tells, for instance after a restore. */
+function placeOf(replica: Replica, workspace: Workspace, beforeId?: string): { index: number; isCertain: boolean } {
+  const { order, byId, arePlacesKnown } = replica;
+  const end = order.length;
+  const isBehind = (other: string) => byId.get(other)!.order_index >= workspace.order_index;
+  const next = arePlacesKnown ? order.findIndex(isBehind) : -1;
+  if (arePlacesKnown && next < 0) return { index: end, isCertain: true };
+  const wanted = beforeId === undefined ? -1 : order.indexOf(beforeId);
+  if (wanted >= 0) return { index: wanted, isCertain: true };
+  return { index: replica.trash.get(workspace._id)?.index ?? (next < 0 ? end : next), isCertain: false };
 }
 
 function removeWorkspace(replica: Replica, id: string): void {

@@ -48,8 +48,8 @@ export type SocketOptions = {
 const openState = 1;
 const maxMissedAcks = 1;
 
-/** A WebSocket that connects again after every loss. */
-export function createSocket(options: SocketOptions, events: SocketEvents): SyncSocket {
+/** A WebSocket that connects again after every loss; `query` ends the address of each connection. */
+export function createSocket(options: SocketOptions, events: SocketEvents, query = () => ''): SyncSocket {
   const { url, answerWithinMs = 5000, backoffBaseMs = 500, backoffCapMs = 15_000 } = options;
   const acks = createAcks(answerWithinMs, restart);
   let socket: WebSocketLike | null = null;
@@ -60,7 +60,7 @@ export function createSocket(options: SocketOptions, events: SocketEvents): Sync
   function connect(): void {
     clearTimeout(reconnectTimer);
     if (!isRunning || socket) return;
-    const opened = openWebSocket(url, options.WebSocket);
+    const opened = openWebSocket(`${url}${query()}`, options.WebSocket);
     const isCurrent = () => socket === opened;
     socket = opened;
     opened.onopen = () => isCurrent() && events.opened();

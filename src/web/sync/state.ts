@@ -1,3 +1,4 @@
+import { createFilms, defaultFilmOf, type Films } from './films';
 import {
   waitingMessage,
   type ClientMessage,
@@ -10,11 +11,20 @@ import { createReplica, type Replica } from './replica';
 
 /** Everything that one page knows: what the server holds, and the edits of this page on top of it. */
 export type ClientState = {
+  /** The film of this page; null until the default one is known. */
+  filmId: string | null;
+  films: Films;
+  /** Whether the address names the film; else it is the default one, which a client without films gets too. */
+  isFilmNamed: boolean;
+  /** The query of the address over which the page is connected. */
+  socketQuery: string;
   replica: Replica;
   /** Messages that wait for the server, oldest first. */
   outbox: Waiting[];
   drafts: Drafts;
   refused: Refused[];
+  /** By workspace and dotted key, the value that this page saw or sent last: another one in the replica is from elsewhere. */
+  seen: Map<string, unknown>;
   /** By workspace, the version of the last acknowledgement on this connection. */
   acknowledgedVersions: Map<string, number>;
   /** The list was loaded over this connection, so waiting edits may be sent. */
@@ -25,11 +35,16 @@ export type ClientState = {
   isLoaded: boolean;
 };
 
-export const createState = (): ClientState => ({
+export const createState = (filmId: string | null): ClientState => ({
+  filmId,
+  films: createFilms(),
+  isFilmNamed: filmId !== null,
+  socketQuery: '',
   replica: createReplica(),
   outbox: [],
   drafts: new Map(),
   refused: [],
+  seen: new Map(),
   acknowledgedVersions: new Map(),
   isReady: false,
   isFirstTry: true,
@@ -55,6 +70,25 @@ export function prependStored(state: ClientState, stored: StoredOutbox): void {
   state.outbox = [...adopted, ...state.outbox];
   state.refused = [...stored.refused, ...state.refused];
   for (const [id, draft] of stored.drafts) state.drafts.set(id, { ...draft, ...state.drafts.get(id) });
+}
+
+/** The query of an address that is about the film of this page; without one, the server takes the default film. */
+export function filmQuery({ filmId, films, isFilmNamed }: ClientState): string {
+  const isDefault = filmId === null || filmId === (defaultFilmOf(films) ?? filmId);
+  return isDefault && !isFilmNamed ? '' : `?film_id=${filmId}`;
+}
+
+/** Whether a waiting message is about the film of this page, as far as it names one. */
+export const isOfFilm = ({ filmId }: Pick<ClientState, 'filmId'>, message: { film_id?: string }): boolean =>
+  (message.film_id ?? null) === filmId;
+
+/** Names the default film, once it is known, in the messages that are for it, and for a page that has no film yet. */
+export function nameFilm(state: ClientState, defaultId: string | undefined): void {
+  if (defaultId === undefined) return;
+  state.filmId ??= defaultId;
+  for (const { message } of state.outbox) {
+    if (message.type === 'workspace.create' || message.type === 'workspace.reorder') message.film_id ??= defaultId;
+  }
 }
 
 /** The message with what its author sees now; by that the server tells a repeated message from a later one. */

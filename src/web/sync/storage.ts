@@ -43,7 +43,7 @@ type LockManager = {
 
 /** A place of its own for each page, in a storage that all pages share. */
 export const createPageStorage = (options: StorageOptions): PageStorage => ({
-  storage: options.storage ?? indexedDbStorage(),
+  storage: options.storage ?? indexedDbStorage('timeline', 'outbox'),
   key: `${keyPrefix}${newId()}`,
   takeLock: options.takeLock ?? browserLock,
   hasLocks: options.hasLocks ?? (options.takeLock !== undefined || hasLocks()),
@@ -56,11 +56,11 @@ export async function keysOfOtherPages({ storage, key }: PageStorage): Promise<s
   return names.filter((name) => name.startsWith(keyPrefix) && name !== key);
 }
 
-/** Keeps waiting edits in IndexedDB, which every tab of this origin shares. */
-function indexedDbStorage(name = 'timeline'): SyncStorage {
+/** Keeps values in IndexedDB, which every tab of this origin shares. */
+export function indexedDbStorage(database: string, name: string): SyncStorage {
   // Opened at the first use: a client can be made where there is no IndexedDB.
   let store: ReturnType<typeof createStore> | undefined;
-  const open = () => (store ??= createStore(name, 'outbox'));
+  const open = () => (store ??= createStore(database, name));
   return {
     get: async (key) => get<unknown>(key, open()),
     set: async (key, value) => set(key, value, open()),
@@ -83,7 +83,7 @@ export function memoryStorage(entries = new Map<string, unknown>()): SyncStorage
 const hasLocks = (): boolean => (globalThis as { navigator?: { locks?: LockManager } }).navigator?.locks !== undefined;
 
 /** Takes a Web Lock; in a browser that has none, every lock can be taken. */
-const browserLock: TakeLock = (name) => {
+export const browserLock: TakeLock = (name) => {
   const { navigator } = globalThis as { navigator?: { locks?: LockManager } };
   if (!navigator?.locks) return Promise.resolve(true);
   const { locks } = navigator;

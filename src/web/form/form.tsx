@@ -1,0 +1,106 @@
+import {
+  aspectRatios,
+  captionMaxCharacters,
+  durationMaxS,
+  durationMinS,
+  negativePromptMaxCharacters,
+  promptMaxCharacters,
+} from '../../contract/limits';
+import { faultsOf, faultText } from '../generate/refusal';
+import { clipOf } from '../../film/plan';
+import { useText } from '../i18n';
+import { displayName, providerOf } from '../state/providers';
+import { useSelected, useStore } from '../state/store';
+import { Panel } from '../ui/panel';
+import { Chooser } from './chooser';
+import styles from './form.module.css';
+import { ProviderField } from './provider-field';
+import { SeedField } from './seed-field';
+import { SelectField } from './select-field';
+import { TextField } from './text-field';
+import { VolumeField } from './volume-field';
+
+const anyDurations = Array.from({ length: durationMaxS - durationMinS + 1 }, (_, index) => durationMinS + index);
+
+/** The form of the chosen shot; every change is kept at once. */
+export function Form() {
+  const text = useText();
+  const workspace = useSelected();
+  const provider = useStore((state) => (state.selectedId ? providerOf(state, state.selectedId) : undefined));
+  if (!workspace) return <Panel label={text('form.name')} className={styles.form} />;
+
+  const { _id: id, form_data: form, image_url: picture } = workspace;
+  const clip = clipOf(workspace);
+  const name = displayName(provider?.name);
+  const limit = provider?.prompt_max ?? promptMaxCharacters;
+  const needed = faultsOf(form, provider).find(({ field, rule }) => field === 'prompt' && rule === 'required');
+  const unused = text('form.unused', { provider: name });
+
+  return (
+    <Panel label={text('form.name')} className={styles.form} key={id}>
+      <h2>{text('form.name')}</h2>
+      <Chooser
+        shotId={id}
+        name="camera_movement"
+        vocabulary="camera_movements"
+        value={form.camera_movement}
+        picture={picture}
+      />
+      <div className={styles.row}>
+        <Chooser shotId={id} name="shot_size" vocabulary="shot_sizes" value={form.shot_size} />
+        <Chooser shotId={id} name="lighting" vocabulary="lightings" value={form.lighting} />
+      </div>
+      <TextField
+        shotId={id}
+        name="prompt"
+        value={form.prompt}
+        placeholder={text('form.promptHint')}
+        storedMax={promptMaxCharacters}
+        limit={limit}
+        tooLong={text('form.tooLong', { provider: name, count: limit })}
+        isNeeded={needed !== undefined}
+        note={needed && faultText(text, needed, provider?.name)}
+      />
+      <TextField
+        shotId={id}
+        name="negative_prompt"
+        value={form.negative_prompt}
+        placeholder={text('form.negativeHint')}
+        storedMax={negativePromptMaxCharacters}
+        limit={negativePromptMaxCharacters}
+        tooLong=""
+        note={provider && !provider.negative_prompt ? unused : undefined}
+      />
+      <div className={styles.row}>
+        <SelectField
+          shotId={id}
+          name="duration_s"
+          value={form.duration_s}
+          offered={provider?.durations_s ?? anyDurations}
+          provider={name}
+        />
+        <SelectField
+          shotId={id}
+          name="aspect_ratio"
+          value={form.aspect_ratio}
+          offered={provider?.aspect_ratios ?? aspectRatios}
+          provider={name}
+        />
+      </div>
+      <div className={styles.row}>
+        <SeedField shotId={id} value={form.seed} note={provider && !provider.seed ? unused : undefined} />
+        <ProviderField id={id} chosen={provider?.name ?? ''} />
+      </div>
+      <TextField
+        shotId={id}
+        name="caption"
+        value={workspace.cut.caption}
+        placeholder={text('form.captionHint')}
+        storedMax={captionMaxCharacters}
+        limit={captionMaxCharacters}
+        tooLong=""
+      />
+      {clip && <VolumeField shotId={id} value={workspace.cut.volume} isSilent={clip.has_audio === false} />}
+    </Panel>
+  );
+}

@@ -1,0 +1,64 @@
+import type { Workspace } from '../../contract/workspace';
+import { useText } from '../i18n';
+import { sync } from '../state/connection';
+import { useStore, type RefusedClick } from '../state/store';
+import { Alert } from '../ui/alert';
+import { Button } from '../ui/button';
+import { fieldId } from '../form/field';
+import { failureOf } from './failures';
+import { dismissClick, isLost } from './generation';
+import { faultsIn, refusalText } from './refusal';
+
+type Props = { workspace: Workspace; click?: RefusedClick; onRetry: () => void };
+
+const needsAnotherPrompt = new Set<string>(['CONTENT_REFUSED', 'TASK_FAILED']);
+const needsSettings = new Set<string>(['PROVIDER_NOT_CONFIGURED', 'PROVIDER_AUTH', 'PROVIDER_QUOTA', 'IMAGE_MISSING']);
+
+/** Why there is no new clip: one sentence, whether it was charged, the one thing to do, and a way to put it away. */
+export function Failure({ workspace, click, onRetry }: Props) {
+  const text = useText();
+  const language = useStore((state) => state.language);
+  const failure = failureOf(workspace, click);
+  if (!failure) return null;
+  const { _id: id, video } = workspace;
+  const { code } = failure;
+  const ofClick = failure.isOfClick && (isLost(code) ? 'maybe' : 'no');
+  const charged = ofClick || (video.error?.charged ?? 'no');
+  // The server has several sentences for this code, and each names what to look at.
+  const isServers = code === 'SUBMIT_UNKNOWN' && language === 'en' && !failure.isOfClick;
+  const sentence = isServers ? video.error!.message : refusalText(text, failure);
+  const isOfPrompt = needsAnotherPrompt.has(code) || faultsIn(failure).some(({ field }) => field === 'prompt');
+  const canClose = failure.isOfClick || charged !== 'maybe';
+  const close = () => {
+    if (failure.isOfClick) dismissClick(id);
+    else if (video.attempt_id) sync.dismissFailure(id, video.attempt_id);
+  };
+  const retry = () => {
+    dismissClick(id);
+    onRetry();
+  };
+
+  return (
+    <Alert isCalm={code === 'CANCELLED'}>
+      <p>
+        {sentence} <span className="muted">{text(`generate.charged.${charged}`)}</span>
+      </p>
+      {isOfPrompt ? (
+        <Button size="small" onClick={() => document.getElementById(fieldId('prompt'))?.focus()}>
+          {text('generate.changePrompt')}
+        </Button>
+      ) : (
+        !needsSettings.has(code) && (
+          <Button size="small" onClick={retry}>
+            {text('common.retry')}
+          </Button>
+        )
+      )}
+      {canClose && (
+        <Button size="small" onClick={close}>
+          {text('common.close')}
+        </Button>
+      )}
+    </Alert>
+  );
+}

@@ -1,0 +1,78 @@
+import type { Workspace } from '../../contract/workspace';
+import { useText } from '../i18n';
+import { displayName, providerOf } from '../state/providers';
+import { numberOf, useStore } from '../state/store';
+import { Button } from '../ui/button';
+import { clockTime } from '../ui/clock';
+import { closeDialog, Modal } from '../ui/modal';
+import { generateAll, planAll } from './generation';
+import { faultsOf, faultText } from './refusal';
+
+type Props = {
+  /** The shots that were chosen for it; without, everything that is new or changed. */
+  chosen?: readonly string[];
+};
+
+/** The one question before many shots are generated. */
+export function GenerateAll({ chosen }: Props) {
+  const text = useText();
+  const ids = useStore((state) => state.ids);
+  const byId = useStore((state) => state.byId);
+  const options = useStore((state) => state.options);
+  const providers = useStore((state) => state.providers);
+  const { ready, lacking, missing, running, unclear } = planAll({ ids, byId, options, providers }, chosen);
+  const names = [
+    ...new Set(ready.map(({ _id: id }) => displayName(providerOf({ options, providers }, id)?.name))),
+  ].join(text('common.listSeparator'));
+  const seconds = ready.reduce((sum, { form_data: form }) => sum + form.duration_s, 0);
+  const numbers = (shots: Workspace[]) => shots.map(({ _id: id }) => numberOf(id)).join(text('common.listSeparator'));
+  const reasons = (shots: Workspace[]) => {
+    const byReason = new Map<string, Workspace[]>();
+    for (const shot of shots) {
+      const provider = providerOf({ options, providers }, shot._id);
+      const faults = faultsOf(shot.form_data, provider);
+      const reason = faults.map((fault) => faultText(text, fault, provider?.name)).join(' ');
+      byReason.set(reason, [...(byReason.get(reason) ?? []), shot]);
+    }
+    return [...byReason];
+  };
+  const titleKey = (['generateAll.none', 'generateAll.titleOne'] as const)[ready.length] ?? 'generateAll.title';
+  const start = () => {
+    closeDialog();
+    void generateAll(chosen);
+  };
+
+  return (
+    <Modal
+      title={text(titleKey, { count: ready.length })}
+      buttons={
+        <>
+          <Button onClick={closeDialog}>{text('generateAll.notNow')}</Button>
+          <Button kind="primary" disabled={ready.length === 0} onClick={start}>
+            {text('generateAll.start')}
+          </Button>
+        </>
+      }
+    >
+      {ready.length > 0 && (
+        <>
+          <p>{text(ready.length === 1 ? 'generateAll.shot' : 'generateAll.shots', { shots: numbers(ready) })}</p>
+          <p>
+            {text(chosen ? 'generateAll.whatChosen' : 'generateAll.what', {
+              provider: names,
+              time: clockTime(seconds),
+            })}
+          </p>
+        </>
+      )}
+      {reasons(lacking).map(([reason, shots]) => (
+        <p className="muted" key={reason}>
+          {text('generateAll.lacking', { reason, shots: numbers(shots) })}
+        </p>
+      ))}
+      {missing.length > 0 && <p className="muted">{text('generateAll.missing', { shots: numbers(missing) })}</p>}
+      {running.length > 0 && <p className="muted">{text('generateAll.running', { shots: numbers(running) })}</p>}
+      {unclear.length > 0 && <p className="muted">{text('generateAll.unclear', { shots: numbers(unclear) })}</p>}
+    </Modal>
+  );
+}

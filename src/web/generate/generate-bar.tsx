@@ -1,0 +1,59 @@
+import { useText } from '../i18n';
+import { displayName, providerOf } from '../state/providers';
+import { setState, useSelected, useStore } from '../state/store';
+import { Button } from '../ui/button';
+import { classes } from '../ui/classes';
+import { Icon } from '../ui/icon';
+import { Failure } from './failure';
+import styles from './generate-bar.module.css';
+import { GenerateProgress } from './generate-progress';
+import { cancel, generate } from './generation';
+
+/** Says what a click will do, and then what is being done. */
+export function GenerateBar() {
+  const text = useText();
+  const workspace = useSelected();
+  const provider = useStore((state) => (state.selectedId ? providerOf(state, state.selectedId) : undefined));
+  const click = useStore(({ clicks, selectedId }) => clicks[selectedId ?? '']);
+  if (!workspace) return null;
+
+  const { _id: id, video, form_data: form, image_path: picture } = workspace;
+  const isGenerating = video.status === 'generating';
+  const isSending = click === 'sending' && !isGenerating;
+  const what = picture
+    ? `${displayName(provider?.name)} · ${text('common.seconds', { count: form.duration_s })}`
+    : text('generate.needsPicture');
+  const start = () => {
+    if (video.error?.code === 'SUBMIT_UNKNOWN') setState({ dialog: { secondCharge: id } });
+    else void generate(id);
+  };
+
+  return (
+    <div className={styles.bar}>
+      {isGenerating ? (
+        <>
+          <GenerateProgress video={video} />
+          <Button onClick={() => void cancel(id)}>{text('common.cancel')}</Button>
+        </>
+      ) : (
+        <>
+          <Button
+            kind="primary"
+            size="large"
+            className={styles.button}
+            aria-describedby="generate-what"
+            disabled={!picture || isSending}
+            onClick={start}
+          >
+            <Icon name="sparkle" /> {text('common.generate')}
+          </Button>
+          <span className={classes(styles.what, 'muted')} id="generate-what">
+            {what}
+          </span>
+          {isSending && <span className={styles.spinner} aria-hidden="true" />}
+          <Failure workspace={workspace} click={typeof click === 'object' ? click : undefined} onRetry={start} />
+        </>
+      )}
+    </div>
+  );
+}

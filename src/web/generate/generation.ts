@@ -1,0 +1,137 @@
+import type { ErrorCode } from '../../contract/errors';
+import type { Workspace } from '../../contract/workspace';
+import { ApiError, cancelVideo, generateVideo } from '../api';
+import { clipOf } from '../../film/plan';
+import { isChanged, rememberPicture } from '../state/clip';
+import { sync } from '../state/connection';
+import { providerNameOf, providerOf } from '../state/providers';
+import { getState, setState, type AppState, type RefusedClick } from '../state/store';
+import { newId } from '../sync/new-id';
+import { faultsOf } from './refusal';
+
+const sendsOfOneClick = 4;
+const pauseMs = 1500;
+const savedWithinMs = 5000;
+const clicksAtOnce = 4;
+
+/** By shot, the click of which nobody knows what became of it: pressing again asks for the same one, and pays once. */
+const unanswered = new Map<string, { requestId: string; before: string | null }>();
+const lostCodes: (ErrorCode | 'NETWORK')[] = ['NETWORK', 'DATABASE_UNAVAILABLE'];
+
+/** Whether the answer to a click was lost, so that it may have been taken. */
+export const isLost = (code: ErrorCode | 'NETWORK'): boolean => lostCodes.includes(code);
+
+/** Sends one click; the same click is sent again where there is no answer, and is paid once. */
+export async function generate(id: string, acceptSecondCharge = false): Promise<void> {
+  const workspace = getState().byId[id];
+  if (!workspace || getState().clicks[id] === 'sending') return;
+  setClick(id, 'sending');
+  try {
+    sync.flush();
+    await saved();
+    const { video } = await send(id, acceptSecondCharge);
+    if (video.attempt_id && workspace.image_path) rememberPicture(video.attempt_id, workspace.image_path);
+    setClick(id);
+  } catch (error) {
+    const { code, details } = error instanceof ApiError ? error : { code: 'NETWORK' as const, details: undefined };
+    if (code === 'SECOND_CHARGE_POSSIBLE') setState({ dialog: { secondCharge: id } });
+    // A refusal that is told as the state of the video need not be told twice.
+    const isTold = getState().byId[id]?.video.error?.code === code || code === 'SECOND_CHARGE_POSSIBLE';
+    const refused = { code, details, provider: providerNameOf(id), before: workspace.video.attempt_id };
+    setClick(id, isTold ? undefined : refused);
+  }
+}
+
+export async function cancel(id: string): Promise<void> {
+  try {
+    // Only what this window shows: another may have started a new one meanwhile.
+    const attemptId = getState().byId[id]?.video.attempt_id;
+    await cancelVideo({ workspace_id: id, ...(attemptId && { attempt_id: attemptId }) });
+  } catch (error) {
+    const before = getState().byId[id]?.video.attempt_id ?? null;
+    if (error instanceof ApiError && error.code !== 'NOT_GENERATING') setClick(id, { code: error.code, before });
+  }
+}
+
+/** What generating these shots, or all that is new or changed, would do, and what it leaves out and why. */
+export function planAll(state: Pick<AppState, 'ids' | 'byId' | 'options' | 'providers'>, chosen?: readonly string[]) {
+  const shots = (chosen ?? state.ids).flatMap((id) => state.byId[id] ?? []);
+  const isUnclear = ({ video }: Workspace) => video.error?.charged === 'maybe';
+  const faults = (shot: Workspace) => faultsOf(shot.form_data, providerOf(state, shot._id));
+  const idle = shots.filter((shot) => shot.video.status !== 'generating' && (chosen !== undefined || isWanted(shot)));
+  const possible = idle.filter((shot) => shot.image_path && !isUnclear(shot));
+  return {
+    ready: possible.filter((shot) => faults(shot).length === 0),
+    lacking: possible.filter((shot) => faults(shot).length > 0),
+    unclear: idle.filter((shot) => shot.image_path && isUnclear(shot)),
+    missing: idle.filter((shot) => !shot.image_path),
+    running: shots.filter((shot) => shot.video.status === 'generating'),
+  };
+}
+
+/** Whether a shot is new, has failed, or is no longer what its clip was made of; a cancelled attempt asks for nothing. */
+function isWanted(shot: Workspace): boolean {
+  const hasFailed = shot.video.status === 'failed' && shot.video.error?.code !== 'CANCELLED';
+  return hasFailed || !clipOf(shot) || isChanged(shot);
+}
+
+export async function generateAll(chosen?: readonly string[]): Promise<void> {
+  const ids = planAll(getState(), chosen).ready.map(({ _id: id }) => id);
+  const takeNext = async () => {
+    for (let id = ids.shift(); id; id = ids.shift()) await generate(id);
+  };
+  await Promise.all(Array.from({ length: clicksAtOnce }, takeNext));
+}
+
+async function send(id: string, acceptSecondCharge: boolean) {
+  const { byId } = getState();
+  const provider = providerNameOf(id);
+  const { form_data, image_path } = byId[id]!;
+  const before = byId[id]!.video.attempt_id;
+  const earlier = unanswered.get(id);
+  // Another attempt since says that it was taken: this is a new click.
+  const requestId = earlier?.before === before ? earlier.requestId : newId();
+  const body = {
+    workspace_id: id,
+    request_id: requestId,
+    // What the screen shows: anything else is not paid for.
+    expects: { form_data, image_path },
+    ...(provider && { provider }),
+    ...(acceptSecondCharge && { accept_second_charge: true }),
+  };
+  for (let sends = 1; ; sends++) {
+    try {
+      const answer = await generateVideo(body);
+      unanswered.delete(id);
+      return answer;
+    } catch (error) {
+      const mayBeTaken = error instanceof ApiError && isLost(error.code);
+      if (mayBeTaken) unanswered.set(id, { requestId, before });
+      else unanswered.delete(id);
+      if (!mayBeTaken || sends >= sendsOfOneClick) throw error;
+      await new Promise((resolve) => setTimeout(resolve, pauseMs * sends));
+    }
+  }
+}
+
+/** Waits until the form that the click means is stored, but not for ever. */
+function saved(): Promise<void> {
+  const isSaved = () => sync.getSnapshot().waiting === 0;
+  if (isSaved()) return Promise.resolve();
+  return new Promise((resolve) => {
+    const finish = () => {
+      clearTimeout(timer);
+      unsubscribe();
+      resolve();
+    };
+    const timer = setTimeout(finish, savedWithinMs);
+    const unsubscribe = sync.subscribe(() => isSaved() && finish());
+  });
+}
+
+function setClick(id: string, click?: 'sending' | RefusedClick): void {
+  setState(({ clicks: { [id]: _, ...others } }) => ({ clicks: click ? { ...others, [id]: click } : others }));
+}
+
+/** Forgets the answer that refused a click. */
+export const dismissClick = (id: string): void => setClick(id);

@@ -1,0 +1,95 @@
+import { useState } from 'react';
+import { formKeys } from '../../contract/defaults';
+import type { Video } from '../../contract/video';
+import type { Workspace } from '../../contract/workspace';
+import { useText } from '../i18n';
+import { displayName } from '../state/providers';
+import { fileNameOf } from '../state/shot-name';
+import { chooseTake, editForm } from '../state/shots';
+import { setState } from '../state/store';
+import { Button } from '../ui/button';
+import { classes } from '../ui/classes';
+import { DownloadButton } from '../ui/download-button';
+import { IconButton } from '../ui/icon-button';
+import styles from './take.module.css';
+
+type Props = {
+  workspace: Workspace;
+  take: Video;
+  /** The take in the film; null where it is this one. */
+  clip: Video | null;
+  number: number;
+};
+
+/** One finished clip: who made it, from which prompt, and what can be done with it. */
+export function Take({ workspace, take, clip, number }: Props) {
+  const text = useText();
+  const { _id: id, image_url: picture, form_data: form, video } = workspace;
+  const made = take.form_data;
+  const hasOtherForm = made !== null && formKeys.some((key) => made[key] !== form[key]);
+  const maker = [displayName(take.provider), take.model, made && text('common.seconds', { count: made.duration_s })];
+  const choose = (withForm: boolean) => chooseTake(id, take, withForm);
+  const isBusy = video.status === 'generating';
+
+  return (
+    <div className={classes(styles.take, !clip && styles.current)}>
+      <TakePicture take={take} picture={picture} />
+      <span className={styles.name}>
+        {text('takes.take', { number })}
+        {!clip && <span className={styles.inFilm}>{text('takes.current')}</span>}
+      </span>
+      <span className={styles.maker}>{maker.filter(Boolean).join(' · ')}</span>
+      {made?.prompt && (
+        <span className={styles.prompt} title={made.prompt}>
+          {made.prompt}
+        </span>
+      )}
+      <span className={styles.buttons}>
+        {clip && (
+          <Button size="small" disabled={isBusy} onClick={() => choose(true)}>
+            {text('takes.use')}
+          </Button>
+        )}
+        {clip && hasOtherForm && (
+          <Button size="small" aria-label={text('takes.useClip')} disabled={isBusy} onClick={() => choose(false)}>
+            {text('takes.clipOnly')}
+          </Button>
+        )}
+        {clip?.url && take.url && (
+          <IconButton
+            className={styles.action}
+            icon="compare"
+            label={text('takes.compareWith')}
+            onClick={() => setState({ dialog: { compare: [clip.url!, take.url!] } })}
+          />
+        )}
+        {take.url && (
+          <DownloadButton className={styles.action} url={take.url} name={fileNameOf(workspace, made?.prompt)} />
+        )}
+        {hasOtherForm && (
+          <IconButton
+            className={styles.action}
+            icon="restore"
+            label={text('takes.restore')}
+            onClick={() => editForm(id, made)}
+          />
+        )}
+      </span>
+    </div>
+  );
+}
+
+function TakePicture({ take, picture }: { take: Video; picture: string | null }) {
+  const [isPlaying, setIsPlaying] = useState(false);
+  const still = take.poster_url ?? picture;
+  return (
+    <span
+      className={styles.picture}
+      onPointerEnter={() => setIsPlaying(true)}
+      onPointerLeave={() => setIsPlaying(false)}
+    >
+      {still && <img src={still} alt="" loading="lazy" />}
+      {isPlaying && take.url && <video src={take.url} muted loop autoPlay playsInline />}
+    </span>
+  );
+}
