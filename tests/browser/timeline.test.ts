@@ -7,7 +7,7 @@ import type { Workspace } from '../../src/contract/workspace';
 import { startServer, type TestServer } from '../helpers/server';
 import { axeViolations, cardIds, launchBrowser, openWindow, type WatchedPage } from './browser';
 import { startCuttingProxy } from './cutting-proxy';
-import { addPictures, button, cards, prompt, sample, saved, status } from './timeline-page';
+import { addPictures, button, cards, clip, prompt, sample, saved, status } from './timeline-page';
 
 jest.setTimeout(120_000);
 
@@ -42,7 +42,7 @@ async function generate(page: Page): Promise<void> {
   await button(page, 'Generate').click();
   await button(page, 'Cancel').waitFor();
   await button(page, 'Generate').waitFor({ timeout: generateWithinMs });
-  await page.locator('video.stage-media').waitFor();
+  await clip(page).waitFor();
 }
 
 async function restart(): Promise<void> {
@@ -65,7 +65,7 @@ test('the timeline makes a clip of the sample picture, plays it, and has all of 
   await page.reload();
   await cards(page).first().waitFor();
   expect(await page.getByLabel('Camera movement').inputValue()).toMatch(/^Push in/);
-  await page.locator('video.stage-media').evaluate((video: HTMLVideoElement) => video.play());
+  await clip(page).evaluate((video: HTMLVideoElement) => video.play());
   await until(page, isPlaying);
   expect(page.troubles).toEqual([]);
 });
@@ -85,7 +85,7 @@ test('the timeline asks for one clip though every answer to the click is lost, a
     });
   });
   await button(page, 'Generate').click();
-  await page.locator('video.stage-media').waitFor({ timeout: generateWithinMs });
+  await clip(page).waitFor({ timeout: generateWithinMs });
   await allSent;
   await button(page, 'Generate').waitFor();
   expect(new Set(bodies.map(({ request_id }) => request_id)).size).toBe(1);
@@ -110,7 +110,7 @@ test('the timeline says that a click without an answer may have been charged, an
   await button(page, 'Generate').click();
   await page.getByRole('alert').filter({ hasText: 'It may have been charged.' }).waitFor();
   await button(page, 'Try again').click();
-  await page.locator('video.stage-media').waitFor({ timeout: generateWithinMs });
+  await clip(page).waitFor({ timeout: generateWithinMs });
   expect(ids).toHaveLength(5);
   expect(new Set(ids).size).toBe(1);
 });
@@ -271,7 +271,7 @@ test('the timeline keeps every take, compares, brings one back, and undoes it', 
 
   await page.getByRole('button', { name: 'Compare with' }).click();
   await until(page, () =>
-    [...document.querySelectorAll<HTMLVideoElement>('.compare video')].every((video) => video.currentTime > 0),
+    [...document.querySelectorAll<HTMLVideoElement>('dialog video')].every((video) => video.currentTime > 0),
   );
   await button(page, 'Close').click();
   await button(page, 'Use this take').click();
@@ -309,11 +309,14 @@ test('the timeline plays the film from clip to picture, and obeys the keys', asy
   await generate(page);
   await button(page, 'Play film').click();
   await page.getByText('Shot 1 of 2').waitFor();
-  await until(page, () => (document.querySelector<HTMLVideoElement>('.film video.is-shown')?.currentTime ?? 0) > 0.2);
+  await until(
+    page,
+    () => (document.querySelector<HTMLVideoElement>('video[data-testid=shown]')?.currentTime ?? 0) > 0.2,
+  );
   await page.keyboard.press('Space');
-  expect(await page.locator('.film video.is-shown').evaluate((video: HTMLVideoElement) => video.paused)).toBe(true);
+  expect(await page.locator('video[data-testid=shown]').evaluate((video: HTMLVideoElement) => video.paused)).toBe(true);
   // Waited for from before it comes, as it stays for a few seconds only.
-  const picture = page.locator('.film img.is-shown').waitFor();
+  const picture = page.locator('img[data-testid=shown]').waitFor();
   await page.keyboard.press('Space');
   await picture;
   await page.getByText('Shot 2 of 2').waitFor();
@@ -363,13 +366,13 @@ test('the timeline shrinks a picture that is too large before it is sent', async
 test('the timeline takes as many characters as the form stores, whatever they are, and keeps what stands behind the caret', async () => {
   const page = await visit();
   await addPictures(page, 1);
-  await prompt(page).fill('😀'.repeat(1999) + 'z');
+  await prompt(page).fill('😀'.repeat(999) + 'zz');
   await page.getByText('2000 / 2000').waitFor();
   await prompt(page).press('Home');
   await prompt(page).pressSequentially('no');
   await saved(page);
-  expect(await prompt(page).inputValue()).toBe('😀'.repeat(1999) + 'z');
-  expect((await list())[0]!.form_data.prompt).toBe('😀'.repeat(1999) + 'z');
+  expect(await prompt(page).inputValue()).toBe('😀'.repeat(999) + 'zz');
+  expect((await list())[0]!.form_data.prompt).toBe('😀'.repeat(999) + 'zz');
 });
 
 test('the timeline speaks Chinese and English, and remembers which', async () => {
@@ -412,10 +415,11 @@ test.each(['dark', 'light'] as const)(
     await button(page, 'Generate').waitFor({ timeout: generateWithinMs });
     await check('takes');
     for (const [view, name] of [
+      // Before the film: closing that chooses the shot where it stands, which has no takes when the machine is slow.
+      ['compare', 'Compare with the film’s take'],
       ['film', 'Play film'],
       ['generate all', 'Generate all'],
       ['keys', 'Keyboard shortcuts'],
-      ['compare', 'Compare with the film’s take'],
     ] as const) {
       await button(page, name).click();
       await page.locator('dialog[open]').waitFor();
@@ -436,6 +440,6 @@ test.each(['dark', 'light'] as const)(
 );
 
 function isPlaying(): boolean {
-  const video = document.querySelector<HTMLVideoElement>('video.stage-media');
+  const video = document.querySelector<HTMLVideoElement>('video[aria-label^="Clip of shot"]');
   return video !== null && video.currentTime > 0.2 && video.videoWidth > 0;
 }

@@ -41,14 +41,16 @@ it('says that the trash is empty, and asks again where the server did not answer
   await page.getByText('The trash is empty.').waitFor();
 });
 
-it('brings a shot back at once that was deleted while the server is away', async () => {
+it('brings a shot back to its place at once that was deleted while the server is away', async () => {
   const page = await visit();
   await addPictures(page, 2);
-  await face(page, 1).click();
+  const ids = await cardIds(page);
+  await face(page, 0).click();
   await server().kill();
   await status(page).filter({ hasText: 'Offline' }).waitFor();
   await button(page, 'Delete').click();
   await cards(page).nth(1).waitFor({ state: 'detached' });
   await button(page, 'Undo').click();
   await cards(page).nth(1).waitFor({ timeout: 5000 });
+  expect(await cardIds(page)).toEqual(ids);
 });

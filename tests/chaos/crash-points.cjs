@@ -61,10 +61,10 @@ const download = (original) => (request) => {
   return original(request);
 };
 
-const push = (original) => (message, except) => {
+const push = (original) => (filmId, message, except) => {
   if (message.type === 'video.status_update' && message.video.status === 'completed')
     crash('after-complete-before-push');
-  return original(message, except);
+  return original(filmId, message, except);
 };
 
 const check = (original) => async (taskId, signal) => {
@@ -78,10 +78,10 @@ const wraps = {
   'generation/clicks.js': { storeClaim: after('after-claim') },
   'generation/store.js': {
     storeStep,
-    storeAccepted: after('after-save-before-poll'),
+    storeTaskId: after('after-save-before-poll'),
     stopPersisting: before('in-shutdown'),
   },
-  'generation/journal.js': { recordAccepted: both('after-answer-before-journal', 'after-journal-before-save') },
+  'generation/journal.js': { journalTask: both('after-answer-before-journal', 'after-journal-before-save') },
   'media/videos.js': { fetchVideo: after('after-rename-before-save') },
   'utils/http.js': { sendRequest, download },
   'utils/push.js': { push },
@@ -98,7 +98,11 @@ function wrap(file, exported) {
   wrapped.add(file);
   const name = path.relative(dist, file).split(path.sep).join('/');
   const target = name.startsWith('services/video-') ? exported.default : exported;
-  for (const [key, make] of Object.entries(wraps[name] ?? {})) target[key] = make(target[key]);
+  for (const [key, make] of Object.entries(wraps[name] ?? {})) {
+    // A function that was renamed would otherwise be a crash point that never comes.
+    if (typeof target[key] !== 'function') throw new Error(`${name} has no function ${key} to crash in`);
+    target[key] = make(target[key]);
+  }
   if (name === 'db/workspace.js') exported.Workspace.bulkWrite = after('mid-reorder')(exported.Workspace.bulkWrite);
 }
 

@@ -1,4 +1,4 @@
-import { idleVideo } from '../../src/contract/video';
+import { idleVideo } from '../../src/contract/defaults';
 import { freshDatabase, startServer, type TestServer } from '../helpers/server';
 import { connect, type TestSocket } from '../helpers/socket';
 import { changeStored } from '../helpers/stored';

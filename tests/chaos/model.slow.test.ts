@@ -6,6 +6,11 @@ test('all clients, the list and the model agree after any sequence of messages',
   if (!ok) throw new Error(`seed ${seed}: ${failure}`);
 }, 120_000);
 
+test('the clients of two films agree with their own film, and hear nothing of the other', async () => {
+  const { ok, seed, failure } = await runModel({ sequences: 40, films: 2, print: () => undefined });
+  if (!ok) throw new Error(`seed ${seed}: ${failure}`);
+}, 120_000);
+
 describe('sequences that once broke', () => {
   let mongod: FaultyMongod;
   let bench: Bench;

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { mongo } from 'mongoose';
 import { startServer, type TestServer } from '../helpers/server';
+import { connect } from '../helpers/socket';
 import { createTally, openClient, type ChaosClient, type Frame } from './client';
 import { newSeed, startFaultyMongod } from './faults';
 import { createReplica, type Replica } from './replica';
@@ -61,23 +62,29 @@ export async function runModel(
   options: {
     sequences?: number;
     servers?: number;
+    films?: number;
     seed?: number;
     path?: string;
     print?: (line: string) => void;
   } = {},
 ): Promise<ModelResult> {
-  const { sequences = 500, servers = 1, seed = newSeed(), path, print = console.log } = options;
-  print(`model: seed ${seed}, servers ${servers}`);
+  const { sequences = 500, servers = 1, films = 1, seed = newSeed(), path, print = console.log } = options;
+  print(`model: seed ${seed}, servers ${servers}, films ${films}`);
   const startedAt = performance.now();
   const mongod = await startFaultyMongod();
-  const bench = await openBench(mongod.uri, servers);
+  const bench = await openBench(mongod.uri, servers, films);
   let done = 0;
   try {
     const property = fc.asyncProperty(sequence, async (plan) => {
       await playSequence(bench, plan);
       if (++done % 50 === 0) print(`model: ${done}/${sequences} sequences`);
     });
-    const found = await fc.check(property, { numRuns: sequences, seed, path, endOnFailure: true });
+    const found = await fc.check(property, {
+      numRuns: sequences,
+      seed,
+      path: path && String(path),
+      endOnFailure: true,
+    });
     const seconds = Math.round((performance.now() - startedAt) / 1000);
     const failure = found.failed ? `${String(found.errorInstance)}\n${fc.defaultReportMessage(found)}` : undefined;
     return { campaign: 'model', ok: !found.failed, seed, sequences: done, seconds, ...(failure && { failure }) };
@@ -94,19 +101,23 @@ export type Bench = {
   kill: (client: number) => Promise<void>;
   /** How many servers there are. */
   size: number;
+  /** The films among which the clients are spread; undefined stands for the default film, which an old client does not name. */
+  films: (string | undefined)[];
   clear: () => Promise<void>;
   close: () => Promise<void>;
 };
 
 /** Servers on one database and one folder of uploads, and the way to empty it between two sequences. */
-export async function openBench(uri: string, size = 1): Promise<Bench> {
+export async function openBench(uri: string, size = 1, filmCount = 1): Promise<Bench> {
   const first = await startServer({ MONGODB_URI: uri, LOG_LEVEL: 'info' });
   const shared = { MONGODB_URI: uri, LOG_LEVEL: 'info', UPLOAD_DIR: first.env.UPLOAD_DIR! };
   const others = await Promise.all(Array.from({ length: size - 1 }, () => startServer(shared)));
   const servers = [first, ...others];
   const mongoClient = await mongo.MongoClient.connect(uri);
+  const films = filmCount > 1 ? await createFilms(first, filmCount) : [undefined];
   return {
     size,
+    films,
     serverOf: (client) => servers[client % size]!,
     kill: async (client) => {
       const index = client % size;
@@ -115,7 +126,8 @@ export async function openBench(uri: string, size = 1): Promise<Bench> {
     },
     clear: async () => {
       const database = mongoClient.db();
-      await Promise.all(['workspaces', 'timelines'].map((name) => database.collection(name).deleteMany({})));
+      await database.collection('workspaces').deleteMany({});
+      await database.collection('films').updateMany({}, { $set: { applied: [] }, $unset: { last_order_index: '' } });
     },
     close: async () => {
       await mongoClient.close();
@@ -124,21 +136,31 @@ export async function openBench(uri: string, size = 1): Promise<Bench> {
   };
 }
 
+async function createFilms({ wsUrl }: TestServer, count: number): Promise<string[]> {
+  const socket = await connect(wsUrl);
+  const answers = await Promise.all(Array.from({ length: count }, () => socket.ask({ type: 'film.create' })));
+  socket.close();
+  return answers.map(({ film }) => film._id as string);
+}
+
 /** Plays one sequence; throws when a client, the list and the model do not agree after a round. */
 export async function playSequence(bench: Bench, { clients: count, rounds }: Sequence): Promise<void> {
   await bench.clear();
   const tally = createTally();
   const clients = await Promise.all(
-    Array.from({ length: count }, (_, index) => openTab(() => bench.serverOf(index), tally)),
+    Array.from({ length: count }, (_, index) => openTab(() => bench.serverOf(index), filmOf(index), tally)),
   );
   const sent: Message[][] = clients.map(() => []);
   const idOf = new Map<string, string>();
-  let worlds: World[] = [{ places: [], applied: [] }];
+  const namesOf = new Map(bench.films.map((film): [string | undefined, string[]] => [film, []]));
+  const worldsOf = new Map(
+    bench.films.map((film): [string | undefined, World[]] => [film, [{ places: [], applied: [] }]]),
+  );
   let messageCount = 0;
   try {
     for (const round of rounds) {
       const plans: Message[][] = clients.map(() => []);
-      const known = [...idOf.keys()];
+      const knownOf = new Map([...namesOf].map(([film, names]) => [film, [...names]]));
       const answers: Promise<unknown>[] = [];
       const cut = new Set<number>();
       let killed: Promise<void> | undefined;
@@ -159,22 +181,31 @@ export async function playSequence(bench: Bench, { clients: count, rounds }: Seq
           plans[index]!.push(message);
           answers.push(client.repeat(toWire(message)));
         } else {
-          const message = compose(kind, target, `m${++messageCount}`, known);
+          const message = compose(kind, target, `m${++messageCount}`, knownOf.get(filmOf(index))!);
           if (!message) continue;
           plans[index]!.push(message);
           answers.push(
             client.ask(toWire(message)).then((answer) => {
-              if (kind === 'create') idOf.set(message.request_id, answer.workspace._id);
+              if (kind !== 'create') return;
+              idOf.set(message.request_id, answer.workspace._id);
+              namesOf.get(filmOf(index))!.push(message.request_id);
             }),
           );
         }
       }
       await Promise.all(answers);
       plans.forEach((plan, index) => sent[index]!.push(...plan.filter((message) => !sent[index]!.includes(message))));
-      worlds = await agree(plans, cut);
+      for (const film of bench.films) {
+        const plansHere = plans.map((plan, index) => (filmOf(index) === film ? plan : []));
+        worldsOf.set(film, await agree(film, plansHere, cut));
+      }
     }
   } finally {
     clients.forEach(({ client }) => client.close());
+  }
+
+  function filmOf(index: number): string | undefined {
+    return bench.films[index % bench.films.length];
   }
 
   function toWire({ about, order, ...message }: Message): Message {
@@ -185,21 +216,22 @@ export async function playSequence(bench: Bench, { clients: count, rounds }: Seq
     };
   }
 
-  async function agree(plans: Message[][], cut: Set<number>): Promise<World[]> {
+  async function agree(film: string | undefined, plans: Message[][], cut: Set<number>): Promise<World[]> {
     const [list, ...others] = await Promise.all(
       Array.from({ length: bench.size }, async (_, index) => {
-        const { body } = await bench.serverOf(index).get('/api/workspaces');
+        const { body } = await bench.serverOf(index).get(listAddress(film));
         return body.workspaces.map(essence) as Frame[];
       }),
     );
     for (const other of others)
       if (!isDeepStrictEqual(other, list)) throw new Error(`the lists differ:\n${text(list!)}\n${text(other)}`);
     const rows = sendings(plans, cut).flatMap(interleavings);
-    const next = unique(worlds.flatMap((world) => rows.map((row) => row.reduce(apply, world))));
+    const next = unique(worldsOf.get(film)!.flatMap((world) => rows.map((row) => row.reduce(apply, world))));
     const fitting = next.filter((world) => isDeepStrictEqual(toList(world), list));
     if (fitting.length === 0)
       throw new Error(`the list fits no order of the messages:\n${text(list!)}\nsuch as\n${text(toList(next[0]!))}`);
     for (const [index, { client, replica }] of clients.entries()) {
+      if (filmOf(index) !== film) continue;
       await client.opened();
       await client.ask({ type: 'no.such' });
       await replica.loaded();
@@ -223,9 +255,16 @@ export async function playSequence(bench: Bench, { clients: count, rounds }: Seq
 
 type Tab = { client: ChaosClient; replica: Replica };
 
-async function openTab(server: () => TestServer, tally: ReturnType<typeof createTally>): Promise<Tab> {
-  const replica = createReplica(async () => (await server().get('/api/workspaces')).body.workspaces);
-  const client = openClient(() => server().wsUrl, tally, { receive: replica.receive, open: () => void replica.load() });
+const listAddress = (film: string | undefined): string => `/api/workspaces${film ? `?film_id=${film}` : ''}`;
+
+async function openTab(
+  server: () => TestServer,
+  film: string | undefined,
+  tally: ReturnType<typeof createTally>,
+): Promise<Tab> {
+  const replica = createReplica(async () => (await server().get(listAddress(film))).body.workspaces);
+  const address = () => `${server().wsUrl}${film ? `?film_id=${film}` : ''}`;
+  const client = openClient(address, tally, { receive: replica.receive, open: () => void replica.load() });
   await client.opened();
   await replica.loaded();
   return { client, replica };

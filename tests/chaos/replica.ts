@@ -91,6 +91,8 @@ export function createReplica(fetchList: () => Promise<Frame[]>): Replica {
   function load(): Promise<void> {
     told ??= [];
     loading = loading.then(async () => {
+      // The load before this one has taken in what it kept.
+      told ??= [];
       list = await fetchList();
       ahead.clear();
       arePlacesKnown = true;

@@ -1,17 +1,18 @@
 import mongoose from 'mongoose';
-import { emptyForm } from '../../src/contract/form';
-import { idleVideo } from '../../src/contract/video';
+import { emptyForm, idleVideo } from '../../src/contract/defaults';
 import type { Job, JobState } from '../../src/db/job';
 import { migrate } from '../../src/db/migrate';
 import { findWorkspace } from '../../src/db/find-workspaces';
+import { Film } from '../../src/db/film';
 import { Workspace, type StoredWorkspace } from '../../src/db/workspace';
-import { TimelineState } from '../../src/db/timeline-state';
+import { Installation } from '../../src/db/installation';
 import { storeStep } from '../../src/generation/store';
 import { takeUp } from '../helpers/attempts';
 import { useDatabase } from '../helpers/database';
+import { film_id, wholeClip } from '../fixtures/workspaces';
 
 useDatabase();
-afterEach(() => Promise.all([Workspace.deleteMany({}), TimelineState.deleteMany({})]));
+afterEach(() => Promise.all([Workspace.deleteMany({}), Installation.deleteMany({}), Film.deleteMany({})]));
 
 const at = new Date('2026-08-01T12:00:00Z');
 
@@ -35,11 +36,12 @@ const oldJob = (state: string, attemptId = 'attempt-1') => ({
 /** The same as it is stored now. */
 function nowJob(state: JobState, attemptId?: string): Job {
   const { sends, ...rest } = oldJob(state, attemptId);
-  return { ...rest, state, submit_attempts: sends, cancelled_at: null, risk_accepted: false, step: 'migrated' };
+  const added = { cancelled_at: null, risk_accepted: false, resolution: null, audio: false, cost: null };
+  return { ...rest, ...added, state, submit_attempts: sends, step: 'migrated' };
 }
 
 async function storeOld(fields: object): Promise<string> {
-  const { _id } = await Workspace.create({ order_index: 0, video: { ...idleVideo, attempt_id: 'attempt-1' } });
+  const { _id } = await Workspace.create({ film_id, order_index: 0, video: { ...idleVideo, attempt_id: 'attempt-1' } });
   // By the driver: the old fields are not in the schema.
   await Workspace.collection.updateOne({ _id }, { $set: fields, $unset: { superseded: 1 } });
   return String(_id);
@@ -99,7 +101,7 @@ test('nothing else is changed, and a second time changes nothing', async () => {
 
 test('a workspace of the present shape stays as it is', async () => {
   const job = nowJob('polling');
-  const made = await Workspace.create({ order_index: 0, job, superseded: [nowJob('in_doubt', 'attempt-0')] });
+  const made = await Workspace.create({ film_id, order_index: 0, job, superseded: [nowJob('in_doubt', 'attempt-0')] });
   const before = await raw(String(made._id));
   await migrate();
   expect(await raw(String(made._id))).toEqual(before);
@@ -125,13 +127,57 @@ test('a migrated attempt is brought forward as any other', async () => {
   expect(stored).toMatchObject({ job: { state: 'downloading' }, superseded: [], video: { phase: 'downloading' } });
 });
 
-test('reorders are known by their key, those of before too', async () => {
-  const state = await TimelineState.create({ _id: 'timeline', applied: ['one', 'workspace.reorder two'], sweeps: 3 });
-  await migrate();
-  await migrate();
-  expect(await TimelineState.findById(state._id).lean()).toEqual({
-    _id: 'timeline',
-    applied: ['workspace.reorder one', 'workspace.reorder two'],
-    sweeps: 3,
+test('workspaces of before join the default film, with their order, trash and times, a whole cut and unknown facts', async () => {
+  const { width, height, file_duration_s, fps, has_audio, size, ...oldVideo } = idleVideo;
+  const old = (order_index: number, more: object = {}) => ({
+    order_index,
+    form_data: emptyForm,
+    video: oldVideo,
+    takes: [{ ...oldVideo, status: 'completed', attempt_id: `take-${order_index}` }],
+    clicks: [
+      { request_id: 'a', attempt_id: 'b', outcome: null },
+      { request_id: 'c', attempt_id: 'd', outcome: oldVideo },
+    ],
+    version: 7,
+    updated_at: at,
+    deleted_at: null,
+    ...more,
   });
+  const { collection } = Workspace;
+  await collection.insertMany([old(0), old(1, { deleted_at: at }), old(2)] as never[]);
+  await migrate();
+  await migrate();
+  const [film] = await Film.find().lean();
+  const stored = await Workspace.find().sort({ order_index: 1 }).lean<StoredWorkspace[]>();
+  expect(stored.map(({ deleted_at: deleted }) => deleted)).toEqual([null, at, null]);
+  for (const [index, one] of stored.entries())
+    expect(one).toMatchObject({
+      film_id: film!._id,
+      order_index: index,
+      version: 7,
+      updated_at: at,
+      cut: wholeClip,
+      video: idleVideo,
+      takes: [{ attempt_id: `take-${index}`, size: null, file_duration_s: null }],
+      clicks: [{ outcome: null }, { outcome: idleVideo }],
+    });
+  expect(await Film.countDocuments()).toBe(1);
+});
+
+test('a film that a kill left without its document is made again, and shots follow their film', async () => {
+  const lost = await Workspace.create({ film_id, order_index: 0 });
+  const gone = await Film.create({ deleted_at: at });
+  const behind = await Workspace.create({ film_id: gone._id, order_index: 0 });
+  await migrate();
+  expect(await Film.findById(lost.film_id).lean()).toMatchObject({ title: '', deleted_at: null });
+  expect(await Workspace.findById(behind._id).lean()).toMatchObject({ deleted_with_film: true, deleted_at: at });
+});
+
+test('reorders are known by their key, those of before too', async () => {
+  const timelines = mongoose.connection.collection<{ _id: string; [key: string]: unknown }>('timelines');
+  await timelines.insertOne({ _id: 'timeline', applied: ['one', 'workspace.reorder two'], last_place: 7, sweeps: 3 });
+  await migrate();
+  await migrate();
+  expect(await timelines.findOne({ _id: 'timeline' })).toEqual({ _id: 'timeline', sweeps: 3 });
+  expect(await Film.find().lean()).toMatchObject([{ applied: ['workspace.reorder one', 'workspace.reorder two'] }]);
 });

@@ -113,7 +113,8 @@ test('a restore brings everything back after the database and the uploads are go
   expect(await database.collection('workspaces').find().sort({ _id: 1 }).toArray()).toEqual(stored);
   expect(await database.collection('workspaces').indexes()).toEqual(indexes);
   const names = (await database.listCollections().toArray()).map(({ name }) => name).sort();
-  expect(names).toEqual(['droppedclips', 'servers', 'timelines', 'workspaces']);
+  // The heartbeat of the server writes its own collection again, sooner or later.
+  expect(names.filter((name) => name !== 'servers')).toEqual(['droppedclips', 'films', 'timelines', 'workspaces']);
   expect(await readdir(path.join(entry, 'database'))).not.toContain('servers.ejson');
 });
 
@@ -228,7 +229,7 @@ describe('a half entry', () => {
 
   const spoilt: [string, (entry: string) => Promise<unknown>, RegExp][] = [
     ['without a manifest', (entry) => rm(path.join(entry, 'manifest.json')), /no manifest\.json/],
-    ['with a manifest that is cut off', (entry) => truncate(path.join(entry, 'manifest.json'), 200), /cut off/],
+    ['with a manifest that is cut off', (entry) => truncate(path.join(entry, 'manifest.json'), 200), /truncated/],
     ['without a file', (entry) => rm(path.join(entry, 'uploads/images'), { recursive: true }), /\.png is missing/],
     ['with a longer file', (entry) => appendFile(path.join(entry, 'database/workspaces.ejson'), '\n'), /bytes instead/],
     ['with a changed byte', (entry) => changeByte(path.join(entry, 'database/workspaces.ejson')), /was changed/],

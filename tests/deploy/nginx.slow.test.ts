@@ -54,7 +54,7 @@ const heartbeatMs = 400;
     await writeFile(path.join(folder, 'htpasswd'), 'director:{PLAIN}secret\n');
 
     const shipped = await readFile(path.join(root, 'deploy/nginx.conf'), 'utf8');
-    // An operator replaces names and paths; a test needs its own ports, and times in the same proportion as the shipped ones.
+    // An operator replaces names and paths; a test also needs its own ports, and a timeout that only heartbeats can prevent.
     const replaced = shipped
       .replaceAll(`/etc/letsencrypt/live/${site}`, folder)
       .replaceAll('/etc/nginx/video-maker.htpasswd', path.join(folder, 'htpasswd'))
@@ -62,7 +62,7 @@ const heartbeatMs = 400;
       .replaceAll('127.0.0.1:3000', new URL(server.url).host)
       .replace(/listen 80\b/g, `listen 127.0.0.1:${plainPort}`)
       .replace(/listen 443\b/g, `listen 127.0.0.1:${port}`)
-      .replace('proxy_read_timeout 75s', `proxy_read_timeout ${2.5 * heartbeatMs}ms`);
+      .replace('proxy_read_timeout 150s', `proxy_read_timeout ${2.5 * heartbeatMs}ms`);
     await writeFile(path.join(folder, 'site.conf'), replaced);
     await mkdir(path.join(folder, 'logs'));
     const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${name};`);

@@ -18,7 +18,7 @@ const common = {
   seed: z.int().min(0).max(4294967295).optional(),
   contentModeration: z.strictObject({ publicFigureThreshold: z.enum(['auto', 'low']) }).optional(),
 };
-// Runway counts UTF-16 units, zod code points.
+// Runway counts UTF-16 units, `max` of zod code points.
 const promptText = z
   .string()
   .min(1)

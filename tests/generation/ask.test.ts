@@ -1,5 +1,5 @@
 import mongoose from 'mongoose';
-import { ask, isGone, providerWarnings } from '../../src/generation/ask';
+import { checkTask, isGone, providerWarnings } from '../../src/generation/check-task';
 import {
   activate,
   active,
@@ -31,27 +31,27 @@ test('a question gives what the provider says about the task of the attempt', as
   const provider = fakeProvider();
   provider.check = async (taskId) => (asked.push(taskId), runs);
   const attempt = attemptAt(provider);
-  expect(await ask(attempt, provider)).toEqual(runs);
+  expect(await checkTask(attempt, provider)).toEqual(runs);
   expect(asked).toEqual([attempt.job.task_id]);
 });
 
 test('nobody is asked without a provider', async () => {
-  expect(await ask(attemptAt(fakeProvider()), null)).toBeNull();
+  expect(await checkTask(attemptAt(fakeProvider()), null)).toBeNull();
 });
 
 test('nobody is asked while the gate for polls is closed, unless the question must be', async () => {
   const provider = fakeProvider({ check: runs });
   const attempt = attemptAt(provider);
   coolDown(provider.name, 'polls', 60_000);
-  expect(await ask(attempt, provider)).toBeNull();
+  expect(await checkTask(attempt, provider)).toBeNull();
   expect(provider.calls.check).toBe(0);
-  expect(await ask(attempt, provider, { evenInCooldown: true })).toEqual(runs);
+  expect(await checkTask(attempt, provider, { evenInCooldown: true })).toEqual(runs);
 });
 
 test('a task is asked for while the gate for creates is closed', async () => {
   const provider = fakeProvider({ check: runs });
   coolDown(provider.name, 'creates', 60_000);
-  expect(await ask(attemptAt(provider), provider)).toEqual(runs);
+  expect(await checkTask(attemptAt(provider), provider)).toEqual(runs);
 });
 
 test.each([
@@ -62,7 +62,7 @@ test.each([
   ['a reply that nobody can read keeps both gates open', 'PROVIDER_BAD_REPLY', undefined, 0, 0],
 ] as const)('after a question that failed, %s', async (_, code, retryAfterMs, from, to) => {
   const provider = fakeProvider({ check: new AppError(code, '?', { retryAfterMs }) });
-  expect(await ask(attemptAt(provider), provider)).toBeNull();
+  expect(await checkTask(attemptAt(provider), provider)).toBeNull();
   for (const gate of ['polls', 'creates'] as const) {
     expect(cooldownLeftMs(provider.name, gate)).toBeGreaterThanOrEqual(from);
     expect(cooldownLeftMs(provider.name, gate)).toBeLessThanOrEqual(to);
@@ -75,7 +75,7 @@ test('questions that fail in a row are counted, and forgotten at the next answer
   const attempt = attemptAt(provider);
   const seen = [];
   for (let turn = 0; turn < 5; turn++) {
-    await ask(attempt, provider);
+    await checkTask(attempt, provider);
     seen.push([attempt.failedPolls, attempt.badReplies]);
   }
   expect(seen).toEqual([
@@ -101,7 +101,7 @@ test.each([
   async (_, expected, check) => {
     const provider = fakeProvider({ check });
     const attempt = attemptAt(provider);
-    for (let turn = 0; turn < check.length; turn++) await ask(attempt, provider);
+    for (let turn = 0; turn < check.length; turn++) await checkTask(attempt, provider);
     expect(isGone(attempt)).toBe(expected);
   },
 );
@@ -112,7 +112,7 @@ test('a stop ends the question', async () => {
   const stopped = new Error('stopped');
   provider.check = (_, signal) =>
     new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(stopped)));
-  const asking = ask(attempt, provider);
+  const asking = checkTask(attempt, provider);
   attempt.stop.abort();
   expect(await rejectionOf(asking)).toBe(stopped);
   expect(attempt.failedPolls).toBe(0);
@@ -122,7 +122,7 @@ test('at most 20 questions are out at once', async () => {
   const provider = fakeProvider();
   const answers: (() => void)[] = [];
   provider.check = () => new Promise((resolve) => answers.push(() => resolve(runs)));
-  const asking = Array.from({ length: 21 }, () => ask(attemptAt(provider), provider));
+  const asking = Array.from({ length: 21 }, () => checkTask(attemptAt(provider), provider));
   await new Promise(setImmediate);
   expect(answers).toHaveLength(20);
   answers[0]!();
@@ -137,9 +137,9 @@ test('a provider that refuses the key is named until it accepts it again', async
   const provider = fakeProvider({ check: [new AppError('PROVIDER_AUTH', '401'), runs] });
   const attempt = attemptAt(provider);
   const warnings = () => providerWarnings().filter((warning) => warning.startsWith(`${provider.name} `));
-  await ask(attempt, provider);
+  await checkTask(attempt, provider);
   expect(warnings()).toEqual([expect.stringContaining('refuses the API key')]);
-  await ask(attempt, provider, { evenInCooldown: true });
+  await checkTask(attempt, provider, { evenInCooldown: true });
   expect(warnings()).toEqual([]);
 });
 

@@ -1,4 +1,4 @@
-import { idleVideo } from '../../src/contract/video';
+import { idleVideo } from '../../src/contract/defaults';
 import { Workspace } from '../../src/db/workspace';
 import { active, coolDown, LeaseLost, type ActiveAttempt } from '../../src/generation/attempt';
 import { cancelAtProvider, cancelVideo, dropUnsentJob } from '../../src/generation/cancel';

@@ -1,5 +1,6 @@
 import { requestIdsKept } from '../../src/contract/ids';
-import { takesKept, type Video } from '../../src/contract/video';
+import { takesKept } from '../../src/contract/limits';
+import type { Video } from '../../src/contract/video';
 import { DroppedClip } from '../../src/db/dropped-clips';
 import { Workspace, type StoredWorkspace } from '../../src/db/workspace';
 import type { Attempt } from '../../src/generation/attempt';

@@ -6,7 +6,7 @@ import { copyFile, readFile } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import { takesKept } from '../../src/contract/video';
+import { takesKept } from '../../src/contract/limits';
 import { DroppedClip } from '../../src/db/dropped-clips';
 import { Workspace } from '../../src/db/workspace';
 import { LeaseLost, type ActiveAttempt } from '../../src/generation/attempt';

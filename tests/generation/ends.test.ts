@@ -1,7 +1,7 @@
 import { copyFile } from 'node:fs/promises';
 import path from 'node:path';
 import { config } from '../../src/config';
-import { complete, endAsFailed, endAsGone, failForNow } from '../../src/generation/ends';
+import { complete, endAsFailed, endAsGone, failAndRecheck } from '../../src/generation/ends';
 import { storeStep } from '../../src/generation/store';
 import { makeUploadFolders } from '../../src/media/uploads';
 import { adoptVideo, videoFile } from '../../src/media/videos';
@@ -101,6 +101,6 @@ test.each([
   ['DOWNLOAD_FAILED', 'download_failed', 'yes'],
 ] as const)('%s is a failure for now: the attempt is %s and charged %s', async (code, job, charged) => {
   const attempt = await newAttempt({ state: 'polling' });
-  expect(await failForNow(attempt, code)).toBe(config.VIDEO_RECHECK_INTERVAL_MS);
+  expect(await failAndRecheck(attempt, code)).toBe(config.VIDEO_RECHECK_INTERVAL_MS);
   expect(await resultOf(attempt)).toEqual({ job, video: `mine failed ${code} ${charged}`, takes: [] });
 });

@@ -1,5 +1,5 @@
 import { config } from '../../src/config';
-import { recordAccepted, readAccepted } from '../../src/generation/journal';
+import { journalTask, readAccepted } from '../../src/generation/journal';
 import { reconcile } from '../../src/generation/reconcile';
 import type { Submitted } from '../../src/services/provider';
 import { AppError } from '../../src/utils/errors';
@@ -50,7 +50,7 @@ describe('an attempt that is noted in the journal', () => {
       const provider = fakeProvider({ deduplication, lookup: null });
       const attempt = await newAttempt({ provider: provider.name, state: 'submitting', ...situations[situation] });
       const { attempt_id } = attempt.job;
-      await recordAccepted({ workspace_id: attempt.workspaceId, attempt_id, task_id: 'task-noted' });
+      await journalTask({ workspace_id: attempt.workspaceId, attempt_id, task_id: 'task-noted' });
       const isCancelled = attempt.job.cancelled_at !== null;
       expect(nextIn(await reconcile(attempt, provider))).toBe(isCancelled ? 'at once' : 'later');
       expect(await resultOf(attempt)).toEqual({ job, video, takes: [] });

@@ -4,7 +4,8 @@ process.env.VIDEO_PROVIDER = 'runway';
 
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import mongoose, { mongo } from 'mongoose';
-import { emptyForm, type FormData } from '../../src/contract/form';
+import { emptyForm } from '../../src/contract/defaults';
+import type { FormData } from '../../src/contract/form';
 import type { Video } from '../../src/contract/video';
 import { Workspace } from '../../src/db/workspace';
 import { active } from '../../src/generation/attempt';

@@ -10,7 +10,7 @@ import {
   dotted,
   isWanted,
   stopPersisting,
-  storeAccepted,
+  storeTaskId,
   storeStep,
 } from '../../src/generation/store';
 import {
@@ -241,7 +241,7 @@ describe('a step whose answer is lost', () => {
     loseAnswers(
       1,
       (set) => set['job.state'] === 'in_doubt',
-      () => storeAccepted({ workspace_id: attempt.workspaceId, attempt_id, task_id: 'task-new' }),
+      () => storeTaskId({ workspace_id: attempt.workspaceId, attempt_id, task_id: 'task-new' }),
     );
     await expect(storeStep(attempt, inDoubt)).rejects.toThrow(LeaseLost);
     expect(await resultOf(attempt)).toMatchObject({ job: 'polling', video: 'mine generating queued' });
@@ -332,7 +332,7 @@ describe('an accepted task', () => {
   ] as [string, Given, string, string][])('an accepted task of an attempt %s', async (_, given, job, video) => {
     const attempt = await newAttempt(given);
     const told = listen(attempt);
-    const stored = await storeAccepted(taskOf(attempt));
+    const stored = await storeTaskId(taskOf(attempt));
     expect(await resultOf(attempt)).toEqual({ job, video, takes: [] });
     expect(await jobOf(attempt)).toMatchObject({ task_id: 'task-new', lease: { owner: processId, epoch: 2 } });
     expect(stored).toMatchObject({ workspaceId: attempt.workspaceId, job: { task_id: 'task-new', state: 'polling' } });
@@ -344,18 +344,18 @@ describe('an accepted task', () => {
   test('an accepted task is stored whoever holds the lease', async () => {
     const lease = { owner: 'elsewhere:1:a', until: new Date(Date.now() + 60_000), epoch: 7 };
     const attempt = await newAttempt({ state: 'submitting', job: { lease } });
-    expect(await storeAccepted(taskOf(attempt))).toMatchObject({ job: { lease: { owner: processId, epoch: 8 } } });
+    expect(await storeTaskId(taskOf(attempt))).toMatchObject({ job: { lease: { owner: processId, epoch: 8 } } });
   });
 
   test('an accepted task that is known and ours is given as it is now', async () => {
     const attempt = await newAttempt({ state: 'downloading' });
-    expect(await storeAccepted(taskOf(attempt))).toMatchObject({ job: attempt.job });
+    expect(await storeTaskId(taskOf(attempt))).toMatchObject({ job: attempt.job });
     expect(await resultOf(attempt)).toMatchObject({ job: 'downloading' });
   });
 
   test('an accepted task that is known and followed elsewhere is taken', async () => {
     const lease = { owner: 'elsewhere:1:a', until: new Date(), epoch: 7 };
-    expect(await storeAccepted(taskOf(await newAttempt({ state: 'polling', job: { lease } })))).toBe('taken');
+    expect(await storeTaskId(taskOf(await newAttempt({ state: 'polling', job: { lease } })))).toBe('taken');
   });
 
   const ended = newJob({}, 'ended');
@@ -366,20 +366,20 @@ describe('an accepted task', () => {
     ['a click', { clicks: [{ request_id: 'click-1', attempt_id: ended.attempt_id }] }],
   ])('an accepted task of an attempt that has ended, as %s tells, is taken', async (_, fields) => {
     const { _id } = await newWorkspace(fields);
-    expect(await storeAccepted(taskOf({ workspaceId: String(_id), job: ended }))).toBe('taken');
+    expect(await storeTaskId(taskOf({ workspaceId: String(_id), job: ended }))).toBe('taken');
   });
 
   test('an accepted task of an attempt that the database does not know is unknown', async () => {
     const { _id } = await newWorkspace();
-    expect(await storeAccepted(taskOf({ workspaceId: String(_id), job: ended }))).toBe('unknown');
+    expect(await storeTaskId(taskOf({ workspaceId: String(_id), job: ended }))).toBe('unknown');
     const nowhere = String(new mongoose.Types.ObjectId());
-    expect(await storeAccepted(taskOf({ workspaceId: nowhere, job: ended }))).toBe('unknown');
+    expect(await storeTaskId(taskOf({ workspaceId: nowhere, job: ended }))).toBe('unknown');
   });
 
   test('an accepted task whose answer is lost is stored once', async () => {
     const attempt = await newAttempt({ state: 'submitting' });
     loseAnswers(1, (set) => set['job.state'] === 'polling');
-    expect(await storeAccepted(taskOf(attempt))).toMatchObject({ job: { state: 'polling', lease: { epoch: 2 } } });
+    expect(await storeTaskId(taskOf(attempt))).toMatchObject({ job: { state: 'polling', lease: { epoch: 2 } } });
     expect((await storedOf(attempt)).version).toBe(2);
   });
 
@@ -387,7 +387,7 @@ describe('an accepted task', () => {
     const attempt = await newAttempt({ state: 'submitting' });
     const told = listen(attempt);
     loseAnswers(1, (set) => set['job.state'] === 'polling');
-    await storeAccepted(taskOf(attempt));
+    await storeTaskId(taskOf(attempt));
     expect(told).toEqual(['mine generating queued']);
   });
 });

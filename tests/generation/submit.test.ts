@@ -5,7 +5,7 @@ import { active, cooldownLeftMs, LeaseLost } from '../../src/generation/attempt'
 import { cancelVideo, dropUnsentJob } from '../../src/generation/cancel';
 import { readAccepted } from '../../src/generation/journal';
 import { markInDoubt } from '../../src/generation/ends';
-import { accepted, settleAccepted } from '../../src/generation/accept';
+import { onAccepted, storeAndUnjournal } from '../../src/generation/accept';
 import { makeUploadFolders } from '../../src/media/uploads';
 import { adoptVideo } from '../../src/media/videos';
 import { send, submit, submitsInFlight } from '../../src/generation/submit';
@@ -415,7 +415,7 @@ describe('an accepted task', () => {
   test('an accepted task is noted before the database is told, and the note stays where the database does not know the attempt', async () => {
     const attempt = await newAttempt();
     await Workspace.deleteOne({ _id: attempt.workspaceId });
-    await expect(accepted(attempt, fakeProvider(), 'task-lost')).rejects.toThrow(LeaseLost);
+    await expect(onAccepted(attempt, fakeProvider(), 'task-lost')).rejects.toThrow(LeaseLost);
     expect(await readAccepted(attempt.job.attempt_id)).toEqual({
       workspace_id: attempt.workspaceId,
       attempt_id: attempt.job.attempt_id,
@@ -428,9 +428,9 @@ describe('an accepted task', () => {
     const attempt = await newAttempt({ state: 'submitting' });
     const { attempt_id } = attempt.job;
     const task = { workspace_id: attempt.workspaceId, attempt_id, task_id: 'task-new' };
-    const first = await settleAccepted(task);
+    const first = await storeAndUnjournal(task);
     expect(first!.job).toMatchObject({ state: 'polling', task_id: 'task-new' });
-    const second = await settleAccepted({ ...task, task_id: 'task-other' });
+    const second = await storeAndUnjournal({ ...task, task_id: 'task-other' });
     expect(second!.job).toEqual(first!.job);
   });
 });

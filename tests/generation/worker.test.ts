@@ -8,7 +8,7 @@ import { config } from '../../src/config';
 import type { JobState } from '../../src/db/job';
 import { Workspace } from '../../src/db/workspace';
 import { active, type ActiveAttempt } from '../../src/generation/attempt';
-import { recordAccepted, readAccepted } from '../../src/generation/journal';
+import { journalTask, readAccepted } from '../../src/generation/journal';
 import { staleAfterMs } from '../../src/generation/leases';
 import { release } from '../../src/generation/queue';
 import { requestVideo } from '../../src/generation/request';
@@ -201,7 +201,7 @@ describe('a start', () => {
       plug({ check: runs });
       const attempt = await newRunwayAttempt(given);
       const { attempt_id } = attempt.job;
-      await recordAccepted({ workspace_id: attempt.workspaceId, attempt_id, task_id: 'task-noted' });
+      await journalTask({ workspace_id: attempt.workspaceId, attempt_id, task_id: 'task-noted' });
       await startEngine();
       const result = await resultOf(attempt);
       expect(result).toMatchObject({ job, video: expect.stringContaining(video) });
@@ -214,7 +214,7 @@ describe('a start', () => {
   test('a start is not kept from starting by a note that nobody can read, or of another database', async () => {
     await writeFile(path.join(config.DATA_DIR, 'accepted', 'broken.json'), '{');
     const task = { workspace_id: 'a'.repeat(24), attempt_id: 'elsewhere', task_id: 'task-1' };
-    await recordAccepted(task);
+    await journalTask(task);
     await startEngine();
     expect(await readAccepted('elsewhere')).toEqual(task);
   });

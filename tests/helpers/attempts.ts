@@ -1,11 +1,12 @@
+import { anyModel } from '../fixtures/models';
 import { copyFile, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { WebSocket } from 'ws';
 import { config } from '../../src/config';
+import { emptyForm, idleVideo } from '../../src/contract/defaults';
 import type { ErrorCode } from '../../src/contract/errors';
-import { emptyForm } from '../../src/contract/form';
 import type { ServerMessages } from '../../src/contract/messages';
-import { idleVideo, type Video } from '../../src/contract/video';
+import type { Video } from '../../src/contract/video';
 import type { Job, JobState } from '../../src/db/job';
 import { findWorkspace } from '../../src/db/find-workspaces';
 import { Workspace, type StoredWorkspace } from '../../src/db/workspace';
@@ -18,6 +19,7 @@ import { allVideoProviders } from '../../src/services/providers';
 import type { AppError } from '../../src/utils/errors';
 import { sockets } from '../../src/utils/push';
 import { processId } from '../../src/utils/process-id';
+import { film_id } from '../fixtures/workspaces';
 
 export const hourMs = 3600 * 1000;
 export const ago = (ms: number): Date => new Date(Date.now() - ms);
@@ -60,6 +62,9 @@ export function newJob({ provider = 'fake', state = 'queued', isCancelled, job }
     provider,
     model: 'model-1',
     form_data: { ...emptyForm, prompt: 'A lamp turns.' },
+    resolution: null,
+    audio: false,
+    cost: null,
     image_path: 'uploads/images/picture.png',
     state,
     task_id: isAccepted ? idOf('task') : null,
@@ -137,7 +142,7 @@ export async function newAttempt(given: Given = {}): Promise<ActiveAttempt> {
 /** Stores a workspace without a generation. */
 export async function newWorkspace(fields: Partial<StoredWorkspace> = {}): Promise<StoredWorkspace> {
   const { form_data, image_path } = newJob();
-  const made = await Workspace.create({ order_index: 0, form_data, image_path, ...fields });
+  const made = await Workspace.create({ film_id, order_index: 0, form_data, image_path, ...fields });
   return (await Workspace.findById(made._id).lean<StoredWorkspace>())!;
 }
 
@@ -188,7 +193,7 @@ type Answer<Value> = Value | Error | (() => Value | Promise<Value>);
 type Answers<Value> = Answer<Value> | Answer<Value>[];
 
 type Fake = Partial<Omit<VideoProvider, 'submit' | 'check' | 'cancel' | 'lookup' | 'prepare'>> & {
-  deduplication?: VideoProvider['capabilities']['deduplication'];
+  deduplication?: VideoProvider['deduplication'];
   submit?: Answers<Submitted>;
   check?: Answers<Checked>;
   cancel?: Answers<'confirmed'>;
@@ -207,18 +212,10 @@ export function fakeProvider({ deduplication = 'none', submit, check, cancel, lo
   const provider: FakeProvider = {
     name: idOf('fake'),
     settings: { names: [], problems: [], missing: [] },
-    model: 'model-1',
+    models: [{ ...anyModel, id: 'model-1' }],
+    default_model: 'model-1',
+    deduplication,
     calls: { submit: 0, check: 0, cancel: 0, lookup: 0, prepare: 0 },
-    capabilities: {
-      durations_s: [5, 10],
-      aspect_ratios: ['16:9'],
-      prompt_max: 500,
-      prompt_required: true,
-      negative_prompt: false,
-      seed: false,
-      cancel: cancel !== undefined,
-      deduplication,
-    },
     submit: (job) => ((provider.sent = job), answer('submit', submit)),
     check: () => answer('check', check),
     ...(cancel !== undefined && { cancel: () => answer('cancel', cancel).then(() => undefined) }),
@@ -240,7 +237,7 @@ export function fakeProvider({ deduplication = 'none', submit, check, cancel, lo
 /** Puts a third party in the place of a real one, for code that finds its provider by name. */
 export function plugIn(name: string, fake: FakeProvider): FakeProvider {
   const real = allVideoProviders().find((provider) => provider.name === name)!;
-  const none = { picture: undefined, prepare: undefined, cancel: undefined, lookup: undefined };
+  const none = { image: undefined, prepare: undefined, cancel: undefined, lookup: undefined };
   Object.assign(real, none, fake, { name });
   return fake;
 }
@@ -270,6 +267,6 @@ export function listen({ workspaceId }: Attempted): string[] {
     const { workspace_id, video, takes } = JSON.parse(String(frame)) as ServerMessages['video.status_update'];
     if (workspace_id === workspaceId) told.push(inWords(video) + (takes ? ', and the takes' : ''));
   };
-  sockets.add({ readyState: WebSocket.OPEN, bufferedAmount: 0, send } as unknown as WebSocket);
+  sockets.set({ readyState: WebSocket.OPEN, bufferedAmount: 0, send } as unknown as WebSocket, { filmId: film_id });
   return told;
 }

@@ -49,6 +49,19 @@ export const find = async (workspaceId: string): Promise<Message> =>
 
 export const order = async (): Promise<string[]> => (await list()).map(({ _id }) => _id as string);
 
+export const films = async (): Promise<Message[]> => (await server.get('/api/films')).body.films;
+
+/** Creates a film and returns it. */
+export const createFilm = async (fields: object = {}): Promise<Message> =>
+  (await tab.ask({ type: 'film.create', ...fields })).film;
+
+/** The workspaces of a film. */
+export const listOf = async (filmId: string): Promise<Message[]> =>
+  (await server.get(`/api/workspaces?film_id=${filmId}`)).body.workspaces;
+
+/** Opens a socket that belongs to a film. */
+export const connectTo = (filmId: string): Promise<TestSocket> => connect(`${server.wsUrl}?film_id=${filmId}`);
+
 /** How many frames the other tab has by now: its own answer comes after what was pushed before. */
 export async function mark(): Promise<number> {
   await other.ask({ type: 'workspace.reorder', workspace_ids: [], request_id: `mark-${other.frames.length}` });

@@ -33,6 +33,7 @@ function choice(...folders: string[]): string {
     ...process.env,
     PATH: folders.map((name) => path.join(folder, name)).join(path.delimiter),
     FFMPEG_PATH: '',
+    XDG_CACHE_HOME: path.join(folder, 'cache'),
   };
   const script = "process.stdout.write(String(require('./src/media/ffmpeg').ffmpegPath()))";
   return execFileSync(process.execPath, ['--require', 'tsx/cjs', '--eval', script], {

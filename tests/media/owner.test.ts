@@ -1,27 +1,28 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { config } from '../../src/config';
-import { idleVideo } from '../../src/contract/video';
-import { TimelineState } from '../../src/db/timeline-state';
+import { idleVideo } from '../../src/contract/defaults';
+import { Installation } from '../../src/db/installation';
 import { Workspace } from '../../src/db/workspace';
 import { countSweep, ownerWarnings, ownsUploads } from '../../src/media/owner';
 import { makeUploadFolders } from '../../src/media/uploads';
 import { useDatabase } from '../helpers/database';
+import { film_id } from '../fixtures/workspaces';
 
 const inUploads = (...names: string[]) => path.join(config.UPLOAD_DIR, ...names);
 const put = (...names: string[]) => writeFile(inUploads(...names), 'x');
 const markOfFolder = async () => JSON.parse(await readFile(inUploads('.owner'), 'utf8')) as object;
 const markOfDatabase = async () => {
-  const stored = await TimelineState.findOne({ _id: 'timeline' }).lean();
+  const stored = await Installation.findOne({ _id: 'timeline' }).lean();
   return stored?.uploads_id ? { id: stored.uploads_id, sweeps: stored.sweeps } : null;
 };
-const useImage = () => Workspace.create({ order_index: 0, image_path: 'uploads/images/known.png' });
+const useImage = () => Workspace.create({ film_id, order_index: 0, image_path: 'uploads/images/known.png' });
 
 useDatabase();
 
 beforeEach(async () => {
   await rm(config.UPLOAD_DIR, { recursive: true, force: true });
-  await Promise.all([Workspace.deleteMany({}), TimelineState.deleteMany({})]);
+  await Promise.all([Workspace.deleteMany({}), Installation.deleteMany({})]);
   await makeUploadFolders();
 });
 
@@ -48,7 +49,7 @@ describe('a folder without a mark', () => {
     await put('images', 'unknown.png');
     await put(part!, name!);
     const take = { ...idleVideo, status: 'completed' as const, attempt_id: 'take' };
-    await Workspace.create({ order_index: 0, image_path: 'uploads/images/known.png', takes: [take] });
+    await Workspace.create({ film_id, order_index: 0, image_path: 'uploads/images/known.png', takes: [take] });
     expect(await ownsUploads()).toBe(true);
     expect(await markOfFolder()).toEqual(await markOfDatabase());
   });
@@ -57,22 +58,16 @@ describe('a folder without a mark', () => {
     await put('images', 'unknown.png');
     expect(await ownsUploads()).toBe(false);
     expect(await markOfDatabase()).toBeNull();
-    await TimelineState.create({ _id: 'timeline', uploads_id: 'mine', sweeps: 7 });
+    await Installation.create({ _id: 'timeline', uploads_id: 'mine', sweeps: 7 });
     await rm(inUploads('.owner'));
     expect(await ownsUploads()).toBe(false);
     expect(await markOfFolder()).not.toMatchObject({ id: 'mine' });
   });
 
   test('a folder without a mark gets the mark that the database has', async () => {
-    await TimelineState.create({ _id: 'timeline', uploads_id: 'mine', sweeps: 7 });
+    await Installation.create({ _id: 'timeline', uploads_id: 'mine', sweeps: 7 });
     expect(await ownsUploads()).toBe(true);
     expect(await markOfFolder()).toEqual({ id: 'mine', sweeps: 7 });
-  });
-
-  test('a folder without a mark leaves a timeline as it is that remembers reorders', async () => {
-    await TimelineState.create({ _id: 'timeline', applied: ['a'] });
-    expect(await ownsUploads()).toBe(true);
-    expect(await TimelineState.findOne({ _id: 'timeline' }).lean()).toMatchObject({ applied: ['a'] });
   });
 });
 
@@ -80,16 +75,12 @@ describe('a folder of somebody else', () => {
   const mark = (text: string) => writeFile(inUploads('.owner'), text);
 
   test.each([
-    [
-      'with the mark of another database',
-      JSON.stringify({ id: 'theirs', sweeps: 3 }),
-      /not marked as belonging to this/,
-    ],
+    ['with the mark of another database', JSON.stringify({ id: 'theirs', sweeps: 3 }), /not known to belong to this/],
     ['with a later count of sweeps', JSON.stringify({ id: 'mine', sweeps: 8 }), /newer than this database/],
     ['with a mark that is cut off', '{"id":"mi', /cannot be read/],
     ['with an empty mark', '', /cannot be read/],
   ])('a folder of somebody else %s is left as it is, and the warning says what to do', async (_what, text, reason) => {
-    await TimelineState.create({ _id: 'timeline', uploads_id: 'mine', sweeps: 7 });
+    await Installation.create({ _id: 'timeline', uploads_id: 'mine', sweeps: 7 });
     await useImage();
     await put('images', 'known.png');
     await mark(text);
@@ -132,21 +123,21 @@ describe('a sweep', () => {
   test('a sweep shows that the database was set back in time', async () => {
     await ownsUploads();
     await countSweep();
-    const backup = (await TimelineState.findOne({ _id: 'timeline' }).lean())!;
+    const backup = (await Installation.findOne({ _id: 'timeline' }).lean())!;
     await countSweep();
-    await TimelineState.replaceOne({ _id: 'timeline' }, backup);
+    await Installation.replaceOne({ _id: 'timeline' }, backup);
     expect(await ownsUploads()).toBe(false);
   });
 
   test('a sweep whose count did not reach the folder does not look like one', async () => {
     await ownsUploads();
-    await TimelineState.updateOne({ _id: 'timeline' }, { $inc: { sweeps: 1 } });
+    await Installation.updateOne({ _id: 'timeline' }, { $inc: { sweeps: 1 } });
     expect(await ownsUploads()).toBe(true);
   });
 
   test('a sweep does not happen in a database that has lost its mark', async () => {
     await ownsUploads();
-    await TimelineState.deleteMany({});
+    await Installation.deleteMany({});
     expect(await countSweep()).toBe(false);
     expect(await markOfDatabase()).toBeNull();
   });

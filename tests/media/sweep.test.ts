@@ -2,14 +2,17 @@ import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/p
 import path from 'node:path';
 import { trusted } from 'mongoose';
 import { config } from '../../src/config';
-import { idleVideo } from '../../src/contract/video';
+import { idleVideo } from '../../src/contract/defaults';
 import { DroppedClip, recordDropped } from '../../src/db/dropped-clips';
 import type { Job } from '../../src/db/job';
-import { TimelineState } from '../../src/db/timeline-state';
+import { Installation } from '../../src/db/installation';
+import { Export } from '../../src/db/export';
+import { Film } from '../../src/db/film';
 import { Workspace } from '../../src/db/workspace';
 import { sweep } from '../../src/media/sweep';
 import { makeUploadFolders } from '../../src/media/uploads';
 import { useDatabase } from '../helpers/database';
+import { film_id } from '../fixtures/workspaces';
 
 const daysAgo = (days: number) => new Date(Date.now() - days * 24 * 3600 * 1000);
 const inUploads = (...names: string[]) => path.join(config.UPLOAD_DIR, ...names);
@@ -31,7 +34,12 @@ useDatabase();
 
 beforeEach(async () => {
   await rm(config.UPLOAD_DIR, { recursive: true, force: true });
-  await Promise.all([Workspace.deleteMany({}), TimelineState.deleteMany({}), DroppedClip.deleteMany({})]);
+  await Promise.all([
+    Workspace.deleteMany({}),
+    Film.deleteMany({}),
+    Installation.deleteMany({}),
+    DroppedClip.deleteMany({}),
+  ]);
   await makeUploadFolders();
   // The first sweep of an empty folder makes it ours.
   await sweep();
@@ -42,7 +50,12 @@ test('the sweep moves images that no workspace refers to into the trash after 24
   await put('images', 'job.png', daysAgo(3));
   await put('images', 'unused.png', daysAgo(3));
   await put('images', 'young.png', daysAgo(0));
-  await Workspace.create({ order_index: 0, image_path: 'uploads/images/used.png', job: jobOf('a', 'polling') });
+  await Workspace.create({
+    film_id,
+    order_index: 0,
+    image_path: 'uploads/images/used.png',
+    job: jobOf('a', 'polling'),
+  });
 
   await sweep();
   expect(await left('images')).toEqual(['job.png', 'used.png', 'young.png']);
@@ -83,6 +96,7 @@ test('the sweep keeps a recorded clip while a workspace still refers to it anywh
   const names = attempts.flatMap((attempt) => [`${attempt}.mp4`, `${attempt}.original.webm`]);
   for (const name of names) await put('videos', name, daysAgo(3));
   await Workspace.create({
+    film_id,
     order_index: 0,
     deleted_at: daysAgo(1),
     video: completed('video'),
@@ -102,16 +116,56 @@ test('the sweep empties the trash of files after 30 days, and not before', async
   expect(await left('trash')).toEqual(['young.mp4']);
 });
 
+test('the sweep removes films that were deleted 30 days ago with their shots, and keeps what another film uses', async () => {
+  const old = { deleted_at: daysAgo(31) };
+  const [gone, young, other] = await Film.create([old, { deleted_at: daysAgo(29) }, {}]);
+  const shot = { order_index: 0, image_path: 'uploads/images/shared.png', takes: [completed('shared')] };
+  await Workspace.create([
+    { ...shot, ...old, film_id: gone!._id, deleted_with_film: true },
+    { ...shot, film_id: other!._id },
+  ]);
+  await put('images', 'shared.png', daysAgo(40));
+  await put('videos', 'shared.mp4', daysAgo(40));
+  await sweep();
+  const kept = await Film.find().lean();
+  expect(new Set(kept.map(({ _id }) => String(_id)))).toEqual(new Set([String(young!._id), String(other!._id)]));
+  expect(await Workspace.distinct('film_id')).toEqual([other!._id]);
+  expect([await left('images'), await left('videos')]).toEqual([['shared.png'], ['shared.mp4']]);
+});
+
+test('a shot that a kill left behind follows its film into the trash and back', async () => {
+  const [gone, live] = await Film.create([{ deleted_at: daysAgo(1) }, {}]);
+  const behind = await Workspace.create({ film_id: gone!._id, order_index: 0 });
+  const lost = await Workspace.create({
+    film_id: live!._id,
+    order_index: 0,
+    deleted_at: daysAgo(1),
+    deleted_with_film: true,
+  });
+  await sweep();
+  expect(await Workspace.findById(behind._id).lean()).toMatchObject({
+    deleted_with_film: true,
+    deleted_at: gone!.deleted_at,
+  });
+  expect(await Workspace.findById(lost._id).lean()).toMatchObject({ deleted_at: null });
+});
+
 test('the sweep removes workspaces that were deleted 30 days ago, and lets their files lie in the trash from then on', async () => {
   const place = { order_index: 0, deleted_at: daysAgo(31) };
   await Workspace.create({
+    film_id,
     ...place,
     image_path: 'uploads/images/deleted.png',
     video: completed('video'),
     takes: [completed('take')],
     superseded: [jobOf('superseded', 'in_doubt')],
   });
-  const kept = await Workspace.create({ ...place, deleted_at: daysAgo(29), image_path: 'uploads/images/kept.png' });
+  const kept = await Workspace.create({
+    film_id,
+    ...place,
+    deleted_at: daysAgo(29),
+    image_path: 'uploads/images/kept.png',
+  });
   for (const image of ['deleted.png', 'kept.png']) await put('images', image, daysAgo(40));
   for (const clip of ['video.mp4', 'video.jpg', 'take.mp4', 'superseded.mp4']) await put('videos', clip, daysAgo(40));
 
@@ -127,7 +181,7 @@ test('the sweep removes workspaces that were deleted 30 days ago, and lets their
 test('the sweep removes deleted workspaces that were never cleared up, and none whose task is still asked for', async () => {
   const deleted = async (state: Job['state']) => {
     const job = jobOf(state, state);
-    const place = { order_index: 0, deleted_at: daysAgo(31) };
+    const place = { film_id, order_index: 0, deleted_at: daysAgo(31) };
     const made = await Workspace.create([
       { ...place, job },
       { ...place, superseded: [job] },
@@ -159,7 +213,7 @@ test('the sweep removes nothing at all from a folder that belongs to another dat
   await put('videos', 'dropped.mp4', daysAgo(3));
   await put('trash', 'old.mp4', daysAgo(31));
   await recordDropped(['dropped']);
-  await Workspace.create({ order_index: 0, deleted_at: daysAgo(31) });
+  await Workspace.create({ film_id, order_index: 0, deleted_at: daysAgo(31) });
 
   await sweep();
   expect(await Promise.all(['images', 'videos', 'trash'].map(left))).toEqual([
@@ -181,4 +235,32 @@ test('the sweep moves the other files where one cannot be moved', async () => {
   await sweep();
   expect(await left('images')).toEqual([long]);
   expect(await left('trash')).toEqual([long, 'unused.png']);
+});
+
+test('the sweep moves music that no film names into the trash after 24 hours, and keeps that of films in the trash', async () => {
+  await put('audio', 'used.mp3', daysAgo(3));
+  await put('audio', 'deleted.flac', daysAgo(3));
+  await put('audio', 'unused.m4a', daysAgo(3));
+  await put('audio', 'young.wav', daysAgo(0));
+  await Film.create({ settings: { music_path: 'uploads/audio/used.mp3' } });
+  await Film.create({ settings: { music_path: 'uploads/audio/deleted.flac' }, deleted_at: daysAgo(1) });
+  await Film.create({});
+  await sweep();
+  expect(await left('audio')).toEqual(['deleted.flac', 'used.mp3', 'young.wav']);
+  expect(await left('trash')).toEqual(['unused.m4a']);
+});
+
+test('the sweep keeps pictures and music that an export on its way is made from, and not those of an ended one', async () => {
+  const made = async (status: 'running' | 'failed', name: string) => {
+    await put('images', `${name}.png`, daysAgo(3));
+    await put('audio', `${name}.mp3`, daysAgo(3));
+    const music = { url: `/uploads/audio/${name}.mp3` };
+    const recipe = { shots: [{ url: `/uploads/images/${name}.png` }], music };
+    const { _id: film_id } = await Film.create({});
+    await Export.create({ film_id, status, options: {}, recipe, file_name: 'film.mp4' });
+  };
+  await made('running', 'wanted');
+  await made('failed', 'ended');
+  await sweep();
+  expect([await left('images'), await left('audio')]).toEqual([['wanted.png'], ['wanted.mp3']]);
 });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { emptyForm, type FormData } from '../../src/contract/form';
+import { emptyForm } from '../../src/contract/defaults';
+import type { FormData } from '../../src/contract/form';
 import { composePrompt, promptTooLong } from '../../src/prompts/compose-prompt';
 
 const compose = (form: Partial<FormData>, maxLength = 1000) => composePrompt({ ...emptyForm, ...form }, maxLength);

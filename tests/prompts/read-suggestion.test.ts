@@ -1,5 +1,5 @@
+import { emptyForm } from '../../src/contract/defaults';
 import type { FormData } from '../../src/contract/form';
-import { emptyForm } from '../../src/contract/form';
 import { readSuggestion, type VideoLimits } from '../../src/prompts/read-suggestion';
 
 const capabilities: VideoLimits = {

@@ -4,27 +4,25 @@ import sharp from 'sharp';
 import type { AiEntry } from '../../src/contract/conversation';
 import type { FormData } from '../../src/contract/form';
 import type { LlmReply, LlmRequest } from '../../src/prompts/suggestion';
-import type { LlmProvider, VideoCapabilities } from '../../src/services/provider';
+import type { VideoLimits } from '../../src/prompts/read-suggestion';
+import type { LlmProvider } from '../../src/services/provider';
 import { failureOf } from '../services/llm-provider.suite';
 
 process.env.LLM_TIMEOUT_MS = '3000';
 
 const { suggest } = jest.requireActual<typeof import('../../src/prompts/suggestion')>('../../src/prompts/suggestion');
 const { AppError } = jest.requireActual<typeof import('../../src/utils/errors')>('../../src/utils/errors');
-const { emptyForm } = jest.requireActual<typeof import('../../src/contract/form')>('../../src/contract/form');
+const { emptyForm } = jest.requireActual<typeof import('../../src/contract/defaults')>('../../src/contract/defaults');
 const { config } = jest.requireActual<typeof import('../../src/config')>('../../src/config');
 
-const capabilities: VideoCapabilities = {
+const limits: VideoLimits = {
   durations_s: [5, 10],
   aspect_ratios: ['16:9', '9:16'],
   prompt_max: 1000,
-  prompt_required: false,
   negative_prompt: false,
   seed: true,
-  cancel: false,
-  deduplication: 'none',
 };
-const videoProvider = { name: 'pika', capabilities };
+const target = { name: 'pika', model: limits };
 const form: FormData = { ...emptyForm, camera_movement: 'static', prompt: 'she smiles' };
 const json = (value: unknown) => JSON.stringify(value);
 
@@ -37,7 +35,7 @@ const entry = (id: number, message = `question ${id}`): AiEntry => ({
   created_at: '2026-11-24T00:00:00.000Z',
 });
 
-let isPictureUnseen = false;
+let isImageUnseen = false;
 
 /** A provider that does one thing after the other, and keeps what it was asked. */
 function fakeProvider(...steps: (string | Error | ((signal: AbortSignal) => Promise<LlmReply>))[]) {
@@ -50,7 +48,7 @@ function fakeProvider(...steps: (string | Error | ((signal: AbortSignal) => Prom
       const step = steps[Math.min(requests.push(request), steps.length) - 1]!;
       if (typeof step === 'function') return step(signal);
       if (step instanceof Error) throw step;
-      return { text: step, model: 'fake-1-dated', isPictureUnseen };
+      return { text: step, model: 'fake-1-dated', isImageUnseen };
     },
   };
   return { provider, requests };
@@ -65,7 +63,7 @@ const ask = (provider: LlmProvider, { message = 'which move?', signal, ...worksp
     workspace: { form_data: form, ai_collaboration: [], image_path: null, ...workspace },
     message,
     provider,
-    videoProvider,
+    target,
     signal: signal ?? new AbortController().signal,
   });
 
@@ -87,7 +85,7 @@ describe('a question', () => {
   });
 
   test.each([
-    ['which move?', 'The model proposed these changes without a word about them.'],
+    ['which move?', 'The model proposed these changes without an explanation.'],
     ['怎么运镜？', '模型只给出了这些修改，没有说明。'],
   ])('a question that is answered by changes alone is told so in its language: %s', async (message, sentence) => {
     const { provider } = fakeProvider(json({ patch: { camera_movement: 'push_in' } }));
@@ -162,9 +160,9 @@ describe('a question', () => {
   ])(
     'a question tells when the picture was not seen, in the language of "%s", and the model does not read that',
     async (message, start) => {
-      isPictureUnseen = true;
+      isImageUnseen = true;
       const { provider, requests } = fakeProvider(good);
-      const { suggestion } = await ask(provider, { message }).finally(() => (isPictureUnseen = false));
+      const { suggestion } = await ask(provider, { message }).finally(() => (isImageUnseen = false));
       expect(suggestion.message).toContain(start);
       await ask(provider, { ai_collaboration: [{ ...entry(201), suggestion }] });
       expect(JSON.parse(requests[1]?.history[0]?.assistant ?? '')).toHaveProperty('message', 'Push in slowly.');

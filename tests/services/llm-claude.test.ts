@@ -136,7 +136,7 @@ describe('a server of the shape of Claude', () => {
         .post('/v1/messages', (sent: Body) => Boolean(bodies.push(sent)))
         .reply(() => (hasPicture(bodies.at(-1)!) ? [status, refusal] : [200, good]));
       const claude = loadProvider('claude', env);
-      expect(await claude.suggest(question, still())).toMatchObject({ text: answer, isPictureUnseen: true });
+      expect(await claude.suggest(question, still())).toMatchObject({ text: answer, isImageUnseen: true });
       expect(bodies).toHaveLength(requests);
       await claude.suggest(question, still());
       expect(bodies).toHaveLength(requests + 1);

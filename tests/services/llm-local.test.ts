@@ -1,4 +1,5 @@
-import { emptyForm, type FormData } from '../../src/contract/form';
+import { emptyForm } from '../../src/contract/defaults';
+import type { FormData } from '../../src/contract/form';
 import local from '../../src/services/llm-local';
 import { question, still } from './llm-provider.suite';
 

@@ -3,10 +3,11 @@ import path from 'node:path';
 import nock from 'nock';
 import sharp from 'sharp';
 import type { AiEntry } from '../../src/contract/conversation';
-import { emptyForm } from '../../src/contract/form';
+import { emptyForm } from '../../src/contract/defaults';
 import type { suggest } from '../../src/prompts/suggestion';
 import type { LlmRequest } from '../../src/prompts/suggestion';
-import type { LlmProvider, VideoCapabilities } from '../../src/services/provider';
+import type { VideoLimits } from '../../src/prompts/read-suggestion';
+import type { LlmProvider } from '../../src/services/provider';
 import type { Rule } from '../doubles/double';
 import { startDouble, type StartedDouble } from '../doubles/start-double';
 
@@ -60,15 +61,12 @@ export async function failureOf(call: Promise<unknown>) {
   return { code, message, retryAfterMs, cause };
 }
 
-const capabilities: VideoCapabilities = {
+const limits: VideoLimits = {
   durations_s: [5, 10],
   aspect_ratios: ['16:9', '9:16'],
   prompt_max: 1000,
-  prompt_required: false,
   negative_prompt: true,
   seed: false,
-  cancel: false,
-  deduplication: 'none',
 };
 
 const entries: AiEntry[] = [1, 2].map((id) => ({
@@ -114,7 +112,7 @@ export function describeLlmProvider(name: 'openai' | 'claude' | 'qwen', dialect:
           workspace: { form_data: emptyForm, ai_collaboration: entries, image_path: `uploads/images/${name}.png` },
           message: 'which move fits?',
           provider,
-          videoProvider: { name: 'runway', capabilities },
+          target: { name: 'runway', model: limits },
           signal,
         });
     }, 20_000);

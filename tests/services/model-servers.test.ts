@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import sharp from 'sharp';
 import { config } from '../../src/config';
-import { emptyForm } from '../../src/contract/form';
+import { emptyForm } from '../../src/contract/defaults';
 import { suggest, type LlmRequest } from '../../src/prompts/suggestion';
 import { chat, type ChatServer } from '../../src/services/chat-completions';
 import { asIfAnswers, finalFaults, refusals, type Asked } from '../fixtures/llm/refusals';
@@ -22,7 +22,7 @@ const streamed = {
   body: `data: ${JSON.stringify({ choices: [{ delta: good.body.choices[0]?.message }] })}\n\ndata: [DONE]\n\n`,
 };
 const unseen = 'was given without seeing it';
-const capabilities = {
+const limits = {
   durations_s: [5, 10],
   aspect_ratios: ['16:9' as const],
   prompt_max: 1000,
@@ -70,7 +70,7 @@ function meet(answer: Row['answer']) {
       workspace: { form_data: emptyForm, ai_collaboration: [], image_path: 'uploads/images/shot.png' },
       message: 'which move fits?',
       provider,
-      videoProvider: { name: 'runway', capabilities },
+      target: { name: 'runway', model: limits },
       signal: still(),
     });
   return { asked: row.asked, ask, askOnce: () => chat(server, question, still()) };
@@ -97,15 +97,15 @@ describe('a question that a server does not understand', () => {
       expect(asked).toHaveLength(row.requests);
       expect(suggestion.form_data).toEqual({ camera_movement: 'push_in' });
       expect(suggestion.message.startsWith('Push in slowly.')).toBe(true);
-      expect(suggestion.message.includes(unseen)).toBe(row.isPictureUnseen);
+      expect(suggestion.message.includes(unseen)).toBe(row.isImageUnseen);
       const last = JSON.stringify(asked.at(-1));
-      expect(last.includes('data:image/jpeg')).toBe(!row.isPictureUnseen);
-      expect(last.includes('There is a picture, which you cannot see.')).toBe(row.isPictureUnseen);
+      expect(last.includes('data:image/jpeg')).toBe(!row.isImageUnseen);
+      expect(last.includes('There is a picture, which you cannot see.')).toBe(row.isImageUnseen);
       expect(last).toContain('You advise people who turn one still picture');
 
       const again = await ask();
       expect(asked).toHaveLength(row.requests + row.requestsLater);
-      expect(again.suggestion.message.includes(unseen)).toBe(row.isPictureUnseen);
+      expect(again.suggestion.message.includes(unseen)).toBe(row.isImageUnseen);
     },
   );
 

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import { config } from '../../src/config';
-import { emptyForm } from '../../src/contract/form';
+import { emptyForm } from '../../src/contract/defaults';
 import { imageFile, storeImage } from '../../src/media/images';
 import { makeUploadFolders } from '../../src/media/uploads';
 import { suggest, type LlmRequest } from '../../src/prompts/suggestion';
@@ -32,7 +32,7 @@ const jobOf = (file: string): VideoJob => ({
   model: 'm',
   form_data: { ...emptyForm, duration_s: 2 },
   imageFile: file,
-  picture: Buffer.alloc(0),
+  image: Buffer.alloc(0),
   prepared: undefined,
 });
 
@@ -60,7 +60,7 @@ async function renderedFrom(file: string): Promise<Buffer> {
   return still;
 }
 
-const picture = (provider: VideoProvider) => (imagePath: string) => provider.picture!(jobOf(imageFile(imagePath)));
+const picture = (provider: VideoProvider) => (imagePath: string) => provider.image!(jobOf(imageFile(imagePath)));
 
 const receivers: [name: string, sent: (imagePath: string) => Promise<Buffer>][] = [
   ['Kling', picture(kling)],

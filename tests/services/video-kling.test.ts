@@ -57,7 +57,7 @@ describe('the provider kling', () => {
     expect(body).toEqual({
       contents: [
         { type: 'prompt', text: 'The lighthouse lamp turns. soft diffused light' },
-        { type: 'first_frame', url: job.picture.toString('base64') },
+        { type: 'first_frame', url: job.image.toString('base64') },
       ],
       settings: { resolution: '720p', duration: 5 },
       options: { external_task_id: job.attempt_id },
@@ -83,8 +83,8 @@ describe('the provider kling', () => {
   });
 
   test('the provider kling enlarges a picture below 300 pixels', async () => {
-    const { picture } = await makeJob(kling, { aspect_ratio: '21:9' });
-    const { width, height } = await sharp(picture).metadata();
+    const { image } = await makeJob(kling, { aspect_ratio: '21:9' });
+    const { width, height } = await sharp(image).metadata();
     expect(Math.min(width, height)).toBeGreaterThanOrEqual(300);
     expect(width / height).toBeLessThanOrEqual(2.5);
   });

@@ -10,7 +10,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { config } from '../../src/config';
-import { emptyForm, type FormData } from '../../src/contract/form';
+import { emptyForm } from '../../src/contract/defaults';
+import type { FormData } from '../../src/contract/form';
 import { ffmpegPath } from '../../src/media/ffmpeg';
 import local from '../../src/services/video-local';
 import type { VideoJob } from '../../src/services/provider';
@@ -28,7 +29,7 @@ const job = (attemptId: string, form: Partial<FormData> = {}, imageFile = sample
   model: local.model,
   form_data: { ...emptyForm, duration_s: 2, ...form },
   imageFile,
-  picture: Buffer.alloc(0),
+  image: Buffer.alloc(0),
   prepared: undefined,
 });
 

@@ -70,8 +70,8 @@ describe('the provider pika', () => {
       .reply(200);
     const form = { aspect_ratio: '21:9', negative_prompt: 'blur', seed: 7, duration_s: 10 } as const;
     const job = await makeJob(pika, { ...form, shot_size: 'wide' });
-    expect(wish).toEqual({ content_type: 'image/jpeg', size_bytes: job.picture.length });
-    expect(uploaded[0]!.equals(job.picture)).toBe(true);
+    expect(wish).toEqual({ content_type: 'image/jpeg', size_bytes: job.image.length });
+    expect(uploaded[0]!.equals(job.image)).toBe(true);
     expect(job.prepared).toEqual({
       image: grant.url,
       prompt: 'The lighthouse lamp turns. framed as a wide shot with the whole body and the surroundings',
@@ -80,7 +80,7 @@ describe('the provider pika', () => {
       duration_s: 10,
       seed: 7,
     });
-    const { width, height } = await sharp(job.picture).metadata();
+    const { width, height } = await sharp(job.image).metadata();
     expect(width / height).toBeCloseTo(21 / 9, 1);
   });
 

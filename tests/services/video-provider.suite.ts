@@ -9,7 +9,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { inspect } from 'node:util';
 import sharp from 'sharp';
-import { emptyForm, type FormData } from '../../src/contract/form';
+import { emptyForm } from '../../src/contract/defaults';
+import type { FormData } from '../../src/contract/form';
 import type { VideoJob, VideoProvider } from '../../src/services/provider';
 import type { AppError } from '../../src/utils/errors';
 import type { Rule } from '../doubles/double';
@@ -56,10 +57,10 @@ export async function makeJob(provider: VideoProvider, form: Partial<FormData> =
     model: provider.model,
     form_data: { ...emptyForm, prompt: 'The lighthouse lamp turns.', ...form },
     imageFile: pictureFile,
-    picture: Buffer.alloc(0),
+    image: Buffer.alloc(0),
     prepared: null,
   };
-  job.picture = (await provider.picture?.(job)) ?? job.picture;
+  job.image = (await provider.image?.(job)) ?? job.image;
   job.prepared = (await provider.prepare?.(job, open())) ?? null;
   return job;
 }

@@ -75,8 +75,8 @@ describe('the provider runway', () => {
   });
 
   test('the provider runway crops the picture of a 21:9 shot to 2:1, the widest that is taken', async () => {
-    const { picture } = await makeJob(runway, { aspect_ratio: '21:9' });
-    const { width, height } = await sharp(picture).metadata();
+    const { image } = await makeJob(runway, { aspect_ratio: '21:9' });
+    const { width, height } = await sharp(image).metadata();
     expect(width / height).toBeCloseTo(2, 1);
     expect(width / height).toBeLessThanOrEqual(2);
   });

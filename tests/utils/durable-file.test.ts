@@ -1,7 +1,7 @@
-import { mkdtemp, open, readdir, readFile, rm, type FileHandle } from 'node:fs/promises';
+import { mkdtemp, open, readdir, readFile, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { syncFolder, writeDurably } from '../../src/utils/durable-file';
+import { moveDurably, syncFolder, writeDurably } from '../../src/utils/durable-file';
 
 let folder: string;
 
@@ -45,4 +45,16 @@ test.each(['EINVAL', 'EPERM', 'ENOTSUP'])(
 test('a disk that fails while the folder is flushed is an error', async () => {
   await refuseFlushing('EIO');
   await expect(writeDurably(path.join(folder, 'note.json'), '{}')).rejects.toThrow('EIO');
+});
+
+onLinux.each([
+  ['the same disk', os.tmpdir()],
+  ['another disk', '/dev/shm'],
+])('a file is moved from %s, and nothing else is left', async (_, disk) => {
+  const other = await mkdtemp(path.join(disk, 'video-maker-durable-'));
+  await writeFile(path.join(other, 'received'), 'sound');
+  await moveDurably(path.join(other, 'received'), path.join(folder, 'music.mp3'), path.join(folder, '.draft'));
+  expect(await readFile(path.join(folder, 'music.mp3'), 'utf8')).toBe('sound');
+  expect([await readdir(folder), await readdir(other)]).toEqual([['music.mp3'], []]);
+  await rm(other, { recursive: true });
 });

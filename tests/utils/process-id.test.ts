@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { isOwnStamp, isProcessGone, ownStamp, processId, versionsOf } from '../../src/utils/process-id';
+import { isOwnWriteId, isProcessGone, newWriteId, processId, versionsOf } from '../../src/utils/process-id';
 
 const [place] = processId.split(':');
 
@@ -20,8 +20,8 @@ test('a process of another machine is never taken for gone', () => {
 });
 
 test('each mark is another one, belongs to this process and counts its versions', () => {
-  const [one, other] = [ownStamp(), ownStamp(3)];
+  const [one, other] = [newWriteId(), newWriteId(3)];
   expect(one).not.toBe(other);
-  expect([one, other, `elsewhere:1:x 1 1`, undefined].map(isOwnStamp)).toEqual([true, true, false, false]);
+  expect([one, other, `elsewhere:1:x 1 1`, undefined].map(isOwnWriteId)).toEqual([true, true, false, false]);
   expect([one, other, undefined].map(versionsOf)).toEqual([1, 3, 1]);
 });

@@ -16,9 +16,9 @@ test('limited messages begin as many at a time as the lane allows, in their orde
   const items = ['a', 'b', 'c', 'd'].map((name) => limited(name));
   items.forEach(lane.add);
   expect(begun).toEqual(['a', 'b']);
-  expect(lane.leave(items[1]!)).toBe('begun');
+  expect(lane.remove(items[1]!)).toBe('begun');
   expect(begun).toEqual(['a', 'b', 'c']);
-  lane.leave(items[0]!);
+  lane.remove(items[0]!);
   expect(begun).toEqual(['a', 'b', 'c', 'd']);
 });
 
@@ -28,7 +28,7 @@ test('other messages wait for no limited ones, but for one about their own works
   [first, limited('second'), limited('third', 'shot'), plain('edit of the shot', 'shot')].forEach(lane.add);
   lane.add(plain('edit of another shot', 'other'));
   expect(begun).toEqual(['first', 'second', 'edit of another shot']);
-  lane.leave(first);
+  lane.remove(first);
   expect(begun.slice(3)).toEqual(['third', 'edit of the shot']);
 });
 
@@ -36,7 +36,7 @@ test('a message that is answered while it waits never begins, and what waited fo
   const { begun, lane } = openLane();
   const third = limited('third', 'shot');
   [limited('first'), limited('second'), third, plain('edit of the shot', 'shot')].forEach(lane.add);
-  expect(lane.leave(third)).toBe('waiting');
+  expect(lane.remove(third)).toBe('waiting');
   expect(begun).toEqual(['first', 'second', 'edit of the shot']);
 });
 
@@ -44,7 +44,7 @@ test('a message that is answered as it begins makes room for the next one', () =
   const begun: string[] = [];
   const lane = createLane<Item>(1, (item) => {
     begun.push(item.name);
-    lane.leave(item);
+    lane.remove(item);
   });
   ['a', 'b', 'c'].forEach((name) => lane.add(limited(name)));
   expect(begun).toEqual(['a', 'b', 'c']);

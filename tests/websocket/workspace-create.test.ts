@@ -1,4 +1,4 @@
-import { emptyForm, id24, idle, image, time } from '../fixtures/workspaces';
+import { emptyForm, id24, idle, image, time, wholeClip } from '../fixtures/workspaces';
 import { create, find, heard, mark, order, other, tab, update, useServer } from '../helpers/tabs';
 
 useServer();
@@ -12,10 +12,12 @@ test('a create appends an empty workspace and tells the sender and the others', 
     request_id: 'create-1',
     workspace: {
       _id: expect.stringMatching(/^[0-9a-f]{24}$/),
+      film_id: expect.stringMatching(/^[0-9a-f]{24}$/),
       order_index: expect.any(Number),
       image_path: null,
       image_url: null,
       form_data: emptyForm,
+      cut: wholeClip,
       video: idle,
       takes: [],
       ai_collaboration: [],
@@ -41,9 +43,14 @@ test('a create takes an image and a part of the form; the address of the image f
   expect(await create({ data: { image_url: `/${image}` } })).toMatchObject({ image_path: image });
 });
 
-test('a create with a prompt of more than 2000 code points is INVALID_INPUT, whatever they are', async () => {
-  const data = { image_path: image, form_data: { prompt: '😀'.repeat(2001) } };
-  expect(await tab.ask({ type: 'workspace.create', data })).toMatchObject({ type: 'error', code: 'INVALID_INPUT' });
+test.each([
+  ['code points', 'x'.repeat(2001)],
+  ['UTF-16 units', '😀'.repeat(1001)],
+  ['both', '😀'.repeat(2001)],
+])('a create with a prompt of more than 2000 %s is INVALID_INPUT, with the limit once', async (_what, prompt) => {
+  const answer = await tab.ask({ type: 'workspace.create', data: { image_path: image, form_data: { prompt } } });
+  const details = [expect.objectContaining({ path: 'data.form_data.prompt', rule: 'too_long', limit: 2000 })];
+  expect(answer).toMatchObject({ type: 'error', code: 'INVALID_INPUT', details });
 });
 
 test('a create takes an id chosen by the client, and answers the same id with what is stored, unchanged', async () => {

@@ -1,9 +1,5 @@
 import mongoose from 'mongoose';
-import { aiEntriesKept } from '../../../src/contract/conversation';
-import { emptyForm } from '../../../src/contract/form';
-import { idleVideo, takesKept } from '../../../src/contract/video';
 import type { Workspace } from '../../../src/contract/workspace';
-import * as defaults from '../../../src/web/defaults';
 import { memoryStorage } from '../../../src/web/sync/storage';
 import { freshDatabase, startServer, type TestServer } from '../../helpers/server';
 import { startClient, stopClients, type Interference, type TestClient } from './clients';
@@ -30,12 +26,6 @@ const stored = async (id: string): Promise<Workspace | undefined> => {
 };
 
 const updatesOf = (client: TestClient) => client.sent.filter(({ type }) => type === 'workspace.update');
-
-it('starts a shot with the values of the contract', () => {
-  expect(defaults.emptyForm).toEqual(emptyForm);
-  expect(defaults.idleVideo).toEqual(idleVideo);
-  expect([defaults.maxAiEntries, defaults.maxTakes]).toEqual([aiEntriesKept, takesKept]);
-});
 
 it('shows an edit at once, and says "saved" only when the server has stored it', async () => {
   const client = start();

@@ -1,5 +1,5 @@
+import { emptyForm, idleVideo, wholeClip } from '../../../src/contract/defaults';
 import type { Workspace } from '../../../src/contract/workspace';
-import { emptyForm, idleVideo } from '../../../src/web/defaults';
 import { createSync, type SyncClient } from '../../../src/web/sync/client';
 import type { ClientMessage } from '../../../src/web/sync/outbox';
 import type { SocketEvents, SyncSocket } from '../../../src/web/sync/socket';
@@ -10,10 +10,12 @@ const now = new Date().toISOString();
 
 const shot = (id: string, order: number): Workspace => ({
   _id: id,
+  film_id: 'f'.repeat(24),
   order_index: order,
   image_path: null,
   image_url: null,
   form_data: emptyForm,
+  cut: wholeClip,
   video: idleVideo,
   takes: [],
   ai_collaboration: [],

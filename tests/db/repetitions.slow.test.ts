@@ -69,7 +69,7 @@ describe('a message that was lost with the server and comes again', () => {
     expect(await order()).toEqual([c, b, a]);
   });
 
-  test('a message that was lost with the server and comes again is stored where its author saw what is stored', async () => {
+  test('a message that was lost with the server and comes again is stored where its sender saw what is stored', async () => {
     const seen = await order();
     const wanted = seen.toReversed();
     await tabs.one.ask({ type: 'workspace.reorder', workspace_ids: wanted, base_order: seen });
@@ -77,7 +77,7 @@ describe('a message that was lost with the server and comes again', () => {
   });
 });
 
-describe('an edit of what another has changed since its author looked', () => {
+describe('an edit of what another has changed since its sender looked', () => {
   let server: TestServer;
   let tabs: Awaited<ReturnType<typeof openTabs>>;
 
@@ -91,7 +91,7 @@ describe('an edit of what another has changed since its author looked', () => {
     expect(await server.stop()).toBe(0);
   });
 
-  test('an edit of what another has changed since its author looked is the newest, and its author is told what it has replaced', async () => {
+  test('an edit of what another has changed since its sender looked is the newest, and its sender is told what it has replaced', async () => {
     const { workspace } = await tabs.one.ask({ type: 'workspace.create' });
     const edit = { type: 'workspace.update', workspace_id: workspace._id, base_version: 1 };
     await tabs.other.ask({ ...edit, updates: { ...prompt('of the other'), 'form_data.lighting': 'soft' } });

@@ -1,7 +1,7 @@
-import { unseenSentences } from '../../src/prompts/suggestion';
-import { splitNote } from '../../src/web/advice-note';
-import { en } from '../../src/web/locales/en';
-import { zh } from '../../src/web/locales/zh';
+import { unseenSentences } from '../../../src/prompts/suggestion';
+import { splitNote } from '../../../src/web/assistant/advice-note';
+import { en } from '../../../src/web/i18n/en';
+import { zh } from '../../../src/web/i18n/zh';
 
 describe('the note that the picture was not seen', () => {
   test.each([
