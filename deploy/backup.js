@@ -4,7 +4,7 @@ const path = require('node:path');
 const {
   Refusal,
   copyDurably,
-  createFacts,
+  createDigest,
   entryName,
   fileInEntry,
   manifestFormat,
@@ -26,10 +26,10 @@ async function backUp(folder) {
   const config = readConfig();
   if (!config.MONGODB_URI && !existsSync(path.join(config.DATA_DIR, 'db'))) {
     throw new Refusal(
-      `There is no database in ${config.DATA_DIR}; set MONGODB_URI or DATA_DIR to those of the server.`,
+      `There is no database in ${config.DATA_DIR}; set MONGODB_URI or DATA_DIR to the value that the server uses.`,
     );
   }
-  // An entry holds everything that the users made, so it is for its owner only.
+  // An entry holds all that users have made, so only its owner may read it.
   process.umask(0o077);
   await mkdir(folder, { recursive: true });
   const target = path.resolve(folder);
@@ -56,29 +56,31 @@ function readKeep() {
   const { KEEP: value = '' } = process.env;
   if (value === '') return keptByDefault;
   if (/^[1-9]\d*$/.test(value)) return Number(value);
-  throw new Refusal('KEEP must be a whole number from 1: how many entries are kept.', 64);
+  throw new Refusal('KEEP is the number of entries to keep; it must be a whole number, at least 1.', 64);
 }
 
 /**
- * In this order, so that every file that the database names is in the entry, and every paid task is in the database or
- * in the notes: a note is removed once the database knows its task, and a file is there before the database names it.
+ * The order matters. A journal entry is removed once the database has its task, so with the journal copied first, every paid
+ * task is in one of them. A file exists before the database names it, so with the files copied last, none is missing.
  */
 async function writeEntry(entry, config) {
-  const notes = await copyFolder(path.join(config.DATA_DIR, 'accepted'), entry, 'accepted');
+  const journal = await copyFolder(path.join(config.DATA_DIR, 'accepted'), entry, 'accepted');
   const { collections, files } = await withDatabase(config, (client, database, ejson) =>
     dumpDatabase(client, database, ejson, entry),
   );
   const images = await copyFolder(path.join(config.UPLOAD_DIR, 'images'), entry, 'uploads/images');
   const videos = await copyFolder(path.join(config.UPLOAD_DIR, 'videos'), entry, 'uploads/videos');
-  return { collections, files: [...files, ...notes, ...images, ...videos] };
+  const audio = await copyFolder(path.join(config.UPLOAD_DIR, 'audio'), entry, 'uploads/audio');
+  return { collections, files: [...files, ...journal, ...images, ...videos, ...audio] };
 }
 
 async function dumpDatabase(client, database, ejson, entry) {
   const listed = await database.listCollections({ type: 'collection' }, { nameOnly: true }).toArray();
-  // `servers` says which servers are there now.
-  const present = listed.map(({ name }) => name).filter((name) => !/^(system|restoring)\.|^servers$/.test(name));
+  // `servers` only lists the servers that run at the moment; a finished film can be rendered again from what is kept.
+  const isKept = ({ name }) => !/^(system|restoring)\.|^(servers|exports)$/.test(name);
+  const present = listed.filter(isKept).map(({ name }) => name);
   const { setName, msg } = await database.admin().command({ hello: 1 });
-  // One moment of the database for all its collections, where it can give that.
+  // On a replica set, all collections are read as of one moment.
   const session = setName || msg === 'isdbgrid' ? client.startSession({ snapshot: true }) : undefined;
   await mkdir(path.join(entry, 'database'));
 
@@ -87,25 +89,25 @@ async function dumpDatabase(client, database, ejson, entry) {
   for (const name of new Set([...ownCollections, ...present])) {
     const collection = database.collection(name);
     const inEntry = `database/${encodeURIComponent(name)}.ejson`;
-    const { documents, ...facts } = await dumpCollection(collection, session, ejson, path.join(entry, inEntry));
+    const { documents, ...digest } = await dumpCollection(collection, session, ejson, path.join(entry, inEntry));
     const indexes = present.includes(name) ? await collection.listIndexes().toArray() : [];
     collections[name] = { documents, indexes };
-    files.push({ path: inEntry, ...facts });
+    files.push({ path: inEntry, ...digest });
   }
   await session?.endSession();
   return { collections, files };
 }
 
 async function dumpCollection(collection, session, ejson, file) {
-  const facts = createFacts();
+  const digest = createDigest();
   let documents = 0;
   const handle = await open(file, 'wx');
   try {
-    // Numbers stay of the type that they have in the database.
+    // Numbers keep their BSON types.
     const found = collection.find({}, { session, promoteValues: false, sort: { _id: 1 } });
     for await (const document of found) {
       const line = Buffer.from(`${ejson.stringify(document, { relaxed: false })}\n`);
-      facts.add(line);
+      digest.add(line);
       await handle.writeFile(line);
       documents += 1;
     }
@@ -113,7 +115,7 @@ async function dumpCollection(collection, session, ejson, file) {
   } finally {
     await handle.close();
   }
-  return { documents, ...facts.done() };
+  return { documents, ...digest.done() };
 }
 
 async function copyFolder(folder, entry, prefix) {

@@ -6,7 +6,7 @@ const { createInterface } = require('node:readline');
 const {
   Refusal,
   copyDurably,
-  factsOf,
+  digestOf,
   fileInEntry,
   manifestFormat,
   readConfig,
@@ -18,7 +18,7 @@ const {
 const documentsInABatch = 100;
 const namespaceMissing = 26;
 
-/** Not known to be accepted; the last two by their names in the version before. */
+/** States of jobs that are not known to be accepted; the last two are names of version 1.0.0. */
 const unsentStates = ['queued', 'submitting', 'waiting', 'sent'];
 
 runCommand('restore.sh ENTRY', restore);
@@ -35,22 +35,24 @@ async function restore(folder) {
     const settled = await settleUnsent(database.collection(loading('workspaces')));
     for (const file of manifest.files) await bringBack(entry, file.path, file, config);
     const mark = await disownUploads(config);
-    // Until here the database is as it was.
+    // Up to here, the database is unchanged.
     for (const name of names) await database.renameCollection(loading(name), name, { dropTarget: true });
-    tell(manifest, settled, mark);
+    printResult(manifest, settled, mark);
   });
 }
 
-function tell({ collections, files, created_at: createdAt }, settled, mark) {
+function printResult({ collections, files, created_at: createdAt }, settled, mark) {
   const uploads = files.filter(({ path: name }) => name.startsWith('uploads/')).length;
   const lines = [
     `Restored ${collections.workspaces.documents} workspaces and ${uploads} files as of ${createdAt}.`,
     ...(settled > 0
-      ? [`Generations that were not known to be accepted: ${settled}. They are not sent again, and say so.`]
+      ? [
+          `Generations that were not known to be accepted: ${settled}. They are not sent again; each shows SUBMIT_UNKNOWN.`,
+        ]
       : []),
     'Restart the server if it was running, so that open browsers load the list again.',
-    'Images and clips that came after the backup are still there. The server removes no file from now on, and /health warns of it.',
-    `When nothing is missing, delete ${mark} and restart: it sweeps again, and keeps the clips that it does not know.`,
+    'Images and clips newer than the backup are still there. From now on the server removes no files, and /health warns about it.',
+    `Once nothing is missing, delete ${mark} and restart: the server then cleans up again, but keeps clips that it does not know.`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
 }
@@ -58,7 +60,7 @@ function tell({ collections, files, created_at: createdAt }, settled, mark) {
 // ---- the check, before anything is touched
 
 async function readManifest(entry) {
-  const refuse = (why) => new Refusal(`${entry} is not a whole backup (${why}); nothing was changed.`);
+  const refuse = (why) => new Refusal(`${entry} is not a complete backup (${why}); nothing was changed.`);
   const text = await readFile(path.join(entry, 'manifest.json'), 'utf8').catch(() => {
     throw refuse('it has no manifest.json');
   });
@@ -66,9 +68,9 @@ async function readManifest(entry) {
   try {
     manifest = JSON.parse(text);
   } catch {
-    throw refuse('its manifest.json is cut off');
+    throw refuse('its manifest.json is truncated');
   }
-  if (manifest.format !== manifestFormat) throw refuse(`its manifest is not of the format ${manifestFormat}`);
+  if (manifest.format !== manifestFormat) throw refuse(`its manifest does not have the format ${manifestFormat}`);
   const bad = manifest.files.find((file) => !fileInEntry.test(file.path));
   if (bad) throw refuse(`its manifest names ${JSON.stringify(bad.path)}`);
   for (const name of ['workspaces', ...Object.keys(manifest.collections)]) {
@@ -81,10 +83,10 @@ async function readManifest(entry) {
 async function checkFile(entry, { path: name, size, sha256 }) {
   const file = path.join(entry, name);
   const found = await lstat(file).catch(() => null);
-  const refuse = (why) => new Refusal(`${entry} is not a whole backup (${name} ${why}); nothing was changed.`);
+  const refuse = (why) => new Refusal(`${entry} is not a complete backup (${name} ${why}); nothing was changed.`);
   if (!found?.isFile()) throw refuse('is missing');
   if (found.size !== size) throw refuse(`has ${found.size} bytes instead of ${size}`);
-  if ((await factsOf(file)).sha256 !== sha256) throw refuse('was changed since it was written');
+  if ((await digestOf(file)).sha256 !== sha256) throw refuse('was changed since it was written');
 }
 
 // ---- the database
@@ -92,7 +94,7 @@ async function checkFile(entry, { path: name, size, sha256 }) {
 const dumpOf = (collection) => `database/${encodeURIComponent(collection)}.ejson`;
 const loading = (collection) => `restoring.${collection}`;
 
-/** Loads a collection with its indexes under another name, so that the switch at the end is one step. */
+/** Loads a collection and its indexes under another name, so that one rename at the end replaces the old one. */
 async function load(database, entry, name, { documents, indexes }, ejson) {
   const collection = database.collection(loading(name));
   await collection.drop().catch((error) => {
@@ -115,8 +117,8 @@ async function load(database, entry, name, { documents, indexes }, ejson) {
 }
 
 /**
- * Nobody knows what became of a paid request that was on its way out when the backup was made, so that it must not go out
- * again: it becomes SUBMIT_UNKNOWN, and the next click has to say that a second charge is accepted.
+ * A paid request that was about to be sent when the backup was made may have been accepted since, so it must not be sent
+ * again: it becomes SUBMIT_UNKNOWN, and the next click must accept a second charge.
  */
 async function settleUnsent(workspaces) {
   const { videoErrorOf } = require('../dist/services/provider-errors.js');
@@ -141,8 +143,8 @@ async function settleUnsent(workspaces) {
 // ---- the files
 
 /**
- * Marks the uploads as those of no database: what came after the backup looks like rubbish to the restored one. A running server
- * sees it before its next sweep; an operator ends it by removing the file that is returned.
+ * Marks the uploads as belonging to no database, since files newer than the backup look unused to the restored one. A running
+ * server notices before its next sweep. An operator ends this by removing the file whose path is returned.
  */
 async function disownUploads({ UPLOAD_DIR: uploads }) {
   const { writeDurably } = require('../dist/utils/durable-file.js');
@@ -152,19 +154,19 @@ async function disownUploads({ UPLOAD_DIR: uploads }) {
   return file;
 }
 
-/** Puts a file back at its place. Files that came after the backup stay: their names are never used again, and some are paid. */
+/** Restores one file. Files newer than the backup stay: their names are never reused, and some are paid. */
 async function bringBack(entry, name, { size, sha256 }, { UPLOAD_DIR: uploads, DATA_DIR: data }) {
   if (name.startsWith('database/')) return;
   const target = name.startsWith('accepted/')
     ? path.join(data, name)
     : path.join(uploads, name.slice('uploads/'.length));
   const present = await lstat(target).catch(() => null);
-  if (present?.isFile() && present.size === size && (await factsOf(target)).sha256 === sha256) return;
+  if (present?.isFile() && present.size === size && (await digestOf(target)).sha256 === sha256) return;
 
   await mkdir(path.dirname(target), { recursive: true });
-  const half = `${target}.restoring`;
-  await rm(half, { force: true });
-  await copyDurably(path.join(entry, name), half);
-  await rename(half, target);
+  const draft = `${target}.restoring`;
+  await rm(draft, { force: true });
+  await copyDurably(path.join(entry, name), draft);
+  await rename(draft, target);
   await syncFolder(path.dirname(target));
 }

@@ -3,7 +3,7 @@
 // An entry is a folder:
 //   manifest.json                    collections with their indexes, and size and sha256 of every file; written last
 //   database/<collection>.ejson      canonical Extended JSON, one document a line
-//   uploads/images/..., uploads/videos/...
+//   uploads/images/..., uploads/videos/..., uploads/audio/...
 //   accepted/<attempt>.json          tasks that a provider accepted and the database may not know yet
 
 const { createHash } = require('node:crypto');
@@ -14,10 +14,10 @@ const { execFileSync } = require('node:child_process');
 
 const manifestFormat = 'video-maker-backup-1';
 const entryName = /^video-maker-\d{4}-\d\d-\d\dT[\d-]+Z$/;
-const fileInEntry = /^(database\/[\w.%-]+\.ejson|uploads\/(images|videos)\/[\w-][\w.-]*|accepted\/[\w-]+\.json)$/;
+const fileInEntry = /^(database\/[\w.%-]+\.ejson|uploads\/(images|videos|audio)\/[\w-][\w.-]*|accepted\/[\w-]+\.json)$/;
 
-/** Part of every entry, even where the database has none of them yet. */
-const ownCollections = ['workspaces', 'timelines', 'droppedclips'];
+/** Part of every entry, even if the database does not have them yet. */
+const ownCollections = ['workspaces', 'films', 'timelines', 'droppedclips'];
 
 const databaseName = 'video-maker';
 const selectionTimeoutMs = 10_000;
@@ -33,7 +33,7 @@ class Refusal extends Error {
 
 /** The settings of the server, read as the server reads them. */
 function readConfig() {
-  // The path that is printed is the one line that a script reads.
+  // The path must be the only line on stdout, since scripts read it.
   process.env.LOG_LEVEL = 'error';
   if (!existsSync(path.join(__dirname, '../dist/config.js'))) {
     throw new Refusal('The project is not built; run `npm ci && npm run build` first.');
@@ -45,7 +45,7 @@ function readConfig() {
   throw new Refusal(`Fix these settings in .env or the environment:\n${lines.join('\n')}`, exitCodes.configuration);
 }
 
-/** Runs `work` with the database of the server: MONGODB_URI, the embedded one of a running server, or one started for it. */
+/** Runs `work` with the database of the server: that of MONGODB_URI, the embedded one if it runs, or else one started for this. */
 async function withDatabase(config, work) {
   const { mongo } = require('mongoose');
   const { uri, stop } = await findDatabase(config);
@@ -71,7 +71,7 @@ async function findDatabase({ MONGODB_URI: uri, DATA_DIR: dataFolder }) {
   return startEmbedded(dataFolder);
 }
 
-/** The port of the mongod that holds this folder, by its own command line; null when none does. */
+/** The port of the mongod that uses this folder, from its command line; null if none does. */
 async function portOfRunning(dbPath) {
   const pid = Number(await readFile(path.join(dbPath, 'mongod.lock'), 'utf8').catch(() => 0));
   if (!pid) return null;
@@ -96,31 +96,31 @@ async function commandLine(pid) {
   }
 }
 
-/** Copies a file so that it is on the disk when this returns; gives its size in bytes and its sha256. */
+/** Copies a file so that it survives a power cut once this resolves; returns its size in bytes and its sha256. */
 async function copyDurably(from, to) {
   await mkdir(path.dirname(to), { recursive: true });
-  const facts = createFacts();
+  const digest = createDigest();
   const handle = await open(to, 'wx', 0o644);
   try {
     for await (const chunk of createReadStream(from)) {
-      facts.add(chunk);
+      digest.add(chunk);
       await handle.writeFile(chunk);
     }
     await handle.sync();
   } finally {
     await handle.close();
   }
-  return facts.done();
+  return digest.done();
 }
 
 /** Size in bytes and sha256 of a file. */
-async function factsOf(file) {
-  const facts = createFacts();
-  for await (const chunk of createReadStream(file)) facts.add(chunk);
-  return facts.done();
+async function digestOf(file) {
+  const digest = createDigest();
+  for await (const chunk of createReadStream(file)) digest.add(chunk);
+  return digest.done();
 }
 
-function createFacts() {
+function createDigest() {
   const hash = createHash('sha256');
   let size = 0;
   return {
@@ -132,10 +132,10 @@ function createFacts() {
   };
 }
 
-/** What file systems say that flush no folder: some network and container mounts, FUSE. */
+/** The error codes of file systems that cannot fsync a folder: some network and container mounts, FUSE. */
 const unflushable = ['EINVAL', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
 
-/** Makes the names in a folder survive a power cut, where its file system can do that. */
+/** Makes renames inside a folder survive a power cut, if its file system can. */
 async function syncFolder(folder) {
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
@@ -148,7 +148,7 @@ async function syncFolder(folder) {
   }
 }
 
-/** Runs a command and ends the process with one readable line when it fails. */
+/** Runs a command, then exits; a failure prints one readable line. */
 function runCommand(usage, command) {
   const words = process.argv.slice(2);
   const run = async () => {
@@ -167,9 +167,9 @@ function runCommand(usage, command) {
 module.exports = {
   Refusal,
   copyDurably,
-  createFacts,
+  createDigest,
   entryName,
-  factsOf,
+  digestOf,
   fileInEntry,
   manifestFormat,
   ownCollections,
