@@ -4,7 +4,7 @@ import tseslint from 'typescript-eslint';
 
 // contract, config -> utils -> db -> media, prompts -> services -> generation -> api | websocket -> server.
 // An arrow may skip a step, never turn back.
-const layers = ['utils', 'db', 'media', 'prompts', 'services', 'generation', ['api', 'websocket']];
+const layers = ['utils', 'db', 'media', 'prompts', 'services', ['generation', 'film'], ['api', 'websocket']];
 const zones = layers.flatMap((layer, index) =>
   [layer].flat().map((name) => {
     const later = [
@@ -17,7 +17,7 @@ const zones = layers.flatMap((layer, index) =>
       target: `./src/${name}`,
       from: later.map((folder) => `./src/${folder}`),
       message:
-        'Imports go from the later to the earlier: utils, db, media, prompts, services, generation, api and websocket, server.',
+        'Imports go from the later to the earlier: utils, db, media, prompts, services, generation and film, api and websocket, server.',
     };
   }),
 );
@@ -43,8 +43,9 @@ export default tseslint.config(
               from: './src',
               except: ['./contract', './config.ts'],
             },
-            { target: './src/web', from: './src', except: ['./web', './contract'] },
-            { target: './src/web/sync', from: './src/web', except: ['./sync', './defaults.ts'] },
+            // The plan of a film is the same in the player and in the file, and imports only types.
+            { target: './src/web', from: './src', except: ['./web', './contract', './film/plan.ts'] },
+            { target: './src/web/sync', from: './src/web', except: ['./sync'] },
           ],
         },
       ],
@@ -74,6 +75,23 @@ export default tseslint.config(
     rules: {
       'max-lines': ['error', 250],
       'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
+    },
+  },
+  {
+    files: ['src/web/**'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              group: ['**/contract/*', '!**/contract/defaults', '!**/contract/limits'],
+              allowTypeImports: true,
+              message: 'It would bring zod to the browser: types only; values are in defaults.ts and limits.ts.',
+            },
+          ],
+        },
+      ],
     },
   },
   {

@@ -18,7 +18,7 @@ export type Load = {
 const errorAt = '{"type":"'.length;
 const confirmAt = '{"type":"workspace.'.length;
 const sendAgain = /"code":"(DATABASE_UNAVAILABLE|BUSY)"/;
-const [letterE, letterS] = Buffer.from('es');
+const [letterE, letterR, letterS] = Buffer.from('ers');
 
 /**
  * One socket for each workspace sends updates, each after the answer to the one before. Measured from when the time to
@@ -67,7 +67,7 @@ function drive(
   };
   return new Promise((resolve, reject) => {
     socket.on('message', (data: Buffer) => {
-      if (data[errorAt] === letterE) {
+      if (data[errorAt] === letterE && data[errorAt + 1] === letterR) {
         // As a browser does; the update then counts with the time of both.
         if (sendAgain.test(data.toString())) return socket.send(text);
         return reject(new Error(`an update was refused: ${data.toString()}`));

@@ -38,7 +38,7 @@ export async function measureMemory({ url, usage, database }: Contender, item: s
   return [memoryRow(item, await usage())];
 }
 
-/** Memory under an even load; the heap is compared at the beginning and at the end, each time after a collection. */
+/** Memory under a steady load; the heap at the beginning and at the end is compared, each after a garbage collection. */
 export async function measureSoak({ url, wsUrl, usage, database }: Contender, minutes: number): Promise<Row[]> {
   const ids = await listShort(url, database);
   const samples: Usage[] = [];
@@ -51,7 +51,7 @@ export async function measureSoak({ url, wsUrl, usage, database }: Contender, mi
   const heapOf = (part: Usage[]) => median(part.map(({ heapBytes }) => heapBytes));
   const grownBytes = heapOf(samples.slice(-3)) - heapOf(samples.slice(1, 4));
   return [
-    memoryRow(`after ${minutes} min of even load`, samples.at(-1)!),
+    memoryRow(`after ${minutes} min of steady load`, samples.at(-1)!),
     {
       item: `Growth of the heap over these ${minutes} min`,
       measured: `${grownBytes < 0 ? '-' : ''}${mebibytes(Math.abs(grownBytes))}`,

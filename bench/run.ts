@@ -1,4 +1,4 @@
-// npm run bench [-- --quick] [--soak-minutes 1] [--only starts,updates,lists,memory,push,tasks] [--json results.json]
+// npm run bench [-- --quick] [--soak-minutes 1] [--only starts,updates,lists,memory,push,tasks,films,exports] [--json results.json]
 // Measures the built server beside the floor of its own stack on one mongod; prints lines of progress to standard error
 // and, last, the table for docs/performance.md. The soak is part of `memory`.
 
@@ -9,13 +9,14 @@ import { parseArgs } from 'node:util';
 import { mongo } from 'mongoose';
 import { buildIfStale } from '../scripts/build';
 import { startTestMongod } from '../tests/helpers/mongod';
+import { measureExports, measureFilms } from './films';
 import { measureMemory, measureSoak, measureStarts } from './process-costs';
 import { startFloor, startServer } from './processes';
 import { toMarkdown, type Row } from './report';
 import { compareLists, compareUpdates, type Contenders } from './side-by-side';
 import { measurePush, measureTasks } from './tasks';
 
-const stages = ['starts', 'updates', 'lists', 'memory', 'push', 'tasks'] as const;
+const stages = ['starts', 'updates', 'lists', 'memory', 'push', 'tasks', 'films', 'exports'] as const;
 
 const full = {
   starts: 5,
@@ -29,6 +30,8 @@ const full = {
   ],
   clips: 20,
   tasks: { tasks: 1000, pollMs: 5000, measureMs: 30_000 },
+  films: { films: 50, shots: 200, requests: 20 },
+  exports: 10,
 };
 
 const quick: typeof full = {
@@ -42,6 +45,8 @@ const quick: typeof full = {
   ],
   clips: 2,
   tasks: { tasks: 40, pollMs: 500, measureMs: 2000 },
+  films: { films: 5, shots: 20, requests: 3 },
+  exports: 2,
 };
 
 void run();
@@ -101,6 +106,8 @@ async function run(): Promise<void> {
     }
     if (wanted.has('push')) await stage('push', () => measurePush(uri, database, sizes.clips));
     if (wanted.has('tasks')) await stage('tasks', () => measureTasks(uri, database, sizes.tasks, progress));
+    if (wanted.has('films')) await stage('films', () => measureFilms(uri, database, sizes.films));
+    if (wanted.has('exports')) await stage('exports', () => measureExports(uri, database, sizes.exports));
 
     const { version } = (await client.db('admin').command({ buildInfo: 1 })) as unknown as { version: string };
     const machine = describeMachine(version);
@@ -117,7 +124,7 @@ function describeMachine(mongodVersion: string): string {
   const processors = os.cpus();
   const memory = `${Math.round(os.totalmem() / 2 ** 30)} GiB`;
   const load = os.loadavg()[0]!.toFixed(1);
-  return `${processors.length} x ${processors[0]?.model.trim()}, ${memory}, ${os.type()}; Node ${process.versions.node}, mongod ${mongodVersion}; load at the end ${load}`;
+  return `${processors.length} x ${processors[0]?.model.trim()}, ${memory}, ${os.type()}; Node ${process.versions.node}, mongod ${mongodVersion}; load average at the end ${load}`;
 }
 
 const startedMs = performance.now();

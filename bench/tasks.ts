@@ -20,7 +20,7 @@ const maxLateness = 0.1;
 const pushPollMs = 250;
 const lookEveryMs = 200;
 
-/** From the poll that is answered with the finished task to what the browsers are told of it. */
+/** The time from the poll that is answered with the finished task to the broadcasts about it. */
 export async function measurePush(uri: string, database: mongo.Db, clips: number): Promise<Row[]> {
   return withRunway(uri, pushPollMs, async ({ server, double, imagePath }) => {
     await double.set({ queued_ms: 100, running_ms: 300 });
@@ -47,13 +47,13 @@ export async function measurePush(uri: string, database: mongo.Db, clips: number
       values: { medianMs: median(times), slowestMs: Math.max(...times) },
     });
     return [
-      row('Provider done: from the poll to the first push (being fetched)', downloads.map(afterPoll)),
-      row('Provider done: from the poll to the push with the stored clip and its poster', ends.map(afterPoll)),
+      row('Finished task: from the poll to the first push ("downloading")', downloads.map(afterPoll)),
+      row('Finished task: from the poll to the push with the stored clip and its poster', ends.map(afterPoll)),
     ];
   });
 }
 
-/** Many tasks that run at once: while every poll brings a new progress to be stored and told, and while none does. */
+/** Many tasks that run at once: first with new progress at every poll, then without any. */
 export async function measureTasks(
   uri: string,
   database: mongo.Db,
@@ -70,14 +70,14 @@ export async function measureTasks(
       for (let id = waiting.pop(); id; id = waiting.pop()) await click(server, id);
     });
     await Promise.all(clicking);
-    // A click that must wait for its turn is answered before its task runs.
+    // A click that waits for a slot is answered before its task runs.
     while ((await double.accepted()).length < tasks) await pause(lookEveryMs);
     onProgress(`  ${tasks} tasks are running`);
 
-    const item = `${tasks.toLocaleString('en')} running tasks, asked for every ${pollMs / 1000} s`;
-    const growing = await measurePolls({ server, double, socket }, plan, `${item}, progress grows`);
+    const item = `${tasks.toLocaleString('en')} running tasks, polled every ${pollMs / 1000} s`;
+    const growing = await measurePolls({ server, double, socket }, plan, `${item}, with progress`);
     await double.set({ running_ms: 1e9 });
-    const still = await measurePolls({ server, double, socket }, plan, `${item}, nothing new`);
+    const still = await measurePolls({ server, double, socket }, plan, `${item}, without progress`);
     await close(socket);
     return [...growing, ...still];
   });
@@ -109,19 +109,19 @@ async function measurePolls(
   const rate = (number: number) => perSecond(number / ((untilMs - fromMs) / 1000));
   return [
     {
-      item: `${item}: beyond the longest planned pause`,
+      item: `${item}: delay beyond the longest planned interval`,
       measured: `p99 ${milliseconds(quantile(lateMs, 0.99))}, longest ${milliseconds(Math.max(...lateMs))}`,
       target: `p99 <= ${onTimeMs} ms`,
       met: polls.length === tasks && quantile(lateMs, 0.99) <= onTimeMs,
       values: { lateP99Ms: quantile(lateMs, 0.99), latestMs: Math.max(...lateMs) },
     },
     {
-      item: `${item}: mean pause beyond the planned mean`,
+      item: `${item}: mean interval beyond the planned mean`,
       measured: milliseconds(mean(gaps) - pollMs * (1 + jitter / 2)),
       values: { lateMeanMs: mean(gaps) - pollMs * (1 + jitter / 2) },
     },
     {
-      item: `${item}: CPU of one core, at so many polls and pushes`,
+      item: `${item}: CPU of one core, at this rate of polls and pushes`,
       measured: `${percent(cpuShare)}, ${rate(asked)} and ${rate(pushes)}`,
       target: `< ${percent(maxCpuShare)}`,
       met: cpuShare < maxCpuShare,

@@ -1,6 +1,6 @@
 import { mongo } from 'mongoose';
-import { emptyForm, type FormData } from '../src/contract/form';
-import { idleVideo } from '../src/contract/video';
+import { emptyForm, idleVideo, newFilmSettings, wholeClip } from '../src/contract/defaults';
+import type { FormData } from '../src/contract/form';
 import type { StoredWorkspace } from '../src/db/workspace';
 
 const batch = 1000;
@@ -12,15 +12,29 @@ export async function seedWorkspaces(
   count: number,
   more: Partial<StoredWorkspace> = {},
 ): Promise<string[]> {
+  const film = await defaultFilm(database);
   const workspaces = database.collection<StoredWorkspace>('workspaces');
   await workspaces.deleteMany({});
   const ids: string[] = [];
   for (let from = 0; from < count; from += batch) {
-    const documents = Array.from({ length: Math.min(batch, count - from) }, (_, index) => shot(from + index, more));
+    const documents = Array.from({ length: Math.min(batch, count - from) }, (_, index) =>
+      shot(film, from + index, more),
+    );
     await workspaces.insertMany(documents);
     ids.push(...documents.map(({ _id }) => String(_id)));
   }
   return ids;
+}
+
+/** The film that the server has made, or else one that it will find at its start. */
+async function defaultFilm(database: mongo.Db): Promise<mongo.ObjectId> {
+  const films = database.collection('films');
+  const found = await films.findOne({ deleted_at: null }, { sort: { created_at: 1 } });
+  if (found) return found._id;
+  const at = new Date();
+  const times = { created_at: at, updated_at: at, deleted_at: null };
+  const film = { title: '', settings: newFilmSettings, version: 1, applied: [], ...times };
+  return (await films.insertOne(film)).insertedId;
 }
 
 /** Changes one prompt without the server, so that no list from before is the answer any more. */
@@ -29,16 +43,18 @@ export async function changeOne(database: mongo.Db): Promise<void> {
   await database.collection('workspaces').updateOne({}, change, { writeConcern: { w: 'majority', journal: true } });
 }
 
-function shot(index: number, more: Partial<StoredWorkspace>): StoredWorkspace {
+function shot(film_id: mongo.ObjectId, index: number, more: Partial<StoredWorkspace>): StoredWorkspace {
   const name = `shot-${index}`;
   const now = new Date();
   const form: FormData = { ...emptyForm, camera_movement: 'push_in', shot_size: 'wide', prompt };
   return {
     _id: new mongo.ObjectId(),
+    film_id,
     order_index: index,
     image_path: `uploads/images/${name}.jpg`,
     image_url: `/uploads/images/${name}.jpg`,
     form_data: form,
+    cut: wholeClip,
     video: {
       ...idleVideo,
       status: 'completed',

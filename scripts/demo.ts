@@ -1,17 +1,20 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 import WebSocket from 'ws';
 import { config } from '../src/config';
 import type { ServerMessage, ServerMessages } from '../src/contract/messages';
 import type { Workspace } from '../src/contract/workspace';
 
-// `npm run demo`: one picture becomes a clip, with what the browser would say and hear. Uses the server that runs, or starts one.
+// `npm run demo`: makes one clip from a picture and prints what goes over the wire. Uses a running server, or starts one.
+// `npm run demo -- --film "Harbour"` makes it in a new film of that title; else it goes into the default film.
 
 const root = path.resolve(__dirname, '..');
 const runningUrl = process.env.SERVER_URL ?? `http://127.0.0.1:${config.SERVER_PORT}`;
 const question = 'slow push in, golden hour, 4 seconds';
 const barWidth = 30;
+const { values: options } = parseArgs({ options: { film: { type: 'string' } } });
 
 async function main(): Promise<void> {
   const isRunning = await fetch(`${runningUrl}/health`).then(
@@ -34,8 +37,7 @@ async function makeClip(url: string): Promise<void> {
   const image = await request<{ image_path: string }>(url, '/api/upload/image', { method: 'POST', body: form });
   console.log(`picture uploaded   ${image.image_path}`);
 
-  const socket = new WebSocket(`${url.replace('http', 'ws')}/ws`);
-  await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
+  const socket = await openFilm(url);
   const created = await ask(socket, 'workspace.created', {
     type: 'workspace.create',
     data: { image_path: image.image_path },
@@ -66,6 +68,23 @@ async function makeClip(url: string): Promise<void> {
     `file  ${path.relative(process.cwd(), path.join(process.env.UPLOAD_DIR ?? path.join(root, 'uploads'), video.url!.slice('/uploads/'.length)))}`,
   );
   console.log(`play  ${url}${video.url}  (while the server runs: npm start)`);
+}
+
+/** A socket of the film that the clip goes into. */
+async function openFilm(url: string): Promise<WebSocket> {
+  const address = `${url.replace('http', 'ws')}/ws`;
+  const socket = await open(address);
+  if (options.film === undefined) return socket;
+  const { film } = await ask(socket, 'film.created', { type: 'film.create', title: options.film });
+  console.log(`film created       ${film._id}`);
+  socket.close();
+  return open(`${address}?film_id=${film._id}`);
+}
+
+async function open(address: string): Promise<WebSocket> {
+  const socket = new WebSocket(address);
+  await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
+  return socket;
 }
 
 /** Shows a bar until the video has come to its end. */

@@ -1,4 +1,4 @@
-// The server against provider doubles, so that every provider can be tried without a key and without a bill.
+// Runs the server with fake providers, so that each one can be tried without a key or a bill.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
