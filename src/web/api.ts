@@ -7,6 +7,9 @@ import type { Options } from '../contract/options';
 import type { Video } from '../contract/video';
 import type { Workspace } from '../contract/workspace';
 
+/** What a click agrees to, after a question. */
+export type Accepted = Partial<Record<'accept_second_charge' | 'accept_over_limit' | 'accept_unknown_price', true>>;
+
 /** A refusal of the server, or NETWORK where there was no answer at all. */
 export class ApiError extends Error {
   constructor(
@@ -24,9 +27,8 @@ export type GenerateRequest = {
   workspace_id: string;
   provider?: string;
   request_id: string;
-  accept_second_charge?: boolean;
   expects: { form_data: ShotForm; image_path: string | null };
-};
+} & Accepted;
 
 export const getOptions = (): Promise<Options> => request<Options>('/api/options');
 
@@ -136,4 +138,4 @@ function toApiError(body: unknown): ApiError {
   return error ? new ApiError(error.code, error.message, error.details) : noAnswer();
 }
 
-const noAnswer = () => new ApiError('NETWORK', 'The server did not answer.');
+export const noAnswer = () => new ApiError('NETWORK', 'The server did not answer.');

@@ -14,10 +14,8 @@ import { isFilmsPage } from './state/address';
 import { startConnection } from './state/connection';
 import { watchTitle } from './state/films';
 import { keepHistory } from './state/history';
-import { loadProviders } from './state/providers';
 
 loadPreferences();
-loadProviders();
 startConnection();
 watchExports();
 watchTitle();

@@ -9,11 +9,14 @@ import { getState, useStore, type AppState } from './store';
 const goneKey = 'gone-film';
 
 /** The film of this page, undefined while it is not known. */
-export const ownFilm = ({ films, filmId }: AppState = getState()): Film | undefined =>
+export const ownFilm = ({ films, filmId }: Pick<AppState, 'films' | 'filmId'> = getState()): Film | undefined =>
   films.find(({ _id: id }) => id === filmId);
 
 /** The settings of this page's film; those of a new one until it is known. */
-export const useFilmSettings = (): FilmSettings => useStore((state) => ownFilm(state)?.settings ?? newFilmSettings);
+export const useFilmSettings = (): FilmSettings => useStore(settingsOf);
+
+export const settingsOf = (state: Pick<AppState, 'films' | 'filmId'>): FilmSettings =>
+  ownFilm(state)?.settings ?? newFilmSettings;
 
 /** A film's title; one without has a word in its place. */
 export const titleOf = (film: Film | undefined): string => film?.title.trim() || say('films.untitled');

@@ -14,7 +14,7 @@ const fits: Record<Filter, (shot: Workspace, click: Click) => boolean> = {
   all: () => true,
   failed: (shot, click) => statusOf(shot, click) === 'failed',
   notMade: (shot) => !clipOf(shot),
-  changed: isChanged,
+  changed: (shot) => isChanged(shot),
 };
 
 export const filters = Object.keys(fits) as Filter[];
