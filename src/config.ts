@@ -136,6 +136,24 @@ function isProxyAddress(value: string): boolean {
   return /^(https?|socks|socks5|socks5h):$/.test(protocol) && hostname !== '';
 }
 
+const limitPattern = /^(\d{1,9}(?:\.\d{1,6})?) (USD|CNY)$/;
+
+/** Amounts such as `20 USD, 100 CNY`, each currency once. */
+const amounts = z
+  .string()
+  .transform((value) => value.split(',').map((item) => limitPattern.exec(item.trim())))
+  .refine(
+    (items) => items.every((item) => item !== null) && new Set(items.map((item) => item?.[2])).size === items.length,
+    'must be amounts such as 20 USD or 20 USD, 100 CNY',
+  )
+  .transform((items) =>
+    items.map((item) => ({
+      currency: item![2] as 'USD' | 'CNY',
+      micros: Math.round(Number(item![1]) * 1_000_000),
+    })),
+  )
+  .default([]);
+
 /** A program: a name to find on PATH, or an existing file. */
 const program = z
   .string()
@@ -174,6 +192,7 @@ const server = readSettings(
     VIDEO_TIMEOUT_MS: integer(600_000, 1),
     VIDEO_MAX_CONCURRENT: integer(3, 1),
     VIDEO_RECHECK_INTERVAL_MS: integer(300_000, 50),
+    SPEND_LIMIT_PER_DAY: amounts,
     PROVIDER_REQUEST_TIMEOUT_MS: integer(30_000, 1),
     LLM_TIMEOUT_MS: integer(120_000, 1),
     WS_HEARTBEAT_MS: integer(30_000, 50),

@@ -4,6 +4,7 @@ import { aiSuggest } from './api/ai-suggest';
 import { cancelExport } from './api/cancel-export';
 import { deleteExport } from './api/delete-export';
 import { exportFilm } from './api/export-film';
+import { getCosts } from './api/get-costs';
 import { getExports } from './api/get-exports';
 import { createApp, createSocketApp } from './app';
 import { exportPackage } from './api/export-package';
@@ -15,6 +16,7 @@ import { getTrash } from './api/get-trash';
 import { getWorkspaces } from './api/get-workspaces';
 import { health, reportListening } from './api/health';
 import { hotReloadPath, webClient } from './web-client';
+import { settleCost } from './api/settle-cost';
 import { uploadAudio } from './api/upload-audio';
 import { uploadImage } from './api/upload-image';
 import { config, configurationExitCode, serverProblems } from './config';
@@ -48,6 +50,8 @@ const endpoints = [
   getTrash,
   generateVideo,
   generateCancel,
+  getCosts,
+  settleCost,
   exportPackage,
   aiSuggest,
   exportFilm,

@@ -50,7 +50,7 @@ const cancelledVideo = (job: Job): Partial<Video> =>
   failure('CANCELLED', job.provider, job.state === 'queued' ? 'no' : job.state === 'downloading' ? 'yes' : 'maybe');
 
 /** Wakes the loop of the attempt, and waits up to 3 s for the first cancel request to its provider. */
-async function notifyLoop({ job, video }: Attempt): Promise<void> {
+export async function notifyLoop({ job, video }: Attempt): Promise<void> {
   const attempt = active.get(job.attempt_id);
   if (!attempt) return;
   if (job.state === 'queued') return release(attempt);

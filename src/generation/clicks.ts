@@ -5,11 +5,13 @@ import type { FormData } from '../contract/form';
 import { requestIdsKept } from '../contract/ids';
 import { takesKept } from '../contract/limits';
 import type { Video } from '../contract/video';
+import { chargeState, recordCharge } from '../costs/ledger';
 import { recordDropped } from '../db/dropped-clips';
 import { notApplied, versionedUpdate } from '../db/updates';
 import { Workspace, type StoredWorkspace } from '../db/workspace';
 import { readFields, type Attempt } from './attempt';
 import { AppError } from '../utils/errors';
+import { logger } from '../utils/logger';
 import { attemptIn, broadcast, dotted } from './store';
 
 /** The error of a write that found the generation changed at each try. */
@@ -132,7 +134,7 @@ function withOutcomes({ clicks, video, takes }: StoredWorkspace, kept: Video[]):
   });
 }
 
-/** Stores that the user cancelled the running attempt; null when it has changed since it was read. */
+/** Stores that the running attempt was cancelled; null when it has changed since it was read. */
 export async function storeCancellation(
   { _id, job: known, video: shown }: StoredWorkspace,
   video: Partial<Video>,
@@ -151,6 +153,10 @@ export async function storeCancellation(
     { returnDocument: 'after', projection: readFields },
   ).lean<StoredWorkspace>();
   if (!stored) return null;
+  await recordCharge(known!, { state: chargeState(video.error!.charged) }).catch((error: unknown) =>
+    // `reconcileCharges` records it later.
+    logger.warn('charge of a cancelled video not recorded', { attempt_id: attemptId, error }),
+  );
   broadcast(stored);
   return { workspaceId: String(_id), job: stored.job ?? known!, video: stored.video, isSuperseded: false };
 }

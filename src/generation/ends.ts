@@ -1,6 +1,8 @@
 import { config } from '../config';
 import type { ErrorCode } from '../contract/errors';
+import type { Cost, Money } from '../contract/money';
 import type { VideoError } from '../contract/video';
+import { costOf } from '../costs/amounts';
 import { readFileFacts } from '../media/file-facts';
 import { hasVideo, makePoster, videoUrl } from '../media/videos';
 import { staleErrorOf, goneErrorOf, videoErrorOf } from '../services/provider-errors';
@@ -11,7 +13,7 @@ import { storeStep } from './store';
 const maxNoChargeSubmits = 3;
 
 /** Ends an attempt whose file is on our disk: its video is completed, or becomes a take if the attempt no longer owns the video. */
-export async function complete(attempt: ActiveAttempt): Promise<null> {
+export async function complete(attempt: ActiveAttempt, cost?: Cost): Promise<null> {
   const { attempt_id: attemptId } = attempt.job;
   const video = {
     status: 'completed',
@@ -23,7 +25,7 @@ export async function complete(attempt: ActiveAttempt): Promise<null> {
     ...(await readFileFacts(attemptId, attempt.stop.signal)),
     completed_at: new Date().toISOString(),
   } as const;
-  await storeStep(attempt, { video, job: null });
+  await storeStep(attempt, { video, job: null, cost });
   logger.info('video completed', logFields(attempt));
   return null;
 }
@@ -31,10 +33,12 @@ export async function complete(attempt: ActiveAttempt): Promise<null> {
 /** Ends a failed attempt and stores whether it was charged. */
 export async function endAsFailed(
   attempt: ActiveAttempt,
-  { code, reason, charged = 'no' }: { code: ErrorCode; reason: string; charged?: VideoError['charged'] },
+  failed: { code: ErrorCode; reason: string; charged?: VideoError['charged']; charge?: Money },
 ): Promise<null> {
+  const { code, reason, charged = 'no' } = failed;
   logger.warn('video failed', { ...logFields(attempt), code, reason, charged });
-  await storeStep(attempt, { video: failure(code, attempt.job.provider, charged), job: null });
+  const video = failure(code, attempt.job.provider, charged);
+  await storeStep(attempt, { video, job: null, cost: costOf(failed) });
   return null;
 }
 

@@ -1,4 +1,6 @@
 import { config } from '../config';
+import type { Cost } from '../contract/money';
+import { costOf } from '../costs/amounts';
 import type { Checked, VideoProvider } from '../services/provider';
 import { checkTask, isGone } from './check-task';
 import {
@@ -50,9 +52,12 @@ export async function startDownload(
     error: null,
     completed_at: null,
   } as const;
-  await storeStep(attempt, { video: running, job: { state: 'downloading' } });
+  await storeStep(attempt, { video: running, job: { state: 'downloading' }, cost: costOfMade(result) });
   return 0;
 }
+
+const costOfMade = (made: Extract<Checked, { state: 'completed' }>): Cost | undefined =>
+  'charge' in made ? costOf(made) : undefined;
 
 /** Checks the task of an attempt that has already failed for the user. */
 export async function recheck(attempt: ActiveAttempt, provider: VideoProvider | null): Promise<number | null> {
@@ -65,7 +70,7 @@ export async function recheck(attempt: ActiveAttempt, provider: VideoProvider | 
   if (checked?.state === 'completed') {
     // Stored before the download, so that a click in the meantime knows that the clip is made and paid.
     if (attempt.job.state === 'timed_out') return startDownload(attempt, checked);
-    if ((await fetchClip(attempt, provider, checked)) === 'fetched') return complete(attempt);
+    if ((await fetchClip(attempt, provider, checked)) === 'fetched') return complete(attempt, costOfMade(checked));
   }
   // A task that could not be checked is never given up, however old it is.
   if (!isOld || !checked || checked.state === 'not_found') return config.VIDEO_RECHECK_INTERVAL_MS;
@@ -84,6 +89,7 @@ async function storeProgress(
   checked: Extract<Checked, { state: 'queued' | 'running' }>,
 ): Promise<void> {
   const { phase, progress } = attempt.video;
+  await storeBound(attempt, costOf(checked));
   const next = checked.progress ?? null;
   const isSame = phase === checked.state && Math.abs((next ?? -1) - (progress ?? -1)) < minProgressStep;
   if (isSame || !ownsVideo(attempt)) return;
@@ -91,6 +97,13 @@ async function storeProgress(
   if (phase === checked.state && performance.now() - attempt.progressStoredAtMs < dueInMs) return;
   attempt.progressStoredAtMs = performance.now();
   await storeStep(attempt, { video: { phase: checked.state, progress: next }, job: {} });
+}
+
+/** Stores the most that the vendor will charge, once it says so. */
+async function storeBound(attempt: ActiveAttempt, cost: Cost | undefined): Promise<void> {
+  const { cost: known } = attempt.job;
+  const isSame = known?.basis === cost?.basis && known?.micros === cost?.micros;
+  if (cost && !isSame) await storeStep(attempt, { job: {}, cost });
 }
 
 /** The milliseconds until the task times out. */

@@ -10,11 +10,12 @@ import { findWorkspace } from '../db/find-workspaces';
 import { toJson, type StoredWorkspace } from '../db/workspace';
 import { imageFile } from '../media/images';
 import { estimateOf } from '../costs/prices';
+import { reserve, takeBack } from '../costs/reserve';
 import { videoProvider } from '../services/providers';
 import { AppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { processId } from '../utils/process-id';
-import { logFields, videoOf, type ActiveAttempt, type Attempt } from './attempt';
+import { isNoCharge, logFields, videoOf, type ActiveAttempt, type Attempt } from './attempt';
 import { generationChanged, storeClaim, storeRefusal } from './clicks';
 import { lookUpInDoubt } from './in-doubt';
 import { leaseMs } from './leases';
@@ -32,6 +33,8 @@ export type Click = {
   provider?: string;
   requestId?: string;
   acceptSecondCharge: boolean;
+  acceptOverLimit?: boolean;
+  acceptUnknownPrice?: boolean;
   /** What the user saw; nothing starts if the stored state differs. */
   expects?: { form_data: Partial<FormData>; image_path: string | null };
 };
@@ -70,16 +73,36 @@ async function startVideo(click: Click): Promise<ClickResult> {
     let attempt;
     try {
       attempt = await newAttempt(workspace, click);
+      await reserveFor(workspace, attempt.job, click);
     } catch (error) {
       if (await isAnsweredElsewhere(click, error)) continue;
       throw error;
     }
     const claimed = await storeClaim(workspace, attempt, click);
-    if (!claimed) continue;
+    if (!claimed) {
+      await takeBack(attempt.job.attempt_id);
+      continue;
+    }
     logger.info('video requested', logFields(claimed));
     return replyToClick(startAttempt(claimed));
   }
   throw generationChanged();
+}
+
+/** Reserves what a new attempt may cost; a made clip that is only downloaded is charged already. */
+async function reserveFor({ _id, film_id: filmId }: StoredWorkspace, job: Job, click: Click): Promise<void> {
+  if (isNoCharge(job.provider) || job.state !== 'queued') return;
+  const { attempt_id, provider, model, cost } = job;
+  await reserve({
+    attempt_id,
+    workspace_id: String(_id),
+    film_id: String(filmId),
+    provider,
+    model,
+    cost,
+    accept_over_limit: click.acceptOverLimit ?? false,
+    accept_unknown_price: click.acceptUnknownPrice ?? false,
+  });
 }
 
 /** Resumes creates in doubt that their provider has accepted after all; returns whether there were any. */
@@ -209,7 +232,8 @@ function isInDoubt({ job, superseded, video }: StoredWorkspace): boolean {
   const doubtful = [...superseded, ...(job ? [job] : [])].filter(
     ({ state, risk_accepted: isAccepted }) => !isAccepted && (state === 'in_doubt' || state === 'submitting'),
   );
-  return doubtful.length > 0 || video.error?.code === ('SUBMIT_UNKNOWN' satisfies ErrorCode);
+  const isUnclear = video.error?.code === ('SUBMIT_UNKNOWN' satisfies ErrorCode) && video.error.charged === 'maybe';
+  return doubtful.length > 0 || isUnclear;
 }
 
 const exists = (file: string): Promise<boolean> =>

@@ -3,7 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { mongo, trusted } from 'mongoose';
 import { takesKept } from '../contract/limits';
-import type { Video } from '../contract/video';
+import type { Cost } from '../contract/money';
+import type { Video, VideoError } from '../contract/video';
+import { chargeState, recordCharge, type ChargeChange } from '../costs/ledger';
 import { recordDropped } from '../db/dropped-clips';
 import type { Job } from '../db/job';
 import { versionedUpdate } from '../db/updates';
@@ -35,6 +37,8 @@ export type Change = {
   job: Partial<Job> | null;
   /** Whether the video is updated even though the user cancelled the attempt. */
   evenIfCancelled?: boolean;
+  /** What the provider says that the attempt costs. */
+  cost?: Cost;
 };
 
 /**
@@ -56,6 +60,8 @@ export async function storeStep(attempt: Attempt, change: Change): Promise<void>
       if (job.state !== state && job.step !== step && !holdsChange(job, change)) throw new LeaseLost();
       Object.assign(attempt, known.attempt);
       if (attempt.job.step === step) return broadcastCurrent(attempt);
+      // First, so that the charge is known even if the process ends before the step is stored.
+      await recordCharge(attempt.job, chargeChangeOf(change));
       const stored = await writeStep(attempt, change, step, known.takes);
       if (stored) return adoptAndBroadcast(attempt, stored);
       known = await findAttempt(attempt);
@@ -92,15 +98,19 @@ export function attemptIn({ _id, video, job, superseded }: StoredWorkspace, atte
 /** Writes the step only if the attempt and its video are still as last read; null otherwise. */
 async function writeStep(
   attempt: Attempt,
-  { video, job, evenIfCancelled }: Change,
+  { video, job, evenIfCancelled, cost }: Change,
   step: string,
   takes: Video[] | undefined,
 ): Promise<Written | null> {
   const { workspaceId, isSuperseded, video: shown, job: known } = attempt;
   const mine = { attempt_id: known.attempt_id, step: known.step, 'lease.epoch': known.lease.epoch };
-  const isOwner = ownsVideo(attempt) || (evenIfCancelled && shown.attempt_id === known.attempt_id);
-  const videoFields = isOwner ? dotted('video', video) : chargeOf(attempt, video);
-  const take = !isOwner && video?.status === 'completed' ? takeOf(attempt, video) : null;
+  const isShown = shown.attempt_id === known.attempt_id;
+  const isOwner = ownsVideo(attempt) || (evenIfCancelled && isShown);
+  const videoFields = {
+    ...(isOwner ? dotted('video', video) : chargeOf(attempt, video)),
+    ...(cost && isShown && { 'video.cost': cost }),
+  };
+  const take = !isOwner && video?.status === 'completed' ? takeOf(attempt, { ...video, ...(cost && { cost }) }) : null;
   const isVisible = take !== null || Object.keys(videoFields).length > 0;
   if (take && takes) await recordDropped(takes.slice(takesKept - 1).map((dropped) => dropped.attempt_id!));
 
@@ -117,7 +127,7 @@ async function writeStep(
       $set: {
         ...videoFields,
         ...(isVisible && { updated_at: new Date(), stored_by: newWriteId() }),
-        ...(job ? dotted(path, { ...job, step }) : !isSuperseded && { job: null }),
+        ...(job ? dotted(path, { ...job, ...(cost && { cost }), step }) : !isSuperseded && { job: null }),
       },
       ...(isVisible && { $inc: { version: 1 } }),
       ...(!job && isSuperseded && { $pull: { superseded: { attempt_id: known.attempt_id } } }),
@@ -134,9 +144,20 @@ async function writeStep(
 /** A cancelled video stays cancelled, but shows whether it was charged as soon as that is known. */
 function chargeOf({ job, video: shown }: Attempt, video: Partial<Video> | undefined): object {
   if (shown.attempt_id !== job.attempt_id || shown.error?.code !== 'CANCELLED' || isNoCharge(job.provider)) return {};
+  const charged = chargedBy(video);
+  const isNew = charged !== undefined && charged !== 'maybe' && charged !== shown.error.charged;
+  return isNew ? { 'video.error.charged': charged } : {};
+}
+
+/** Whether a new state of a video says that it was charged; undefined if it says nothing about that. */
+function chargedBy(video: Partial<Video> | undefined): VideoError['charged'] | undefined {
   const isMade = video?.status === 'completed' || video?.phase === 'downloading';
-  const charged = isMade ? 'yes' : video?.error?.charged;
-  return charged && charged !== shown.error.charged ? { 'video.error.charged': charged } : {};
+  return isMade ? 'yes' : video?.error?.charged;
+}
+
+function chargeChangeOf({ video, cost }: Change): ChargeChange {
+  const charged = chargedBy(video);
+  return { ...(charged && { state: chargeState(charged) }), ...(cost && { cost }) };
 }
 
 /** Broadcasts a step whose write succeeded but whose reply was lost; another server's write comes by the change stream. */
@@ -165,11 +186,12 @@ export const isWanted = ({ workspaceId, job }: Attempt, { isProbe = false } = {}
   });
 
 /**
- * Stores the task id of an accepted attempt and takes its lease, whichever process holds it: a paid task must not be lost.
+ * Stores the task id of an accepted attempt, and `cost` if the provider named one, and takes its lease, whichever process holds it: a
+ * paid task must not be lost.
  * Returns the attempt for this process to run, 'taken' when another process has the task or it has ended, or 'unknown' when
  * the database has no such attempt.
  */
-export function storeTaskId(task: AcceptedTask): Promise<Attempt | 'taken' | 'unknown'> {
+export function storeTaskId(task: AcceptedTask, cost?: Cost): Promise<Attempt | 'taken' | 'unknown'> {
   const { workspace_id: workspaceId, attempt_id: attemptId, task_id: taskId } = task;
   return persist(async (isRetry) => {
     for (;;) {
@@ -181,7 +203,7 @@ export function storeTaskId(task: AcceptedTask): Promise<Attempt | 'taken' | 'un
         if (isRetry && isOwnWriteId(read.stored_by)) broadcast(read);
         return attempt.job.lease.owner === processId ? attempt : 'taken';
       }
-      const stored = await writeAccepted(attempt, taskId);
+      const stored = await writeAccepted(attempt, taskId, cost);
       if (!stored) continue;
       broadcast(stored);
       return attemptIn(stored, attemptId)!;
@@ -192,7 +214,11 @@ export function storeTaskId(task: AcceptedTask): Promise<Attempt | 'taken' | 'un
 const hasEnded = ({ video, takes, clicks }: StoredWorkspace, attemptId: string): boolean =>
   [video, ...takes, ...clicks].some((known) => known.attempt_id === attemptId);
 
-function writeAccepted(attempt: Attempt, taskId: string): Promise<StoredWorkspace | null> {
+async function writeAccepted(
+  attempt: Attempt,
+  taskId: string,
+  cost: Cost | undefined,
+): Promise<StoredWorkspace | null> {
   const { workspaceId, isSuperseded, video, job } = attempt;
   const now = new Date();
   const mine = { attempt_id: job.attempt_id, step: job.step, task_id: null };
@@ -200,6 +226,8 @@ function writeAccepted(attempt: Attempt, taskId: string): Promise<StoredWorkspac
   const accepted = { state: 'polling', task_id: taskId, accepted_at: now, step: randomUUID(), lease };
   const running = { status: 'generating', phase: 'queued', task_id: taskId, error: null, completed_at: null };
   const isShown = video.attempt_id === job.attempt_id;
+  const costs = cost && { cost };
+  await recordCharge({ ...job, lease }, { state: job.cancelled_at ? 'maybe' : 'reserved', ...costs });
   return Workspace.findOneAndUpdate(
     {
       _id: workspaceId,
@@ -207,8 +235,8 @@ function writeAccepted(attempt: Attempt, taskId: string): Promise<StoredWorkspac
       ...(isSuperseded ? { superseded: trusted({ $elemMatch: mine }) } : dotted('job', mine)),
     },
     versionedUpdate({
-      ...dotted(isSuperseded ? 'superseded.$' : 'job', accepted),
-      ...(isShown && dotted('video', job.cancelled_at ? { task_id: taskId } : running)),
+      ...dotted(isSuperseded ? 'superseded.$' : 'job', { ...accepted, ...costs }),
+      ...(isShown && dotted('video', { ...(job.cancelled_at ? { task_id: taskId } : running), ...costs })),
     }),
     { returnDocument: 'after', projection: readFields },
   ).lean<StoredWorkspace>();

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../contract/errors';
+import { costOf } from '../costs/amounts';
 import { imageFile } from '../media/images';
 import { hasVideo } from '../media/videos';
 import type { Submitted, VideoJob, VideoProvider } from '../services/provider';
@@ -103,7 +104,7 @@ async function sendPrepared(
     return leaveUnsent(attempt, isFirst, isProbe, before);
   switch (outcome.state) {
     case 'accepted':
-      return onAccepted(attempt, provider, outcome.taskId);
+      return onAccepted(attempt, provider, outcome.taskId, costOf(outcome));
     case 'refused':
       return isFirst || isAboutRequest(outcome, provider)
         ? endAsFailed(attempt, outcome)

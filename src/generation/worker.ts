@@ -12,6 +12,8 @@ import { lookUpInDoubt } from './in-doubt';
 import { markStale } from './ends';
 import { startFillingFacts } from './file-facts';
 import { readAllAccepted, type AcceptedTask } from './journal';
+import { stopAllOverLimit } from './over-limit';
+import { addMissingCharges, reconcileCharges, startReconciling } from './reconcile-charges';
 import { claimLeases, findInDoubt, findStale, leaseMs, releaseLeases } from './leases';
 import { poll, recheck } from './poll';
 import { acquireSlot, release, wakeNext } from './queue';
@@ -45,17 +47,23 @@ const released = new Set<string>();
 
 let leaseTimer: NodeJS.Timeout | undefined;
 let stopFillingFacts = () => undefined as void;
+let stopReconciling = () => undefined as void;
 let isStopping = false;
 
 /** Resumes every unfinished attempt with the provider it started with, now and on a timer; may be called again. */
 export async function startEngine(): Promise<void> {
   for (const task of await readAllAccepted()) await settleJournaled(task);
+  await addMissingCharges();
+  await reconcileCharges();
   for (const attempt of await findStale()) await markStale(attempt);
+  await stopAllOverLimit();
   await runLeaseRound();
   // Providers may have become reachable again. The start does not wait for them.
   void resumeFoundDoubts().catch((error: unknown) => logger.warn('lookup of creates in doubt failed', { error }));
   clearInterval(leaseTimer);
   leaseTimer = setInterval(() => void runLeaseRound().catch(logRenewalError), leaseMs / 3);
+  stopReconciling();
+  stopReconciling = startReconciling();
   stopFillingFacts();
   stopFillingFacts = startFillingFacts();
 }
@@ -64,6 +72,7 @@ export async function startEngine(): Promise<void> {
 export async function stopEngine(): Promise<void> {
   isStopping = true;
   clearInterval(leaseTimer);
+  stopReconciling();
   stopFillingFacts();
   for (const { stop } of active.values()) stop.abort();
   stopPersisting();

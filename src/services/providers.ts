@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { config, type Problem } from '../config';
+import type { Money } from '../contract/money';
 import type { LlmProvider, VideoProvider } from './provider';
 import { AppError } from '../utils/errors';
 
@@ -21,6 +22,10 @@ export const allLlmProviders = (): LlmProvider[] => [...llmProviders.values()];
 /** The video provider with that name; throws INVALID_INPUT, naming `path`, when it has no file, PROVIDER_NOT_CONFIGURED when its key is missing. */
 export const videoProvider = (name = config.VIDEO_PROVIDER, path?: string): VideoProvider =>
   readyProvider(videoProviders, name, path);
+
+/** The currency in which a provider charges; USD if its file has no prices. */
+export const currencyOf = (name: string): Money['currency'] =>
+  videoProviders.get(name)?.models.flatMap(({ prices }) => prices)[0]?.currency ?? 'USD';
 
 /** The base URL of the video provider with that name; undefined if it uses no network. */
 export const baseUrlOf = (name: string): string | undefined => videoProviders.get(name)?.settings.baseUrl;

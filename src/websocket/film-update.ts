@@ -3,7 +3,9 @@ import { objectId } from '../contract/ids';
 import { clientMessage } from '../contract/messages';
 import { toFilmChanges } from '../db/changes';
 import { applyEdit } from '../db/edits';
+import { stopOverLimit } from '../generation/over-limit';
 import { AppError } from '../utils/errors';
+import { logger } from '../utils/logger';
 import { defineMessage } from '../utils/message';
 
 /** Changes only the named fields of a film; acknowledged once stored durably. */
@@ -23,6 +25,7 @@ export const filmUpdate = defineMessage({
 
     const edit = { kind: 'film', documentId: filmId, changes, key, sender } as const;
     const { version, updated_at, broadcast } = await applyEdit(edit);
+    if ('settings.spend_limit' in changes) await stopWaiting(filmId);
     return {
       reply: { type: 'film.sync_confirm', film_id: filmId, version, updated_at },
       filmId: null,
@@ -30,3 +33,12 @@ export const filmUpdate = defineMessage({
     };
   },
 });
+
+/** Stops what waits if the limit was lowered; the edit is stored, so a failure here does not undo it, and the next start tries again. */
+async function stopWaiting(filmId: string): Promise<void> {
+  try {
+    await stopOverLimit(filmId);
+  } catch (error) {
+    logger.warn('waiting videos not stopped', { film_id: filmId, error });
+  }
+}
