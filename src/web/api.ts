@@ -3,6 +3,7 @@ import type { Film } from '../contract/film';
 import type { ExportOptions, FilmExport } from '../contract/export';
 import type { ErrorBody, ErrorCode, ErrorDetail } from '../contract/errors';
 import type { FormData as ShotForm } from '../contract/form';
+import type { Charge, Costs } from '../contract/money';
 import type { Options } from '../contract/options';
 import type { Video } from '../contract/video';
 import type { Workspace } from '../contract/workspace';
@@ -41,6 +42,13 @@ export const getTrash = (): Promise<{ films: TrashedFilm[]; workspaces: TrashedS
 
 export const generateVideo = (body: GenerateRequest, signal?: AbortSignal) =>
   post<{ workspace_id: string; video: Video }>('/api/generate/video', body, signal);
+
+/** What was spent, with one film's part if it is named; charges before `before`. */
+export const getCosts = (filmId: string | null, before?: string): Promise<Costs> =>
+  request(`/api/costs?${new URLSearchParams({ ...(filmId && { film_id: filmId }), ...(before && { before }) })}`);
+
+export const settleCharge = async (body: { attempt_id: string; charged: boolean; micros?: number }): Promise<Charge> =>
+  (await post<{ charge: Charge }>('/api/costs/settle', body)).charge;
 
 export const cancelVideo = (body: { workspace_id: string; attempt_id?: string }) =>
   post<{ workspace_id: string; video: Video }>('/api/generate/cancel', body);

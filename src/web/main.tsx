@@ -10,7 +10,8 @@ import { Page } from './app/page';
 import { loadPreferences } from './app/preferences';
 import { watchExports } from './state/exports';
 import { watchWaitingPictures } from './pictures/waiting-pictures';
-import { isFilmsPage } from './state/address';
+import { isTimeline } from './state/address';
+import { carryProvidersOver } from './state/carried-providers';
 import { startConnection } from './state/connection';
 import { watchTitle } from './state/films';
 import { keepHistory } from './state/history';
@@ -20,8 +21,9 @@ startConnection();
 watchExports();
 watchTitle();
 watchDialogs();
-if (!isFilmsPage) {
+if (isTimeline) {
   keepHistory();
+  carryProvidersOver();
   keepQuestionDrafts();
   watchLeaving();
   watchDeletions();

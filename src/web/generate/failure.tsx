@@ -7,6 +7,7 @@ import { Button } from '../ui/button';
 import { fieldId } from '../form/field';
 import { failureOf } from './failures';
 import { dismissClick, isLost } from './generation';
+import { isOfLimit, LimitRefusal } from './limit-refusal';
 import { faultsIn, refusalText } from './refusal';
 
 type Props = { workspace: Workspace; click?: RefusedClick; onRetry: () => void };
@@ -43,7 +44,9 @@ export function Failure({ workspace, click, onRetry }: Props) {
       <p>
         {sentence} <span className="muted">{text(`generate.charged.${charged}`)}</span>
       </p>
-      {isOfPrompt ? (
+      {isOfLimit(code) ? (
+        <LimitRefusal id={id} code={code} accepted={failure.isOfClick ? click?.accepted : undefined} />
+      ) : isOfPrompt ? (
         <Button size="small" onClick={() => document.getElementById(fieldId('prompt'))?.focus()}>
           {text('generate.changePrompt')}
         </Button>

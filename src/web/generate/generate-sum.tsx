@@ -1,7 +1,8 @@
+import { addUp } from '../costs/spending';
 import type { Workspace } from '../../contract/workspace';
 import { useText } from '../i18n';
 import { useStore } from '../state/store';
-import { addUp, useMoney } from '../ui/money';
+import { useMoney } from '../ui/money';
 import { expectedPrice } from './price';
 
 /** What these shots cost together, and how many have no known price. */

@@ -14,11 +14,11 @@ export function isChanged(workspace: Workspace, state: Times = getState()): bool
 }
 
 /** Where a shot stands. A cancelled attempt leaves it as it was before. */
-export function stateOf(workspace: Workspace) {
+export function stateOf(workspace: Workspace, state: Times = getState()) {
   const { status, error } = workspace.video;
   if (status === 'generating') return 'generating';
   if (status === 'failed' && error?.code !== 'CANCELLED') return 'failed';
-  if (isChanged(workspace)) return 'changed';
+  if (isChanged(workspace, state)) return 'changed';
   if (clipOf(workspace)) return 'completed';
   return workspace.image_url ? 'idle' : 'noPicture';
 }

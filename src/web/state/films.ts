@@ -1,7 +1,7 @@
 import { newFilmSettings } from '../../contract/defaults';
 import type { Film, FilmSettings } from '../../contract/film';
 import { isStoredFilm } from '../sync/films';
-import { filmPath, filmsPath, isFilmsPage } from './address';
+import { filmPath, filmsPath, isCostsPage, isFilmsPage } from './address';
 import { goTo } from './go-to';
 import { landedMark, say } from './notices';
 import { getState, useStore, type AppState } from './store';
@@ -50,7 +50,7 @@ export function watchTitle(): void {
 
 /** What the window is called. */
 function pageTitle(): string {
-  const name = isFilmsPage ? say('films.name') : ownFilm()?.title.trim();
+  const name = isFilmsPage ? say('films.name') : isCostsPage ? say('costs.name') : ownFilm()?.title.trim();
   return name ? `${name} · ${say('app.title')}` : say('app.title');
 }
 

@@ -45,10 +45,3 @@ export function useMoney(): ReturnType<typeof moneyWords> {
   const language = useStore((state) => state.language);
   return useMemo(() => moneyWords(text, language), [text, language]);
 }
-
-/** The sums of these amounts, one of each currency. */
-export function addUp(amounts: readonly Money[]): Money[] {
-  const sums = new Map<Money['currency'], number>();
-  for (const { currency, micros } of amounts) sums.set(currency, (sums.get(currency) ?? 0) + micros);
-  return [...sums].map(([currency, micros]) => ({ currency, micros }));
-}
