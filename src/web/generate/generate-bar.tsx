@@ -32,7 +32,8 @@ export function GenerateBar() {
     pricedOn && text('money.pricedOn', { date: pricedOn }),
   ];
   const start = () => {
-    if (video.error?.code === 'SUBMIT_UNKNOWN' && video.error.charged === 'maybe') setState({ dialog: { secondCharge: id } });
+    if (video.error?.code === 'SUBMIT_UNKNOWN' && video.error.charged === 'maybe')
+      setState({ dialog: { secondCharge: id } });
     else void generate(id);
   };
 

@@ -33,5 +33,5 @@ export function faultText(text: Translate, fault: Broken, provider?: string | nu
   if (rule === 'required' && field === 'prompt') return text('rule.needsPrompt', values) + way;
   if (rule === 'wrong_type' || rule === 'unknown_key') return text('rule.wrong_form', values);
   if (rule !== 'not_offered' || !model) return text(`rule.${rule}`, values) + way;
-  return text('rule.not_offered', { ...values, provider: `${maker} ${model}` }) + way;
+  return text('rule.not_offered', { ...values, provider: model }) + way;
 }
