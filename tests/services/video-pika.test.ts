@@ -25,6 +25,7 @@ describeVideoProvider({
   unavailable: { status: 503, body: { message: 'Unavailable' } },
   foreignTask: { id: 'media_other', status: 'completed', output: { video: { url: 'https://pika.test/other.mp4' } } },
   unknownStatus: (id) => ({ id, status: 'polishing', output: null, error: null }),
+  cancels: true,
 });
 
 describe('the provider pika', () => {

@@ -20,6 +20,7 @@ describeVideoProvider({
   unavailable: { status: 503, body: { error: 'Try again later.' } },
   foreignTask: { id: 'someone-else', status: 'SUCCEEDED', output: ['https://runway.test/other.mp4'] },
   unknownStatus: (id) => ({ id, status: 'POLISHING' }),
+  cancels: true,
 });
 
 describe('the provider runway', () => {
