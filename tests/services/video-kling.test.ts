@@ -1,5 +1,6 @@
 import nock from 'nock';
 import sharp from 'sharp';
+import { emptyForm } from '../../src/contract/defaults';
 import type { FormData } from '../../src/contract/form';
 import type { VideoProvider } from '../../src/services/provider';
 import {
@@ -129,6 +130,68 @@ describe('the provider kling', () => {
       expect(await check({ status: 'succeeded', outputs })).toEqual({ state: 'completed', url: null });
     },
   );
+
+  const finished = { status: 'succeeded', outputs: [{ type: 'video', url: 'https://c.test/a.mp4' }] };
+  const made = { state: 'completed', url: 'https://c.test/a.mp4' };
+  const cash = { charge_type: 'cash', amount: 0.42, currency: 'USD' };
+  const units = { charge_type: 'unit', amount: 3, package_type: 'video', list_price: 0.14 };
+
+  test.each([
+    [[cash], { currency: 'USD', micros: 420_000 }],
+    [[{ ...cash, amount: '2.94', currency: 'CNY' }], { currency: 'CNY', micros: 2_940_000 }],
+    [[units], { currency: 'USD', micros: 420_000 }],
+    [[cash, units, { ...units, amount: '0.5' }], { currency: 'USD', micros: 910_000 }],
+    [[{ ...cash, amount: 0 }], { currency: 'USD', micros: 0 }],
+  ])(
+    'the provider kling adds up the rows of the bill %j, and counts units at their list price',
+    async (billing, charge) => {
+      expect(await check({ ...finished, billing })).toEqual({ ...made, charge });
+      const charged = charge.micros > 0 ? 'yes' : 'no';
+      expect(await check({ status: 'failed', billing })).toMatchObject({ state: 'failed', charged, charge });
+      expect(await check({ status: 'processing', billing })).toEqual({ state: 'running' });
+    },
+  );
+
+  test.each([
+    null,
+    [],
+    {},
+    'paid',
+    [null],
+    [{}],
+    [{ ...cash, amount: null }],
+    [{ ...cash, amount: '' }],
+    [{ ...cash, amount: 'free' }],
+    [{ ...cash, amount: -1 }],
+    [{ ...cash, amount: 1e300 }],
+    [{ ...cash, currency: 'EUR' }],
+    [{ ...cash, currency: null }],
+    [{ ...units, currency: 'CNY' }],
+    [{ ...cash, charge_type: 'coupon' }],
+    [cash, { ...cash, currency: 'CNY' }],
+    [cash, { ...cash, amount: null }],
+  ])('the provider kling reads no cost from the bill %j, and the task nevertheless', async (billing) => {
+    expect(await check({ ...finished, billing })).toEqual(made);
+    const failed = await check({ status: 'failed', billing });
+    expect(failed).toMatchObject({ state: 'failed', charged: 'maybe' });
+    expect(failed).not.toHaveProperty('charge');
+  });
+
+  test.each([
+    ['', true, true],
+    ['720p', true, true],
+    ['1080p', true, false],
+    ['720p', false, false],
+  ])('the provider kling has sound on kling-2.6 at 1080p only: "%s", sound %s', (resolution, audio, isRefused) => {
+    const model = kling.models.find(({ id }) => id === 'kling-2.6')!;
+    const fault = model.fault!({ ...emptyForm, resolution, audio });
+    expect(fault).toEqual(isRefused ? { field: 'resolution', rule: 'not_offered', offered: ['1080p'] } : null);
+  });
+
+  test('the provider kling refuses a job whose model it does not offer any more, and sends nothing', async () => {
+    const job = { ...(await makeJob(kling)), model: 'kling-1' };
+    expect(await kling.submit(job, open())).toMatchObject({ state: 'refused', code: 'PROVIDER_NOT_CONFIGURED' });
+  });
 
   test('the provider kling takes no list for a bad answer', async () => {
     nock(host).get(`/tasks?task_ids=${taskId}`).reply(200, { code: 0, data: null });
