@@ -11,6 +11,8 @@ test('the documents describe every route and every message', async () => {
   expect(Object.keys(openapi.paths).sort()).toEqual(
     [
       '/api/ai/suggest',
+      '/api/costs',
+      '/api/costs/settle',
       '/api/export/cancel',
       '/api/export/delete',
       '/api/export/film',

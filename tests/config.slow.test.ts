@@ -13,6 +13,18 @@ test.each([
   ],
   [{ VIDEO_PROVIDER: 'runway' }, 'RUNWAY_API_KEY is required when VIDEO_PROVIDER is runway'],
   [{ LLM_PROVIDER: 'claude' }, 'ANTHROPIC_API_KEY is required when LLM_PROVIDER is claude'],
+  [
+    { KLING_MODEL: 'kling-9' },
+    'KLING_MODEL names "kling-9", which is not a model here; choose one of kling-3.0, kling-3.0-turbo, kling-2.6, kling-2.5-turbo',
+  ],
+  [{ PIKA_MODEL: 'pika 3' }, 'PIKA_MODEL names "pika 3", which is not a model here; choose one of pika-2.5'],
+  [{ RUNWAY_MODEL: 'gen9', RUNWAY_EXTRA_MODELS: 'gen5:gen4.5' }, 'wan3_prime, gen5'],
+  [
+    { KLING_EXTRA_MODELS: 'kling-9:kling-8' },
+    'KLING_EXTRA_MODELS names "kling-8", which is not a model here; choose one of kling-3.0,',
+  ],
+  [{ PIKA_EXTRA_MODELS: 'pika-3' }, 'PIKA_EXTRA_MODELS must be a comma list such as'],
+  [{ RUNWAY_EXTRA_MODELS: 'gen5:gen4.5, gen6' }, 'RUNWAY_EXTRA_MODELS must be a comma list such as'],
   [{ RUNWAY_BASE_URL: 'http://api.example.com' }, 'RUNWAY_BASE_URL'],
   [
     { NODE_ENV: 'production', MONGODB_URI: 'mongodb://127.0.0.1/x', RUNWAY_BASE_URL: 'http://127.0.0.1:9' },

@@ -14,8 +14,9 @@ import path from 'node:path';
 import { serverVariables } from '../src/config';
 import { errorCodes } from '../src/contract/errors';
 import { serverMessages } from '../src/contract/messages';
+import type { Price } from '../src/contract/options';
 import { video } from '../src/contract/video';
-import { providerVariables } from '../src/services/providers';
+import { allVideoProviders, providerVariables } from '../src/services/providers';
 import type { AnyEndpoint } from '../src/utils/endpoint';
 import { messages } from '../src/websocket/server';
 
@@ -136,6 +137,23 @@ test('docs/config.md has every variable with the default of .env.example', () =>
   const rows = [...read('docs/config.md').matchAll(/^\| `([A-Z_]+)` +\| (?:`([^`]+)`)? *\|/gm)];
   expect(Object.fromEntries(rows.map(([, name, value]) => [name, value ?? '']))).toEqual(example);
   expect(rows.map(([, name]) => name).sort()).toEqual([...variables].sort());
+});
+
+test('docs/providers.md has the price of every model, and the day on which it was read', () => {
+  const usd = ({ micros_per_s: micros, min_micros: least, resolution, audio }: Price) =>
+    [
+      micros / 1_000_000,
+      resolution && `at ${resolution}`,
+      audio !== null && (audio ? 'sound' : 'silent'),
+      least && `(at least ${least / 1_000_000})`,
+    ]
+      .filter(Boolean)
+      .join(' ');
+  const models = allVideoProviders().flatMap((provider) => (provider.isNoCharge ? [] : provider.models));
+  const rows = models.map(({ id, prices, priced_on: day }) => `| \`${id}\` | ${prices.map(usd).join('; ')} | ${day} |`);
+  const page = read('docs/providers.md').replace(/ +/g, ' ');
+  expect(models.length).toBeGreaterThan(10);
+  expect(rows.filter((row) => !page.includes(row))).toEqual([]);
 });
 
 test('the examples of README.md compile, and both languages show the same', () => {

@@ -97,6 +97,8 @@ const testedElsewhere: Record<string, string> = {
   'services/chat-downgrades.ts': 'tests/services/model-servers.test.ts asks in ever simpler forms',
   'services/event-stream.ts': 'tests/services/model-servers.test.ts answers with an event stream',
   'services/downgrade.ts': 'tests/services/chat-completions.test.ts asks again in a simpler form',
+  'services/kling-models.ts': 'tests/services/offered-models.test.ts sends everything that it offers',
+  'services/runway-models.ts': 'tests/services/runway-types.test.ts holds it to the types of the vendor',
   'services/provider-errors.ts':
     'tests/services/video-provider.suite.ts holds every video provider to it, llm-provider.suite.ts each assistant',
   'services/provider.ts': 'tests/services/video-provider.suite.ts is what such a file promises',

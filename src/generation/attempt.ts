@@ -111,12 +111,12 @@ export const ownsVideo = ({ job, video }: Attempt): boolean =>
   video.attempt_id === job.attempt_id && job.cancelled_at === null;
 
 /** A failed video, with our own sentence for the code. */
-export const failure = (code: ErrorCode, provider: string, charged: VideoError['charged']): Partial<Video> =>
+export const failure = (code: ErrorCode, provider: string, charged: VideoError['charged']) =>
   failedWith(videoErrorOf(code, provider, isNoCharge(provider) ? 'no' : charged));
 
 /** A failed video, with this error. */
-export const failedWith = (error: VideoError): Partial<Video> => ({
-  status: 'failed',
+export const failedWith = (error: VideoError) => ({
+  status: 'failed' as const,
   phase: null,
   progress: null,
   error,

@@ -46,7 +46,7 @@ export async function cancelVideo(
 }
 
 /** The video of a cancelled attempt, with whether it was charged. */
-const cancelledVideo = (job: Job): Partial<Video> =>
+const cancelledVideo = (job: Job) =>
   failure('CANCELLED', job.provider, job.state === 'queued' ? 'no' : job.state === 'downloading' ? 'yes' : 'maybe');
 
 /** Wakes the loop of the attempt, and waits up to 3 s for the first cancel request to its provider. */

@@ -4,7 +4,7 @@ import { idleVideo } from '../contract/defaults';
 import type { FormData } from '../contract/form';
 import { requestIdsKept } from '../contract/ids';
 import { takesKept } from '../contract/limits';
-import type { Video } from '../contract/video';
+import type { Video, VideoError } from '../contract/video';
 import { chargeState, recordCharge } from '../costs/ledger';
 import { recordDropped } from '../db/dropped-clips';
 import { notApplied, versionedUpdate } from '../db/updates';
@@ -137,7 +137,7 @@ function withOutcomes({ clicks, video, takes }: StoredWorkspace, kept: Video[]):
 /** Stores that the running attempt was cancelled; null when it has changed since it was read. */
 export async function storeCancellation(
   { _id, job: known, video: shown }: StoredWorkspace,
-  video: Partial<Video>,
+  video: Partial<Video> & { error: VideoError },
 ): Promise<Attempt | null> {
   const { attempt_id: attemptId, step, state } = known!;
   const cancellation = { 'job.cancelled_at': new Date(), 'job.step': randomUUID() };
@@ -153,7 +153,7 @@ export async function storeCancellation(
     { returnDocument: 'after', projection: readFields },
   ).lean<StoredWorkspace>();
   if (!stored) return null;
-  await recordCharge(known!, { state: chargeState(video.error!.charged) }).catch((error: unknown) =>
+  await recordCharge(known!, { state: chargeState(video.error.charged) }).catch((error: unknown) =>
     // `reconcileCharges` records it later.
     logger.warn('charge of a cancelled video not recorded', { attempt_id: attemptId, error }),
   );

@@ -63,7 +63,7 @@ function unknownModel({ name, models }: VideoProvider, form: FormData): AppError
 function cannotMake(provider: VideoProvider, form: FormData, fault: FormFault): AppError {
   const { field, rule, limit } = fault;
   const other = modelThatCan(provider, form, fault);
-  const message = `${sentenceOf(fault)}${other ? `; the model ${other.id} can make it` : ''}`;
+  const message = `${sentenceOf(fault, form)}${other ? `; the model ${other.id} can make it` : ''}`;
   const details = [{ path: `form_data.${field}`, message, rule, ...(limit !== undefined && { limit }) }];
   const title = providerTitle(provider.name);
   return new AppError('INVALID_INPUT', `${title} cannot make this video: ${field} ${message}.`, { details });
@@ -78,9 +78,9 @@ function modelThatCan({ models }: VideoProvider, form: FormData, { field }: Form
   );
 }
 
-function sentenceOf({ field, rule, limit, offered }: FormFault): string {
+function sentenceOf({ field, rule, limit, offered }: FormFault, { prompt }: FormData): string {
   if (rule === 'required') return 'must not be empty';
-  if (rule === 'too_long') return promptTooLong('x'.repeat(limit! + 1), limit!)!;
+  if (rule === 'too_long') return promptTooLong(prompt, limit!)!;
   if (offered && offered.length > 0) return `must be one of ${offered.join(', ')}`;
   return field === 'audio' ? 'must be false, as this model makes no sound' : 'must be empty, as this model offers none';
 }

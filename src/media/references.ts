@@ -15,9 +15,10 @@ export const attemptIdsOf = ({ video, takes, ...stored }: StoredWorkspace): stri
 /** The names, without extension, of all files that workspaces, films and exports on their way refer to, the trash included. */
 export async function referredNames(): Promise<Set<string>> {
   const names = new Set<string>();
-  const all = Workspace.find({}, { ...attemptFields, image_path: 1 }).lean<StoredWorkspace[]>();
+  const all = Workspace.find({}, { ...attemptFields, ...sentPictures, image_path: 1 }).lean<StoredWorkspace[]>();
   for await (const workspace of all) {
     for (const { image_path: image } of [workspace, ...jobsOf(workspace)]) if (image) names.add(uploadName(image));
+    for (const image of sentPicturesOf(workspace)) names.add(uploadName(image));
     for (const attemptId of attemptIdsOf(workspace)) names.add(attemptId);
   }
   for await (const { settings } of Film.find({}, { 'settings.music_path': 1 }).lean<StoredFilm[]>())
@@ -25,6 +26,14 @@ export async function referredNames(): Promise<Set<string>> {
   for (const url of await urlsOfOpenExports()) names.add(uploadName(url));
   return names;
 }
+
+/** The pictures that a video and the takes were made from, which a workspace may not have any more. */
+const sentPictures = { 'video.image_url': 1, 'video.end_image_url': 1, 'takes.image_url': 1, 'takes.end_image_url': 1 };
+
+const sentPicturesOf = ({ video, takes }: StoredWorkspace): string[] =>
+  [video, ...(takes ?? [])]
+    .flatMap((made) => [made?.image_url, made?.end_image_url])
+    .filter((url) => typeof url === 'string');
 
 const jobsOf = (stored: Pick<StoredWorkspace, 'job' | 'superseded'>) => [
   ...(stored.job ? [stored.job] : []),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Settings } from '../config';
-import type { VideoModel } from './provider';
+import type { Submitted, VideoModel } from './provider';
 
 const entryPattern = /^([\w.-]+):([\w.-]+)$/;
 const example = 'kling-4.0:kling-3.0';
@@ -15,7 +15,8 @@ export const extraModels = z
 
 /**
  * The models that a provider offers: its table, and each model of `*_EXTRA_MODELS` treated like the known one, but without a price.
- * A name that the table does not have becomes a problem of the settings, which ends the start.
+ * A name that the table has by now is left to the table. A name that it does not have, where one is needed, becomes a problem of the
+ * settings, which ends the start.
  */
 export function offerModels<Model extends VideoModel>(
   prefix: string,
@@ -23,20 +24,26 @@ export function offerModels<Model extends VideoModel>(
   { problems }: Pick<Settings, 'problems'>,
   { extra, defaultModel }: { extra: [id: string, known: string][]; defaultModel: string },
 ): { models: Model[]; default_model: string } {
-  const isKnown = (models: Model[], id: string) => models.some((model) => model.id === id);
-  const report = (variable: string, id: string, models: Model[]) =>
+  const models = [...table];
+  const modelOf = (id: string) => models.find((model) => model.id === id);
+  const report = (variable: string, id: string) =>
     problems.push({
       variable: `${prefix}_${variable}`,
       message: `names "${id}", which is not a model here; choose one of ${models.map((model) => model.id).join(', ')}`,
     });
-  const added = extra.flatMap(([id, known]) => {
+  for (const [id, known] of extra) {
     const like = table.find((model) => model.id === known);
-    if (like && !isKnown(table, id)) return [{ ...like, id, prices: [], priced_on: null }];
-    if (!like) report('EXTRA_MODELS', known, table);
-    return [];
-  });
-  const models = [...table, ...added];
-  if (isKnown(models, defaultModel)) return { models, default_model: defaultModel };
-  report('MODEL', defaultModel, models);
+    if (!like) report('EXTRA_MODELS', known);
+    else if (!modelOf(id)) models.push({ ...like, id, prices: [], priced_on: null });
+  }
+  if (modelOf(defaultModel)) return { models, default_model: defaultModel };
+  report('MODEL', defaultModel);
   return { models, default_model: table[0]!.id };
 }
+
+/** The answer to a job whose model is not offered any more, such as one that was removed from `*_EXTRA_MODELS`. */
+export const modelIsGone = (id: string): Submitted => ({
+  state: 'refused',
+  code: 'PROVIDER_NOT_CONFIGURED',
+  reason: `there is no model ${id} here any more`,
+});

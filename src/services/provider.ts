@@ -60,6 +60,12 @@ export const completedAt = (url: unknown, charge?: Money): Checked => ({
   ...(charge && { charge }),
 });
 
+/** An amount of a vendor's bill in US dollars; undefined if it is no amount. */
+export function usd(micros: number | null | undefined): Money | undefined {
+  const rounded = Math.round(micros ?? -1);
+  return Number.isSafeInteger(rounded) && rounded >= 0 ? { currency: 'USD', micros: rounded } : undefined;
+}
+
 /** One video provider. Each `reason` goes to the log; people read our own sentence for the code. */
 export type VideoProvider = {
   name: string;

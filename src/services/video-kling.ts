@@ -2,15 +2,17 @@
 // {code, message, data}, and the code takes precedence over the HTTP status: a 429 can mean "unpaid" (K1).
 // POST /image-to-video/{model} {contents: [{type: prompt, text}, {type: first_frame, url: <raw base64>}],
 // settings: {resolution, duration}, options: {external_task_id}} -> data {id}; the same external_task_id again is a 1201.
-// GET /tasks?task_ids=ID or ?external_task_ids=ID -> data [] of {id, status, message, outputs}, empty for an unknown id:
-// submitted, processing, succeeded, failed. There is no cancel (K1, K2).
+// GET /tasks?task_ids=ID or ?external_task_ids=ID -> data [] of {id, status, message, outputs, billing}, empty for an unknown id:
+// submitted, processing, succeeded, failed. There is no cancel (K1, K2). The rows of billing are the whole bill (K3).
 
 import { z } from 'zod';
 import { apiKey, baseUrl, readSettings } from '../config';
 import type { ErrorCode } from '../contract/errors';
-import { aspectRatios } from '../contract/limits';
-import { extraModels, offerModels } from './offer-models';
-import { completedAt, defineVideoProvider, type Checked, type Submitted, type VideoModel } from './provider';
+import type { Money } from '../contract/money';
+import type { VideoError } from '../contract/video';
+import { klingModels } from './kling-models';
+import { extraModels, modelIsGone, offerModels } from './offer-models';
+import { completedAt, defineVideoProvider, usd, type Checked, type Submitted } from './provider';
 import { AppError } from '../utils/errors';
 import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';
 import { parseReply } from '../utils/parse';
@@ -22,10 +24,7 @@ const { values, ...settings } = readSettings(
   z.object({
     KLING_API_KEY: apiKey,
     KLING_BASE_URL: baseUrl('https://api-singapore.klingai.com'),
-    KLING_MODEL: z
-      .string()
-      .regex(/^[\w.-]+$/, 'must be the name of a model such as kling-3.0-turbo')
-      .default('kling-3.0'),
+    KLING_MODEL: z.string().default('kling-3.0'),
     KLING_EXTRA_MODELS: extraModels,
   }),
 );
@@ -37,54 +36,34 @@ const maxImageBytes = 7_000_000;
 const minSide = 300;
 const imageRatios: [number, number] = [0.4, 2.5];
 const minWaitMs = 1000;
+const microsPerUnit = 140_000;
 
-const long = [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
-
-/** A model, and what its body has besides; without `multi_shot: false`, 3.0 cuts the clip into several shots. */
-type Model = VideoModel & { settings: Record<string, unknown> };
-
-const every = {
-  // The video has the ratio of the picture, which is cropped to the requested ratio.
-  aspect_ratios: [...aspectRatios],
-  resolutions: ['720p', '1080p'],
-  default_resolution: '720p',
-  prompt_max: 2500,
-  prompt_required: false,
-  negative_prompt: false,
-  seed: false,
-  settings: {},
-  prices: [],
-  priced_on: '2026-09-30',
-} satisfies Partial<Model>;
-
-const table: Model[] = [
-  {
-    ...every,
-    id: 'kling-3.0',
-    durations_s: long,
-    prompt_max: 3072,
-    audio: 'switch',
-    end_image: true,
-    settings: { multi_shot: false },
-  },
-  { ...every, id: 'kling-3.0-turbo', durations_s: long, audio: 'always', end_image: false },
-  { ...every, id: 'kling-2.6', durations_s: [5, 10], audio: 'switch', end_image: false },
-  { ...every, id: 'kling-2.5-turbo', durations_s: [5, 10], audio: 'never', end_image: false },
-];
-const { models, default_model } = offerModels('KLING', table, settings, {
+const { models, default_model } = offerModels('KLING', klingModels, settings, {
   extra: values.KLING_EXTRA_MODELS,
   defaultModel: values.KLING_MODEL,
 });
-const modelOf = (id: string) => models.find((model) => model.id === id)!;
+const modelOf = (id: string) => models.find((model) => model.id === id);
 
 const envelopeShape = z.object({ code: z.number(), data: z.unknown().optional() });
 const createdShape = z.object({ id: z.string().min(1).max(200) });
+const rowShape = z.object({
+  charge_type: z.enum(['cash', 'unit']),
+  amount: z.union([
+    z.number(),
+    z
+      .string()
+      .regex(/^\d+(\.\d+)?$/)
+      .transform(Number),
+  ]),
+  currency: z.string().nullish().catch(null),
+});
 const tasksShape = z.array(
   z.object({
     id: z.string(),
     status: z.string(),
     external_id: z.string().nullish().catch(null),
     message: z.string().nullish().catch(null),
+    billing: z.array(rowShape).nullish().catch(null),
     outputs: z
       .array(z.object({ type: z.string().nullish(), url: z.string().nullish() }))
       .nullish()
@@ -113,6 +92,7 @@ export default defineVideoProvider({
   async submit(job, signal) {
     const { form_data: form, image } = job;
     const model = modelOf(job.model);
+    if (!model) return modelIsGone(job.model);
     const text = composePrompt(form, model.prompt_max);
     const reply = await ask('POST', `/image-to-video/${job.model}`, signal, {
       contents: [...(text ? [{ type: 'prompt', text }] : []), { type: 'first_frame', url: image.toString('base64') }],
@@ -214,18 +194,40 @@ function readRefusal(reply: HttpReply): Submitted {
   return { state: 'not_accepted', code, reason, retryAfterMs };
 }
 
-function readTask({ status, message, outputs }: Task): Checked {
+function readTask(task: Task): Checked {
+  const { status, message, outputs, billing } = task;
   if (status === 'submitted') return { state: 'queued' };
   if (status === 'processing') return { state: 'running' };
-  if (status === 'succeeded') {
-    return completedAt(outputs?.find(({ type }) => type === 'video')?.url);
-  }
+  const charge = chargeOf(billing);
+  if (status === 'succeeded') return completedAt(outputs?.find(({ type }) => type === 'video')?.url, charge);
   if (status === 'failed') {
-    // Late moderation shows only in the text; what a failed task costs is not documented (K1).
+    // Late moderation shows only in the text (K1).
     const isModeration = /risk control|sensitive|content (safety|policy)/i.test(message ?? '');
     const code = isModeration ? 'CONTENT_REFUSED' : 'TASK_FAILED';
-    return { state: 'failed', code, reason: redact(message || 'no message', service), charged: 'maybe' };
+    const reason = redact(message || 'no message', service);
+    return { state: 'failed', code, reason, charged: chargedBy(charge), ...(charge && { charge }) };
   }
   warnOfStatus(service, status);
   return { state: 'running' };
+}
+
+// What a failed task costs is not documented (K1), so only its bill tells.
+function chargedBy(charge: Money | undefined): VideoError['charged'] {
+  if (!charge) return 'maybe';
+  return charge.micros > 0 ? 'yes' : 'no';
+}
+
+/** The sum of a bill; undefined if it is missing, or if a row of it cannot be counted. */
+function chargeOf(rows: Task['billing']): Money | undefined {
+  const amounts = rows?.map(moneyOf) ?? [];
+  const [first] = amounts;
+  if (!first || amounts.some((amount) => amount?.currency !== first.currency)) return undefined;
+  return { currency: first.currency, micros: amounts.reduce((sum, amount) => sum + amount!.micros, 0) };
+}
+
+// A unit of a pack counts at its list price (K3), which is known in dollars only.
+function moneyOf({ charge_type: type, amount, currency }: z.infer<typeof rowShape>): Money | undefined {
+  if (type === 'unit') return currency === 'CNY' ? undefined : usd(amount * microsPerUnit);
+  const money = usd(amount * 1_000_000);
+  return money && (currency === 'USD' || currency === 'CNY') ? { ...money, currency } : undefined;
 }

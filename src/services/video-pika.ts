@@ -10,9 +10,10 @@ import { z } from 'zod';
 import { apiKey, baseUrl, config, isLoopback, readSettings } from '../config';
 import type { ErrorCode } from '../contract/errors';
 import { aspectRatios } from '../contract/limits';
+import type { Money } from '../contract/money';
 import type { VideoError } from '../contract/video';
 import { extraModels, offerModels } from './offer-models';
-import { completedAt, defineVideoProvider, type Checked, type Submitted, type VideoModel } from './provider';
+import { completedAt, defineVideoProvider, usd, type Checked, type Submitted, type VideoModel } from './provider';
 import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';
 import { parseReply } from '../utils/parse';
 import { composePrompt } from '../prompts/compose-prompt';
@@ -33,10 +34,7 @@ const { values, ...settings } = readSettings(
   z.object({
     PIKA_API_KEY: apiKey,
     PIKA_BASE_URL: baseUrl('https://api.dev.pika.art'),
-    PIKA_MODEL: z
-      .string()
-      .regex(/^[\w.-]+$/, 'must be the name of a model such as pika-2.5')
-      .default('pika-2.5'),
+    PIKA_MODEL: z.string().default('pika-2.5'),
     PIKA_EXTRA_MODELS: extraModels,
   }),
 );
@@ -230,22 +228,28 @@ async function readJob(job: Job, signal: AbortSignal): Promise<Checked> {
     const known = codes.get(error?.code ?? '');
     const code = known && known !== 'PROVIDER_FAILED' ? known : 'TASK_FAILED';
     const reason = redact(`${error?.code ?? 'no code'}: ${error?.message ?? ''}`, service);
-    return { state: 'failed', code, reason, charged: chargeOf(job) };
+    return { state: 'failed', code, reason, ...chargeOf(job) };
   }
   warnOfStatus(service, status);
   return { state: 'running' };
 }
 
-async function readVideo({ id, output }: Job, signal: AbortSignal): Promise<Checked> {
-  if (output?.video?.url) return completedAt(output.video.url);
+async function readVideo(job: Job, signal: AbortSignal): Promise<Checked> {
+  const { id, output } = job;
+  if (output?.video?.url) return completedAt(output.video.url, settledCharge(job));
   const reply = await ask('GET', `${jobPath(id)}/content`, signal);
   // The file is lost, unless the vendor says that it is not ready yet (P2).
   if (isNotFound(reply) && !/not (yet )?ready/i.test(reply.text)) return notFound(service, reply);
   if (!isSuccess(reply)) throw replyError(service, reply, faultOf(reply));
-  return completedAt(parseReply(contentShape, reply.json, service.label).url);
+  return completedAt(parseReply(contentShape, reply.json, service.label).url, settledCharge(job));
 }
 
 // Failed jobs are not charged (P12b, P13), unless a settled bill says otherwise.
-function chargeOf({ billing }: Job): VideoError['charged'] {
-  return billing?.state === 'settled' && (billing.charge_micro_usd ?? 0) > 0 ? 'yes' : 'no';
+function chargeOf(job: Job): { charged: VideoError['charged']; charge?: Money } {
+  const charge = settledCharge(job);
+  return { charged: charge && charge.micros > 0 ? 'yes' : 'no', ...(charge && { charge }) };
 }
+
+// Before it is settled, a bill may still change (P2).
+const settledCharge = ({ billing }: Job): Money | undefined =>
+  billing?.state === 'settled' ? usd(billing.charge_micro_usd) : undefined;

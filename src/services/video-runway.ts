@@ -1,7 +1,8 @@
 // Every request carries a bearer key and a dated version; one JSON body each way.
-// POST /v1/image_to_video {model: gen4.5 | gen4_turbo, promptImage: <data URI>, promptText, ratio, duration, seed?} -> {id}
-// GET /v1/tasks/{id} -> PENDING, THROTTLED, RUNNING {progress}, SUCCEEDED {output: [url]}, FAILED {failureCode}, CANCELLED;
-// DELETE /v1/tasks/{id} cancels; afterwards, and for an unknown id, both answer 404.
+// POST /v1/image_to_video {model, promptImage: <data URI> or [{uri, position}], promptText, duration, and what runway-models.ts
+// has for each model} -> {id, estimatedCost: {credits}}, which is the most that the task can cost.
+// GET /v1/tasks/{id} -> PENDING, THROTTLED, RUNNING {progress}, SUCCEEDED {output: [url]}, FAILED {failureCode}, CANCELLED, with
+// estimatedCost before the end and cost after it, which is 0 for a refunded task (R1). DELETE /v1/tasks/{id} cancels; afterwards, and for an unknown id, both answer 404.
 // Errors are {error, issues?}, and an account without credits is a 400.
 // No idempotency key and no task list: the outcome of a POST whose answer is lost stays unknown (R1, R6).
 // Links expire after 24 to 48 hours; each GET of a finished task gives a fresh one (R5).
@@ -9,14 +10,13 @@
 import { z } from 'zod';
 import { apiKey, baseUrl, readSettings } from '../config';
 import type { ErrorCode } from '../contract/errors';
-import type { AspectRatio } from '../contract/form';
 import type { VideoError } from '../contract/video';
-import type { Price } from '../contract/options';
-import { extraModels, offerModels } from './offer-models';
-import { completedAt, defineVideoProvider, type Checked, type Submitted, type VideoModel } from './provider';
+import type { Money } from '../contract/money';
+import { extraModels, modelIsGone, offerModels } from './offer-models';
+import { completedAt, defineVideoProvider, usd, type Checked, type Submitted } from './provider';
+import { bodyOf, microsPerCredit, runwayModels } from './runway-models';
 import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';
 import { parseReply } from '../utils/parse';
-import { composePrompt } from '../prompts/compose-prompt';
 import { prepareJpeg } from '../media/images';
 import {
   foreignTask,
@@ -50,45 +50,11 @@ const maxImageBytes = 3_300_000;
 // The narrowest and widest ratios known to be accepted (R10).
 const imageRatios: [number, number] = [0.5, 2];
 
-// A credit is one US cent (R2).
-const microsPerCredit = 10_000;
-
-const ratios: Record<AspectRatio, string> = {
-  '16:9': '1280:720',
-  '9:16': '720:1280',
-  '4:3': '1104:832',
-  '3:4': '832:1104',
-  '1:1': '960:960',
-  '21:9': '1584:672',
-};
-
-const gen4: Omit<VideoModel, 'id' | 'prompt_required' | 'prices'> = {
-  durations_s: [2, 3, 4, 5, 6, 7, 8, 9, 10],
-  aspect_ratios: Object.keys(ratios) as AspectRatio[],
-  resolutions: [],
-  default_resolution: null,
-  audio: 'never',
-  end_image: false,
-  prompt_max: 1000,
-  negative_prompt: false,
-  seed: true,
-  priced_on: '2026-09-24',
-};
-const perSecond = (credits: number): Price => ({
-  resolution: null,
-  audio: null,
-  currency: 'USD',
-  micros_per_s: credits * microsPerCredit,
-});
-const table: VideoModel[] = [
-  { ...gen4, id: 'gen4.5', prompt_required: true, prices: [perSecond(12)] },
-  { ...gen4, id: 'gen4_turbo', prompt_required: false, prices: [perSecond(5)] },
-];
-const { models, default_model } = offerModels('RUNWAY', table, settings, {
+const { models, default_model } = offerModels('RUNWAY', runwayModels, settings, {
   extra: values.RUNWAY_EXTRA_MODELS,
   defaultModel: values.RUNWAY_MODEL,
 });
-const modelOf = (id: string) => models.find((model) => model.id === id)!;
+const modelOf = (id: string) => models.find((model) => model.id === id);
 
 const waitingStates = new Map<string, 'queued' | 'running'>([
   ['PENDING', 'queued'],
@@ -97,7 +63,8 @@ const waitingStates = new Map<string, 'queued' | 'running'>([
   ['RUNNING', 'running'],
 ]);
 
-const createdShape = z.object({ id: z.string().min(1).max(200) });
+const costShape = z.object({ credits: z.number() }).nullish().catch(null);
+const createdShape = z.object({ id: z.string().min(1).max(200), estimatedCost: costShape });
 const taskShape = z.object({
   id: z.string(),
   status: z.string(),
@@ -105,7 +72,8 @@ const taskShape = z.object({
   output: z.array(z.string()).nullish().catch(null),
   failure: z.string().nullish().catch(null),
   failureCode: z.string().nullish().catch(null),
-  cost: z.object({ credits: z.number() }).nullish().catch(null),
+  estimatedCost: costShape,
+  cost: costShape,
 });
 type Task = z.infer<typeof taskShape>;
 const errorShape = z
@@ -129,18 +97,12 @@ export default defineVideoProvider({
     }),
 
   async submit(job, signal) {
-    const { form_data: form, image } = job;
-    const promptText = composePrompt(form, modelOf(job.model).prompt_max);
-    const reply = await ask('POST', '/v1/image_to_video', signal, {
-      model: job.model,
-      promptImage: `data:image/jpeg;base64,${image.toString('base64')}`,
-      ...(promptText && { promptText }),
-      ratio: ratios[form.aspect_ratio],
-      duration: form.duration_s,
-      ...(form.seed !== null && { seed: form.seed }),
-    });
-    if (isSuccess(reply)) return { state: 'accepted', taskId: parseReply(createdShape, reply.json, service.label).id };
-    return readRefusal(reply);
+    const model = modelOf(job.model);
+    if (!model) return modelIsGone(job.model);
+    const reply = await ask('POST', '/v1/image_to_video', signal, bodyOf(model, job));
+    if (!isSuccess(reply)) return readRefusal(reply);
+    const { id, estimatedCost } = parseReply(createdShape, reply.json, service.label);
+    return { state: 'accepted', taskId: id, ...withBound(estimatedCost) };
   },
 
   async check(taskId, signal) {
@@ -193,15 +155,15 @@ function readRefusal(reply: HttpReply): Submitted {
 function readTask(task: Task): Checked {
   const { status, failure, failureCode } = task;
   const waiting = waitingStates.get(status);
-  if (waiting) return { state: waiting, progress: task.progress };
-  if (status === 'SUCCEEDED') return completedAt(task.output?.[0]);
+  if (waiting) return { state: waiting, progress: task.progress, ...withBound(task.estimatedCost) };
+  if (status === 'SUCCEEDED') return completedAt(task.output?.[0], moneyOf(task.cost));
   // Both spellings occur (R11).
   if (status === 'CANCELLED' || status === 'CANCELED') {
-    return { state: 'failed', code: 'CANCELLED', reason: status, charged: chargeOf(task) };
+    return { state: 'failed', code: 'CANCELLED', reason: status, ...chargeOf(task) };
   }
   if (status === 'FAILED') {
     const reason = redact(`${failureCode ?? 'no code'}: ${failure ?? ''}`, service);
-    return { state: 'failed', code: failureCodeOf(failureCode ?? ''), reason, charged: chargeOf(task) };
+    return { state: 'failed', code: failureCodeOf(failureCode ?? ''), reason, ...chargeOf(task) };
   }
   warnOfStatus(service, status);
   return { state: 'running' };
@@ -217,7 +179,15 @@ function failureCodeOf(failureCode: string): ErrorCode {
 }
 
 // The task's `cost` decides; without it, only a refused input is known to be billed (R9).
-function chargeOf({ cost, failureCode }: Task): VideoError['charged'] {
-  if (cost) return cost.credits > 0 ? 'yes' : 'no';
-  return failureCode?.startsWith('SAFETY.INPUT') ? 'yes' : 'maybe';
+function chargeOf({ cost, failureCode }: Task): { charged: VideoError['charged']; charge?: Money } {
+  const charge = moneyOf(cost);
+  if (charge) return { charged: charge.micros > 0 ? 'yes' : 'no', charge };
+  return { charged: failureCode?.startsWith('SAFETY.INPUT') ? 'yes' : 'maybe' };
+}
+
+const moneyOf = (cost: Task['cost']): Money | undefined => usd(cost && cost.credits * microsPerCredit);
+
+function withBound(estimatedCost: Task['estimatedCost']): { bound?: Money } {
+  const bound = moneyOf(estimatedCost);
+  return bound ? { bound } : {};
 }

@@ -396,17 +396,25 @@ const ask = (method, path, signal, json) =>
 export default defineVideoProvider({
   name: 'example',
   settings,
-  model: 'example-1',
-  capabilities: {
-    durations_s: [5],
-    aspect_ratios: ['16:9'],
-    prompt_max: 500,
-    prompt_required: false,
-    negative_prompt: false,
-    seed: false,
-    cancel: false,
-    deduplication: 'none',
-  },
+  models: [
+    {
+      id: 'example-1',
+      durations_s: [5],
+      aspect_ratios: ['16:9'],
+      resolutions: [],
+      default_resolution: null,
+      audio: 'never',
+      end_image: false,
+      prompt_max: 500,
+      prompt_required: false,
+      negative_prompt: false,
+      seed: false,
+      prices: [],
+      priced_on: null,
+    },
+  ],
+  default_model: 'example-1',
+  deduplication: 'none',
   async submit({ form_data }, signal) {
     const reply = await ask('POST', '/films', signal, { words: form_data.prompt });
     return { state: 'accepted', taskId: parseReply(z.object({ film: z.string() }), reply.json, 'Example').film };

@@ -276,7 +276,8 @@ describe('a chosen take', () => {
 });
 
 describe('a cancellation', () => {
-  const video = { status: 'failed', phase: null } as const;
+  const error = { code: 'CANCELLED', message: 'Cancelled.', charged: 'maybe' } as const;
+  const video = { status: 'failed', phase: null, error } as const;
 
   test.each([
     ['queued', 'ended'],
@@ -287,9 +288,9 @@ describe('a cancellation', () => {
     const attempt = await newAttempt({ state });
     const told = listen(attempt);
     const stored = await storeCancellation(await storedOf(attempt), video);
-    expect(await resultOf(attempt)).toEqual({ job, video: 'mine failed', takes: [] });
+    expect(await resultOf(attempt)).toEqual({ job, video: 'mine failed CANCELLED maybe', takes: [] });
     expect(stored).toMatchObject({ job: { attempt_id: attempt.job.attempt_id }, video });
-    expect(told).toEqual(['mine failed']);
+    expect(told).toEqual(['mine failed CANCELLED maybe']);
     if (job === 'ended') return;
     const { cancelled_at, step } = (await jobOf(attempt))!;
     expect(cancelled_at).toBeInstanceOf(Date);

@@ -31,6 +31,8 @@ const jobOf = (file: string): VideoJob => ({
   attempt_id: randomBytes(8).toString('hex'),
   model: 'm',
   form_data: { ...emptyForm, duration_s: 2 },
+  resolution: null,
+  audio: false,
   imageFile: file,
   image: Buffer.alloc(0),
   prepared: undefined,
@@ -46,7 +48,7 @@ async function sentToAssistant(imagePath: string): Promise<Buffer> {
       model: 'fake',
       suggest: (request) => Promise.resolve({ text: String(requests.push(request)), model: 'fake' }),
     },
-    videoProvider: { name: 'kling', capabilities: kling.capabilities },
+    target: { name: 'kling', model: kling.models[0]! },
     signal,
   });
   return requests[0]!.imageJpeg!;

@@ -1,8 +1,17 @@
 import nock from 'nock';
 import sharp from 'sharp';
+import { emptyForm } from '../../src/contract/defaults';
 import type { FormData } from '../../src/contract/form';
 import type { VideoProvider } from '../../src/services/provider';
-import { canaryKey, describeVideoProvider, errorOf, loadVideoProvider, makeJob, open } from './video-provider.suite';
+import {
+  canaryKey,
+  defaultModel,
+  describeVideoProvider,
+  errorOf,
+  loadVideoProvider,
+  makeJob,
+  open,
+} from './video-provider.suite';
 
 const host = 'https://kling.test';
 const taskId = '874312345';
@@ -22,6 +31,7 @@ describeVideoProvider({
   unavailable: { status: 503, body: { code: 5001, message: 'unavailable' } },
   foreignTask: done('someone-else'),
   unknownStatus: (id) => ({ code: 0, data: [{ id, status: 'polishing' }] }),
+  cancels: false,
 });
 
 describe('the provider kling', () => {
@@ -45,7 +55,7 @@ describe('the provider kling', () => {
   async function sentBy(provider: VideoProvider, form: Partial<FormData> = {}) {
     let body: { contents: { type: string; url?: string }[] } & Record<string, unknown> = { contents: [] };
     nock(host, { reqheaders: { authorization: `Bearer ${canaryKey}` } })
-      .post(`/image-to-video/${provider.model}`, (sent: typeof body) => Boolean((body = sent)))
+      .post(`/image-to-video/${provider.default_model}`, (sent: typeof body) => Boolean((body = sent)))
       .reply(200, { code: 0, message: 'SUCCEED', data: { id: taskId, status: 'submitted' } });
     const job = await makeJob(provider, form);
     expect(await provider.submit(job, open())).toEqual({ state: 'accepted', taskId });
@@ -59,7 +69,7 @@ describe('the provider kling', () => {
         { type: 'prompt', text: 'The lighthouse lamp turns. soft diffused light' },
         { type: 'first_frame', url: job.image.toString('base64') },
       ],
-      settings: { resolution: '720p', duration: 5 },
+      settings: { resolution: '720p', duration: 5, audio: 'off', multi_shot: false },
       options: { external_task_id: job.attempt_id },
     });
   });
@@ -74,11 +84,10 @@ describe('the provider kling', () => {
     ['kling-3.0', 3072, 13, { resolution: '720p', duration: 5, multi_shot: false, audio: 'off' }],
     ['kling-2.6', 2500, 2, { resolution: '720p', duration: 5, audio: 'off' }],
     ['kling-2.5-turbo', 2500, 2, { resolution: '720p', duration: 5 }],
-    ['kling-9', 2500, 13, { resolution: '720p', duration: 5 }],
   ])('the provider kling gives %s only the settings that it knows', async (model, promptMax, lengths, settings) => {
     const provider = load(model);
-    expect(provider.capabilities.prompt_max).toBe(promptMax);
-    expect(provider.capabilities.durations_s).toHaveLength(lengths);
+    expect(defaultModel(provider).prompt_max).toBe(promptMax);
+    expect(defaultModel(provider).durations_s).toHaveLength(lengths);
     expect((await sentBy(provider)).body.settings).toEqual(settings);
   });
 
@@ -122,6 +131,68 @@ describe('the provider kling', () => {
     },
   );
 
+  const finished = { status: 'succeeded', outputs: [{ type: 'video', url: 'https://c.test/a.mp4' }] };
+  const made = { state: 'completed', url: 'https://c.test/a.mp4' };
+  const cash = { charge_type: 'cash', amount: 0.42, currency: 'USD' };
+  const units = { charge_type: 'unit', amount: 3, package_type: 'video', list_price: 0.14 };
+
+  test.each([
+    [[cash], { currency: 'USD', micros: 420_000 }],
+    [[{ ...cash, amount: '2.94', currency: 'CNY' }], { currency: 'CNY', micros: 2_940_000 }],
+    [[units], { currency: 'USD', micros: 420_000 }],
+    [[cash, units, { ...units, amount: '0.5' }], { currency: 'USD', micros: 910_000 }],
+    [[{ ...cash, amount: 0 }], { currency: 'USD', micros: 0 }],
+  ])(
+    'the provider kling adds up the rows of the bill %j, and counts units at their list price',
+    async (billing, charge) => {
+      expect(await check({ ...finished, billing })).toEqual({ ...made, charge });
+      const charged = charge.micros > 0 ? 'yes' : 'no';
+      expect(await check({ status: 'failed', billing })).toMatchObject({ state: 'failed', charged, charge });
+      expect(await check({ status: 'processing', billing })).toEqual({ state: 'running' });
+    },
+  );
+
+  test.each([
+    null,
+    [],
+    {},
+    'paid',
+    [null],
+    [{}],
+    [{ ...cash, amount: null }],
+    [{ ...cash, amount: '' }],
+    [{ ...cash, amount: 'free' }],
+    [{ ...cash, amount: -1 }],
+    [{ ...cash, amount: 1e300 }],
+    [{ ...cash, currency: 'EUR' }],
+    [{ ...cash, currency: null }],
+    [{ ...units, currency: 'CNY' }],
+    [{ ...cash, charge_type: 'coupon' }],
+    [cash, { ...cash, currency: 'CNY' }],
+    [cash, { ...cash, amount: null }],
+  ])('the provider kling reads no cost from the bill %j, and the task nevertheless', async (billing) => {
+    expect(await check({ ...finished, billing })).toEqual(made);
+    const failed = await check({ status: 'failed', billing });
+    expect(failed).toMatchObject({ state: 'failed', charged: 'maybe' });
+    expect(failed).not.toHaveProperty('charge');
+  });
+
+  test.each([
+    ['', true, true],
+    ['720p', true, true],
+    ['1080p', true, false],
+    ['720p', false, false],
+  ])('the provider kling has sound on kling-2.6 at 1080p only: "%s", sound %s', (resolution, audio, isRefused) => {
+    const model = kling.models.find(({ id }) => id === 'kling-2.6')!;
+    const fault = model.fault!({ ...emptyForm, resolution, audio });
+    expect(fault).toEqual(isRefused ? { field: 'resolution', rule: 'not_offered', offered: ['1080p'] } : null);
+  });
+
+  test('the provider kling refuses a job whose model it does not offer any more, and sends nothing', async () => {
+    const job = { ...(await makeJob(kling)), model: 'kling-1' };
+    expect(await kling.submit(job, open())).toMatchObject({ state: 'refused', code: 'PROVIDER_NOT_CONFIGURED' });
+  });
+
   test('the provider kling takes no list for a bad answer', async () => {
     nock(host).get(`/tasks?task_ids=${taskId}`).reply(200, { code: 0, data: null });
     expect((await errorOf(kling.check(taskId, open()))).code).toBe('PROVIDER_BAD_REPLY');
@@ -133,7 +204,7 @@ describe('the provider kling', () => {
   });
 
   async function submitAnswered(status: number, body: nock.Body) {
-    nock(host).post('/image-to-video/kling-3.0-turbo').reply(status, body);
+    nock(host).post('/image-to-video/kling-3.0').reply(status, body);
     return kling.submit(await makeJob(kling), open());
   }
 
@@ -197,7 +268,7 @@ describe('the provider kling', () => {
 
   test('the provider kling finds the first task when a create turns out to be the second one', async () => {
     const job = await makeJob(kling);
-    nock(host).post('/image-to-video/kling-3.0-turbo').reply(400, { code: 1201, message: 'already exists' });
+    nock(host).post('/image-to-video/kling-3.0').reply(400, { code: 1201, message: 'already exists' });
     const data = [{ id: taskId, status: 'processing', external_id: job.attempt_id }];
     nock(host).get(`/tasks?external_task_ids=${job.attempt_id}`).reply(200, { code: 0, data });
     expect(await kling.submit(job, open())).toEqual({ state: 'accepted', taskId });
@@ -205,14 +276,14 @@ describe('the provider kling', () => {
 
   test('the provider kling takes a bad parameter as refused when there is no first task', async () => {
     const job = await makeJob(kling);
-    nock(host).post('/image-to-video/kling-3.0-turbo').reply(400, { code: 1201, message: 'image is too small' });
+    nock(host).post('/image-to-video/kling-3.0').reply(400, { code: 1201, message: 'image is too small' });
     nock(host).get(`/tasks?external_task_ids=${job.attempt_id}`).reply(200, { code: 0, data: [] });
     expect(await kling.submit(job, open())).toMatchObject({ state: 'refused', code: 'INVALID_INPUT' });
   });
 
   test('the provider kling does not know what became of a create when the question for the first one never left', async () => {
     const job = await makeJob(kling);
-    nock(host).post('/image-to-video/kling-3.0-turbo').reply(400, { code: 1201, message: 'already exists' });
+    nock(host).post('/image-to-video/kling-3.0').reply(400, { code: 1201, message: 'already exists' });
     const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
     nock(host).get(`/tasks?external_task_ids=${job.attempt_id}`).replyWithError(refused);
     expect(await errorOf(kling.submit(job, open()))).toMatchObject({ code: 'PROVIDER_FAILED', unsent: false });

@@ -26,8 +26,10 @@ const { signal } = new AbortController();
 
 const job = (attemptId: string, form: Partial<FormData> = {}, imageFile = sample): VideoJob => ({
   attempt_id: attemptId,
-  model: local.model,
+  model: local.default_model,
   form_data: { ...emptyForm, duration_s: 2, ...form },
+  resolution: null,
+  audio: false,
   imageFile,
   image: Buffer.alloc(0),
   prepared: undefined,

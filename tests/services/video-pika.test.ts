@@ -25,6 +25,7 @@ describeVideoProvider({
   unavailable: { status: 503, body: { message: 'Unavailable' } },
   foreignTask: { id: 'media_other', status: 'completed', output: { video: { url: 'https://pika.test/other.mp4' } } },
   unknownStatus: (id) => ({ id, status: 'polishing', output: null, error: null }),
+  cancels: true,
 });
 
 describe('the provider pika', () => {
@@ -186,6 +187,35 @@ describe('the provider pika', () => {
     [null, 'no'],
   ])('the provider pika says of a failed job with the bill %j that it was charged: %s', async (billing, charged) => {
     expect(await check({ status: 'failed', error: null, billing })).toMatchObject({ state: 'failed', charged });
+  });
+
+  const finished = { status: 'completed', output: { video: { url: 'https://cdn.test/a.mp4' } } };
+  const settled = { state: 'settled', charge_micro_usd: 200_000 };
+
+  test('the provider pika reads what a job cost once its bill is settled', async () => {
+    const charge = { currency: 'USD', micros: 200_000 };
+    const made = { state: 'completed', url: 'https://cdn.test/a.mp4' };
+    expect(await check({ ...finished, billing: settled })).toEqual({ ...made, charge });
+    expect(await check({ ...finished, billing: { ...settled, state: 'pending' } })).toEqual(made);
+    expect(await check({ status: 'failed', billing: settled })).toMatchObject({ charged: 'yes', charge });
+    nock(host).get(content).reply(200, { url: made.url });
+    expect(await check({ status: 'completed', billing: settled })).toEqual({ ...made, charge });
+  });
+
+  test.each([
+    [],
+    'settled',
+    7,
+    { state: 'settled' },
+    { ...settled, charge_micro_usd: '200000' },
+    { ...settled, charge_micro_usd: -1 },
+    { ...settled, charge_micro_usd: 1e300 },
+    { ...settled, state: ['settled'] },
+    { state: 'unavailable' },
+  ])('the provider pika reads no cost from the bill %j, and the job nevertheless', async (billing) => {
+    expect(await check({ ...finished, billing })).toEqual({ state: 'completed', url: 'https://cdn.test/a.mp4' });
+    expect(await check({ status: 'failed', billing })).toMatchObject({ state: 'failed', charged: 'no' });
+    expect(await check({ status: 'queued', billing })).toEqual({ state: 'queued' });
   });
 
   test.each([

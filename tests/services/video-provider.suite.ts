@@ -11,7 +11,8 @@ import { inspect } from 'node:util';
 import sharp from 'sharp';
 import { emptyForm } from '../../src/contract/defaults';
 import type { FormData } from '../../src/contract/form';
-import type { VideoJob, VideoProvider } from '../../src/services/provider';
+import { hasAudio, modelOf, resolutionOf } from '../../src/contract/model-choice';
+import type { VideoJob, VideoModel, VideoProvider } from '../../src/services/provider';
 import type { AppError } from '../../src/utils/errors';
 import type { Rule } from '../doubles/double';
 import { startDouble, type StartedDouble } from '../doubles/start-double';
@@ -30,6 +31,8 @@ export type VideoSubject = {
   /** A well-formed answer about a task of somebody else. */
   foreignTask: unknown;
   unknownStatus: (taskId: string) => unknown;
+  /** Whether the vendor cancels tasks. */
+  cancels: boolean;
 };
 
 export const canaryKey = 'key_canary0123456789abcdef';
@@ -46,16 +49,24 @@ export function loadVideoProvider(name: string, variables: Record<string, string
   return provider!;
 }
 
+/** The model that a provider makes videos with where a form names none. */
+export const defaultModel = ({ models, default_model: id }: VideoProvider): VideoModel =>
+  models.find((model) => model.id === id)!;
+
 /** A job as the engine gives it to a provider, with a real picture; its free preparation is done. */
-export async function makeJob(provider: VideoProvider, form: Partial<FormData> = {}): Promise<VideoJob> {
+export async function makeJob(provider: VideoProvider, changes: Partial<FormData> = {}): Promise<VideoJob> {
   const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
   await sharp({ create: { width: 640, height: 480, channels: 3, background: '#888', noise } })
     .png()
     .toFile(pictureFile);
+  const form = { ...emptyForm, prompt: 'The lighthouse lamp turns.', ...changes };
+  const model = modelOf(provider, form)!;
   const job: VideoJob = {
     attempt_id: randomBytes(12).toString('hex'),
-    model: provider.model,
-    form_data: { ...emptyForm, prompt: 'The lighthouse lamp turns.', ...form },
+    model: model.id,
+    form_data: form,
+    resolution: resolutionOf(model, form),
+    audio: hasAudio(model, form),
     imageFile: pictureFile,
     image: Buffer.alloc(0),
     prepared: null,
@@ -122,7 +133,7 @@ export function describeVideoProvider(subject: VideoSubject): void {
     });
 
     test(`the provider ${name} sends what it offers: every length and every ratio is taken by the vendor`, async () => {
-      const { durations_s: durations, aspect_ratios: ratios } = provider.capabilities;
+      const { durations_s: durations, aspect_ratios: ratios } = defaultModel(provider);
       for (const duration of durations) await submitOne({ duration_s: duration });
       for (const ratio of ratios) await submitOne({ aspect_ratio: ratio, duration_s: durations[0] });
       expect(await double.accepted()).toHaveLength(durations.length + ratios.length);
@@ -130,7 +141,7 @@ export function describeVideoProvider(subject: VideoSubject): void {
 
     test(`the provider ${name} sends what the form says, and never more words than the vendor takes`, async () => {
       const long = { shot_size: 'x'.repeat(100), lighting: 'y'.repeat(100), camera_movement: 'z'.repeat(100) };
-      const prompt = 'p'.repeat(provider.capabilities.prompt_max - 50);
+      const prompt = 'p'.repeat(defaultModel(provider).prompt_max - 50);
       await submitOne({ ...long, prompt, negative_prompt: 'blur', seed: 4294967295 });
       expect(await double.accepted()).toHaveLength(1);
     });
@@ -328,13 +339,13 @@ export function describeVideoProvider(subject: VideoSubject): void {
       const job = await makeJob(provider);
       const first = await provider.submit(job, open());
       expect(first).toMatchObject({ state: 'accepted' });
-      if (provider.capabilities.deduplication === 'none') return;
+      if (provider.deduplication === 'none') return;
       expect(await provider.submit(job, open())).toEqual(first);
       expect(await double.accepted()).toHaveLength(1);
     });
 
     test(`the provider ${name} finds the task of an attempt whose answer was lost, where the vendor has a list`, async () => {
-      expect(provider.lookup !== undefined).toBe(provider.capabilities.deduplication === 'lookup');
+      expect(provider.lookup !== undefined).toBe(provider.deduplication === 'lookup');
       if (!provider.lookup) return;
       const job = await makeJob(provider);
       expect(await provider.lookup(job.attempt_id, open())).toBeNull();
@@ -345,7 +356,7 @@ export function describeVideoProvider(subject: VideoSubject): void {
     });
 
     test(`the provider ${name} cancels a task, which is gone then, where the vendor can`, async () => {
-      expect(provider.cancel !== undefined).toBe(provider.capabilities.cancel);
+      expect(provider.cancel !== undefined).toBe(subject.cancels);
       if (!provider.cancel) return;
       const taskId = await submitOne();
       await provider.cancel(taskId, open());

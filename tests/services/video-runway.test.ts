@@ -3,6 +3,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import nock from 'nock';
 import sharp from 'sharp';
+import type { FormData } from '../../src/contract/form';
 import type { VideoProvider } from '../../src/services/provider';
 import { readSlowly } from '../helpers/slow';
 import { canaryKey, describeVideoProvider, errorOf, loadVideoProvider, makeJob, open } from './video-provider.suite';
@@ -20,6 +21,7 @@ describeVideoProvider({
   unavailable: { status: 503, body: { error: 'Try again later.' } },
   foreignTask: { id: 'someone-else', status: 'SUCCEEDED', output: ['https://runway.test/other.mp4'] },
   unknownStatus: (id) => ({ id, status: 'POLISHING' }),
+  cancels: true,
 });
 
 describe('the provider runway', () => {
@@ -61,7 +63,8 @@ describe('the provider runway', () => {
       .post('/v1/image_to_video', (sent: Record<string, unknown>) => Boolean((body = sent)))
       .reply(200, { id: taskId, estimatedCost: { credits: 60 } });
     const job = await makeJob(runway, { camera_movement: 'pan_left', negative_prompt: 'blur', seed: 0 });
-    expect(await runway.submit(job, open())).toEqual({ state: 'accepted', taskId });
+    const bound = { currency: 'USD', micros: 600_000 };
+    expect(await runway.submit(job, open())).toEqual({ state: 'accepted', taskId, bound });
     const { promptImage, ...others } = body;
     expect(others).toEqual({
       model: 'gen4.5',
@@ -73,6 +76,88 @@ describe('the provider runway', () => {
     expect(promptImage).toMatch(/^data:image\/jpeg;base64,\/9j\//);
     expect((promptImage as string).length).toBeLessThan(5 * 1024 * 1024);
   });
+
+  async function sentBy(form: Partial<FormData>) {
+    let body: Record<string, unknown> = {};
+    nock(host)
+      .post('/v1/image_to_video', (sent: Record<string, unknown>) => Boolean((body = sent)))
+      .reply(200, { id: taskId });
+    const job = await makeJob(runway, { prompt: 'A lamp turns.', negative_prompt: 'blur', seed: 3, ...form });
+    expect(await runway.submit(job, open())).toEqual({ state: 'accepted', taskId });
+    const { promptImage, model: _model, promptText: _text, ...others } = body;
+    return { ...others, positions: typeof promptImage === 'string' ? null : promptImage };
+  }
+
+  const first = [{ uri: expect.stringMatching(/^data:image\/jpeg;base64,/) as string, position: 'first' }];
+
+  test.each<[Partial<FormData>, object]>([
+    [
+      { model: 'gen4_turbo', aspect_ratio: '21:9' },
+      { ratio: '1584:672', duration: 5, seed: 3, positions: null },
+    ],
+    [
+      { model: 'veo3.1', duration_s: 8 },
+      { ratio: '1280:720', duration: 8, audio: false, negativePrompt: 'blur', seed: 3, positions: first },
+    ],
+    [
+      { model: 'veo3.1_fast', duration_s: 4, audio: true, resolution: '1080p', aspect_ratio: '9:16', seed: null },
+      { ratio: '1080:1920', duration: 4, audio: true, negativePrompt: 'blur', positions: first },
+    ],
+    [
+      { model: 'seedance2', resolution: '4k', aspect_ratio: '21:9' },
+      { ratio: '3840:1646', duration: 5, audio: false, seed: 3, positions: first },
+    ],
+    [
+      { model: 'seedance2_5', resolution: '480p', audio: true },
+      { ratio: '854:480', duration: 5, audio: true, seed: 3, positions: first },
+    ],
+    [
+      { model: 'hailuo3', resolution: '2k', aspect_ratio: '9:16' },
+      { ratio: '9:16', resolution: '2k', duration: 5, positions: first },
+    ],
+    [
+      { model: 'h3_max' },
+      { resolution: '768p', promptExpansionMode: 'disabled', duration: 5, seed: 3, positions: first },
+    ],
+    [{ model: 'wan3_prime' }, { ratio: 'auto_720p', duration: 5, audio: false, positions: first }],
+  ])('the provider runway sends %j in the words of its model', async (form, expected) => {
+    expect(await sentBy(form)).toEqual(expected);
+  });
+
+  test('the provider runway refuses a job whose model it does not offer any more, and sends nothing', async () => {
+    const job = { ...(await makeJob(runway)), model: 'gen3' };
+    expect(await runway.submit(job, open())).toMatchObject({ state: 'refused', code: 'PROVIDER_NOT_CONFIGURED' });
+  });
+
+  const cents = (amount: number) => ({ currency: 'USD', micros: amount * 10_000 });
+
+  test.each([
+    ['PENDING', { estimatedCost: { credits: 60 } }, { state: 'queued', bound: cents(60) }],
+    [
+      'RUNNING',
+      { estimatedCost: { credits: 33.5 } },
+      { state: 'running', bound: { currency: 'USD', micros: 335_000 } },
+    ],
+    ['SUCCEEDED', { output: [], cost: { credits: 60 } }, { state: 'completed', url: null, charge: cents(60) }],
+    ['SUCCEEDED', { output: [], cost: { credits: 0 } }, { state: 'completed', url: null, charge: cents(0) }],
+    ['FAILED', { cost: { credits: 60 } }, { state: 'failed', charged: 'yes', charge: cents(60) }],
+    ['FAILED', { cost: { credits: 0 } }, { state: 'failed', charged: 'no', charge: cents(0) }],
+    ['CANCELLED', { cost: { credits: 12 } }, { state: 'failed', charged: 'yes', charge: cents(12) }],
+  ])('the provider runway reads of a task that is %s with %j what it costs', async (status, fields, expected) => {
+    expect(await check({ status, ...fields })).toMatchObject(expected);
+  });
+
+  test.each([null, 60, 'sixty', {}, { credits: null }, { credits: '60' }, { credits: -1 }, { credits: 1e300 }])(
+    'the provider runway reads no cost from the bill %j, and the task nevertheless',
+    async (bill) => {
+      const output = ['https://cdn.test/a.mp4'];
+      expect(await check({ status: 'SUCCEEDED', output, cost: bill })).toEqual({ state: 'completed', url: output[0] });
+      expect(await check({ status: 'PENDING', estimatedCost: bill })).not.toHaveProperty('bound');
+      expect(await check({ status: 'FAILED', cost: bill })).toMatchObject({ state: 'failed', charged: 'maybe' });
+      nock(host).post('/v1/image_to_video').reply(200, { id: taskId, estimatedCost: bill });
+      expect(await runway.submit(await makeJob(runway), open())).toEqual({ state: 'accepted', taskId });
+    },
+  );
 
   test('the provider runway crops the picture of a 21:9 shot to 2:1, the widest that is taken', async () => {
     const { image } = await makeJob(runway, { aspect_ratio: '21:9' });

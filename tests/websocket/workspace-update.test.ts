@@ -52,6 +52,10 @@ test('an update takes every field nested and dotted alike', async () => {
     duration_s: 15,
     aspect_ratio: '21:9',
     seed: 4294967295,
+    provider: 'p'.repeat(100),
+    model: 'm'.repeat(100),
+    resolution: 'r'.repeat(100),
+    audio: true,
   };
   const nested = await create();
   const dotted = await create();
