@@ -83,8 +83,9 @@ it('refuses a price that is not known where there is a limit, in Chinese too, an
   await button(page, '切换到中文').click();
   await alert().filter({ hasText: '这个模型的价格未知' }).waitFor();
   await button(page, '仍然生成').click();
-  await cards(page).first().filter({ hasText: '已完成' }).waitFor();
-  expect((await costs()).charges).toMatchObject([{ model: 'gen5', accept_unknown_price: true }]);
+  // The double knows no such model either, and refuses it.
+  await alert().filter({ hasText: '没有扣费', hasNotText: '价格未知' }).waitFor();
+  expect(await doubles.runway.requests()).toMatchObject([{ body: { model: 'gen5' } }]);
 });
 
 it('settles an unclear charge, after which the next click asks nothing', async () => {

@@ -1,26 +1,21 @@
 import type { Limit } from '../../contract/money';
 import { useText } from '../i18n';
-import { useMoney } from '../ui/money';
-import { useTime } from '../ui/use-time';
+import { LimitWords } from './limit-words';
 import styles from './limits.module.css';
 
-/** Each limit in force: how much of it is spent, and when it begins again. */
+/** Each limit in force, and how much of it is spent. */
 export function Limits({ limits }: { limits: readonly Limit[] }) {
   const text = useText();
-  const { money } = useMoney();
-  const time = useTime();
   if (limits.length === 0) return <p className="muted">{text('costs.noLimits')}</p>;
   return (
     <ul className={styles.limits} role="list">
-      {limits.map(({ scope, limit, spent, resets_at: resetsAt }) => {
+      {limits.map((one) => {
+        const { scope, limit, spent } = one;
         const name = text(`costs.limit.${scope}`);
         return (
           <li key={`${scope} ${limit.currency}`}>
             <span className={styles.name}>{name}</span>
-            <span className={styles.words}>
-              {text('costs.limitSpent', { spent: money(spent), limit: money(limit) })}{' '}
-              <span className="muted">{resetsAt && text('costs.resets', { time: time(resetsAt) })}</span>
-            </span>
+            <LimitWords limit={one} />
             <progress aria-label={name} max={Math.max(limit.micros, 1)} value={Math.min(spent.micros, limit.micros)} />
           </li>
         );

@@ -370,7 +370,7 @@ export const en = {
   'costs.limit.day': 'Per day',
   'costs.limit.film': 'Per film',
   'costs.limitSpent': '{spent} of {limit}',
-  'costs.resets': 'It begins again on {time}.',
+  'costs.resets': 'again from {time}',
   'costs.filmLimit': 'Limit per film',
   'costs.filmLimitHint': 'More than this is not generated without a question. Leave it empty for no limit.',
   'costs.noLimit': 'No limit',

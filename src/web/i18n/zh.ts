@@ -353,7 +353,7 @@ export const zh: Record<TextKey, string> = {
   'costs.limit.day': '每天',
   'costs.limit.film': '每部影片',
   'costs.limitSpent': '{spent} / {limit}',
-  'costs.resets': '{time} 重新计算。',
+  'costs.resets': '{time} 起重新计算',
   'costs.filmLimit': '本片花费上限',
   'costs.filmLimitHint': '超出上限时，会先询问再生成。留空表示没有上限。',
   'costs.noLimit': '没有上限',

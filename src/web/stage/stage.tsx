@@ -79,8 +79,7 @@ function Shot({ workspace }: { workspace: Workspace }) {
         )}
         {crop && picture && !clip?.url && <CropView crop={crop} />}
         <span className={styles.badge}>
-          {text('card.name', { number })}
-          {clip?.cost && <span className={styles.cost}>{cost(clip.cost)}</span>}
+          {text('card.name', { number })} {clip?.cost && <span className={styles.cost}>{cost(clip.cost)}</span>}
         </span>
         <div className={styles.tools}>
           {clip?.url && <DownloadButton url={clip.url} name={fileNameOf(workspace, clip.form_data?.prompt)} />}
