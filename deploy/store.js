@@ -17,7 +17,7 @@ const entryName = /^video-maker-\d{4}-\d\d-\d\dT[\d-]+Z$/;
 const fileInEntry = /^(database\/[\w.%-]+\.ejson|uploads\/(images|videos|audio)\/[\w-][\w.-]*|accepted\/[\w-]+\.json)$/;
 
 /** Part of every entry, even if the database does not have them yet. */
-const ownCollections = ['workspaces', 'films', 'timelines', 'droppedclips'];
+const ownCollections = ['workspaces', 'films', 'charges', 'spend', 'timelines', 'droppedclips'];
 
 const databaseName = 'video-maker';
 const selectionTimeoutMs = 10_000;

@@ -34,9 +34,11 @@ const testedElsewhere: Record<string, string> = {
   'contract/limits.ts':
     'tests/websocket/workspace-update.test.ts and tests/utils/error-rules.test.ts send what is beyond them',
   'contract/messages.ts': 'tests/websocket/server.test.ts sends messages that do not fit',
+  'contract/money.ts': 'tests/api/get-costs.test.ts and settle-cost.test.ts, whose answers are held to it',
   'contract/options.ts': 'tests/api/get-options.test.ts reads what it describes',
   'contract/video.ts': 'tests/api/generate-video.test.ts reads what it describes',
   'contract/workspace.ts': 'tests/websocket/workspace-update.test.ts sends what fits no shape',
+  'db/charge.ts': 'tests/costs/reserve.test.ts stores charges, many at once',
   'db/dropped-clips.ts': 'tests/media/sweep.test.ts removes only the clips that it records',
   'db/edits.ts':
     'tests/websocket/workspace-update.test.ts stores edits once, tests/db/repetitions.slow.test.ts late ones',
@@ -53,6 +55,7 @@ const testedElsewhere: Record<string, string> = {
   'db/migrations/003-reorder-keys.ts': 'tests/db/migrate.test.ts runs it on old documents',
   'db/migrations/004-films.ts': 'tests/db/migrate.test.ts runs it on old documents',
   'db/migrations/005-cuts-and-file-facts.ts': 'tests/db/migrate.test.ts runs it on old documents',
+  'db/migrations/006-models-and-costs.ts': 'tests/db/migrate.test.ts runs it on old documents',
   'db/mongodb.ts': 'tests/chaos/database-away.slow.test.ts takes the database away and gives it back',
   'db/order.ts': 'tests/websocket/workspace-reorder.test.ts and workspace-create-before.test.ts store orders',
   'db/schema-options.ts': 'tests/db/migrate.test.ts and all tests that store something',

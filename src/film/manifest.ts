@@ -21,7 +21,7 @@ export function toManifest(
       provider: clip?.provider ?? null,
       model: clip?.model ?? null,
       seed: form.seed,
-      cost: null,
+      cost: clip?.cost ?? null,
       in_s: cut.in_s,
       out_s: cut.out_s,
     };

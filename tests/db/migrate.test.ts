@@ -181,3 +181,23 @@ test('reorders are known by their key, those of before too', async () => {
   expect(await timelines.findOne({ _id: 'timeline' })).toEqual({ _id: 'timeline', sweeps: 3 });
   expect(await Film.find().lean()).toMatchObject([{ applied: ['workspace.reorder one', 'workspace.reorder two'] }]);
 });
+
+test('forms of before have no provider, model, resolution or sound of their own, and videos tell what is not known', async () => {
+  const { provider, model, resolution, audio, ...oldForm } = { ...emptyForm, prompt: 'A lamp turns.' };
+  const { image_url, end_image_url, from_attempt_id, from_s, style, negative_style, cost, ...oldVideo } = idleVideo;
+  const made = { ...oldVideo, attempt_id: 'attempt-1', status: 'completed', form_data: oldForm };
+  const clicks = [
+    { request_id: 'r1', attempt_id: 'attempt-1' },
+    { request_id: 'r0', attempt_id: 'attempt-0', outcome: { ...made, form_data: null } },
+  ];
+  const id = await storeOld({ form_data: oldForm, video: made, takes: [made], clicks });
+  await migrate();
+  const added = { provider, model, resolution, audio };
+  const origin = { image_url, end_image_url, from_attempt_id, from_s, style, negative_style, cost };
+  const video = { ...made, ...origin, form_data: { ...oldForm, ...added } };
+  const stored = (await raw(id))!;
+  expect(stored).toMatchObject({ form_data: { ...oldForm, ...added }, video, takes: [video] });
+  expect(stored.clicks).toEqual([{ ...clicks[0], outcome: null }, { ...clicks[1], outcome: { ...made, ...origin, form_data: null } }]);
+  await migrate();
+  expect(await raw(id)).toEqual(stored);
+});

@@ -3,6 +3,7 @@ import {
   click,
   load,
   newWorkspace,
+  resetDoubles,
   settingsFor,
   startDoubles,
   stopDoubles,
