@@ -11,15 +11,14 @@ import styles from './charge-words.module.css';
 export function ChargeWords({ charge }: { charge: Charge }) {
   const text = useText();
   const time = useTime();
-  const { cost } = useMoney();
+  const { cost, source } = useMoney();
   const film = useStore(({ films }) => films.find(({ _id: id }) => id === charge.film_id));
   const price = charge.cost ? cost(charge.cost) : text('money.unknown');
-  const date = charge.cost?.basis === 'estimate' ? charge.cost.priced_on : null;
   return (
     <span className={styles.words}>
       <span>
         {[displayName(charge.provider), charge.model].filter(Boolean).join(' · ')}{' '}
-        <strong title={date ? text('money.pricedOn', { date }) : undefined}>{price}</strong>
+        <strong title={charge.cost ? source(charge.cost) : undefined}>{price}</strong>
       </span>
       <span className="muted">{[time(charge.started_at), film && titleOf(film)].filter(Boolean).join(' · ')}</span>
     </span>

@@ -4,6 +4,8 @@ import { useMoney } from '../ui/money';
 import { useTime } from '../ui/use-time';
 import styles from './limit-words.module.css';
 
+type Props = { limit: Limit; isNamed?: boolean };
+
 /** How much of a limit is spent, and when it begins again. */
 export function LimitWords({ limit: { scope, limit, spent, resets_at: resetsAt }, isNamed }: Props) {
   const text = useText();
@@ -17,5 +19,3 @@ export function LimitWords({ limit: { scope, limit, spent, resets_at: resetsAt }
     </span>
   );
 }
-
-type Props = { limit: Limit; isNamed?: boolean };

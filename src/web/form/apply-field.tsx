@@ -1,7 +1,7 @@
 import type { FormData } from '../../contract/form';
 import { useText } from '../i18n';
 import { sync } from '../state/connection';
-import { atProvider } from '../state/model-moves';
+import { atProvider } from '../state/inherited-form';
 import { say, showToast } from '../state/notices';
 import { providerOf } from '../state/providers';
 import { chosenIds } from '../state/selection';

@@ -1,10 +1,10 @@
 import { memo } from 'react';
 import { useText } from '../i18n';
-import { atProvider } from '../state/model-moves';
+import { atProvider } from '../state/inherited-form';
 import { displayName, movesPictureOnly } from '../state/providers';
 import { editForm } from '../state/shots';
 import { getState, useStore } from '../state/store';
-import { Field, fieldId } from './field';
+import { Field, fieldId, noteId } from './field';
 
 type Props = {
   shotId: string;
@@ -26,7 +26,12 @@ export const ProviderField = memo(function ProviderField({ shotId, chosen, wrong
   const note = movesPictureOnly(chosen) ? text('form.movesPicture') : undefined;
   return (
     <Field name="provider" note={wrong ?? note} isWrong={wrong !== undefined}>
-      <select id={fieldId('provider')} value={chosen} onChange={({ target }) => choose(target.value)}>
+      <select
+        id={fieldId('provider')}
+        aria-describedby={(wrong ?? note) && noteId('provider')}
+        value={chosen}
+        onChange={({ target }) => choose(target.value)}
+      >
         {!isKnown && <option value={chosen}>{displayName(chosen)}</option>}
         {providers.map(({ name, ready, default: isDefault }) => (
           <option key={name} value={name} disabled={!ready}>

@@ -2,7 +2,7 @@ import { memo } from 'react';
 import type { FormData } from '../../contract/form';
 import { useText } from '../i18n';
 import { editForm } from '../state/shots';
-import { Field, fieldId } from './field';
+import { Field, fieldId, noteId } from './field';
 
 type Name = 'duration_s' | 'aspect_ratio' | 'model' | 'resolution';
 
@@ -26,6 +26,7 @@ export const SelectField = memo(function SelectField({ shotId, name, value, offe
       <select
         id={fieldId(name)}
         aria-invalid={wrong !== undefined}
+        aria-describedby={wrong && noteId(name)}
         value={String(value)}
         onChange={({ target }) => choose(target.value)}
       >

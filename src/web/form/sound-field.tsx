@@ -1,7 +1,7 @@
 import { memo } from 'react';
 import { useText } from '../i18n';
 import { editForm } from '../state/shots';
-import { Field, fieldId } from './field';
+import { Field, fieldId, noteId } from './field';
 import styles from './sound-field.module.css';
 
 type Props = { shotId: string; value: boolean; wrong?: string };
@@ -18,6 +18,8 @@ export const SoundField = memo(function SoundField({ shotId, value, wrong }: Pro
           data-of-film
           type="checkbox"
           role="switch"
+          aria-invalid={wrong !== undefined}
+          aria-describedby={wrong && noteId('audio')}
           checked={value}
           onChange={({ target }) => editForm(shotId, { audio: target.checked })}
         />

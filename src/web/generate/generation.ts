@@ -2,7 +2,7 @@ import type { ErrorCode } from '../../contract/errors';
 import type { Workspace } from '../../contract/workspace';
 import { ApiError, cancelVideo, generateVideo, noAnswer, type Accepted } from '../api';
 import { clipOf } from '../../film/plan';
-import { isChanged, type Times } from '../state/clip';
+import { isChanged, type ClipContext } from '../state/clip';
 import { sync } from '../state/connection';
 import { formFaults, providerOf } from '../state/providers';
 import { getState, setState, type AppState, type RefusedClick } from '../state/store';
@@ -31,12 +31,12 @@ export async function generate(id: string, accepted: Accepted = {}): Promise<voi
     await send(id, accepted);
     setClick(id);
   } catch (error) {
-    const { code, message, details } = error instanceof ApiError ? error : noAnswer();
+    const { code, details } = error instanceof ApiError ? error : noAnswer();
     if (code === 'SECOND_CHARGE_POSSIBLE') setState({ dialog: { secondCharge: id, accepted } });
     // A refusal that is told as the state of the video need not be told twice.
     const isTold = getState().byId[id]?.video.error?.code === code || code === 'SECOND_CHARGE_POSSIBLE';
     const provider = providerOf(getState(), workspace.form_data)?.name;
-    const refused = { code, message, details, provider, accepted, before: workspace.video.attempt_id };
+    const refused = { code, details, provider, accepted, before: workspace.video.attempt_id };
     setClick(id, isTold ? undefined : refused);
   }
 }
@@ -53,7 +53,7 @@ export async function cancel(id: string): Promise<void> {
 }
 
 /** What generating these shots, or all that is new or changed, would do, and what it leaves out and why. */
-export function planAll(state: Times & Pick<AppState, 'ids' | 'byId'>, chosen?: readonly string[]) {
+export function planAll(state: ClipContext & Pick<AppState, 'ids' | 'byId'>, chosen?: readonly string[]) {
   const shots = (chosen ?? state.ids).flatMap((id) => state.byId[id] ?? []);
   const isUnclear = ({ video }: Workspace) => video.error?.charged === 'maybe';
   const faults = (shot: Workspace) => formFaults(state, shot.form_data);
@@ -71,7 +71,7 @@ export function planAll(state: Times & Pick<AppState, 'ids' | 'byId'>, chosen?: 
 }
 
 /** Whether a shot is new, has failed, or is no longer what its clip was made of; a cancelled attempt asks for nothing. */
-function isWanted(shot: Workspace, state: Times): boolean {
+function isWanted(shot: Workspace, state: ClipContext): boolean {
   const hasFailed = shot.video.status === 'failed' && shot.video.error?.code !== 'CANCELLED';
   return hasFailed || !clipOf(shot) || isChanged(shot, state);
 }

@@ -4,7 +4,7 @@ import { ApiError, uploadImage } from '../api';
 import { sync } from '../state/connection';
 import { ownFilm } from '../state/films';
 import { recordCreated } from '../state/history';
-import { inherited } from '../state/model-moves';
+import { inherited } from '../state/inherited-form';
 import { select } from '../state/selection';
 import { edit } from '../state/shots';
 import { getState, setState, type Upload } from '../state/store';

@@ -25,12 +25,11 @@ type Props = {
 /** One finished clip: who made it, from which prompt, and what can be done with it. */
 export function Take({ workspace, take, clip, number }: Props) {
   const text = useText();
-  const { cost } = useMoney();
+  const { cost, source } = useMoney();
   const { _id: id, image_url: picture, form_data: form, video } = workspace;
   const made = take.form_data;
   const isOtherForm = useStore(({ options }) => hasOtherForm(form, take, { options }));
   const maker = [displayName(take.provider), take.model, made && text('common.seconds', { count: made.duration_s })];
-  const price = take.cost && cost(take.cost);
   const choose = (withForm: boolean) => chooseTake(id, take, withForm);
   const isBusy = video.status === 'generating';
 
@@ -39,7 +38,11 @@ export function Take({ workspace, take, clip, number }: Props) {
       <TakePicture take={take} picture={picture} />
       <span className={styles.name}>
         {text('takes.take', { number })}
-        {price && <span className={styles.cost}>{price}</span>}
+        {take.cost && (
+          <span className={styles.cost} title={source(take.cost)}>
+            {cost(take.cost)}
+          </span>
+        )}
         {!clip && <span className={styles.inFilm}>{text('takes.current')}</span>}
       </span>
       <span className={styles.maker}>{maker.filter(Boolean).join(' · ')}</span>

@@ -5,16 +5,16 @@ import { isOutOfDate } from './out-of-date';
 import { getState, type AppState } from './store';
 
 /** What it takes to tell whether a clip is out of date. */
-export type Times = Pick<AppState, 'options' | 'films' | 'filmId'>;
+export type ClipContext = Pick<AppState, 'options' | 'films' | 'filmId'>;
 
 /** Whether the clip of a shot was made from something else than what the shot is now. */
-export function isChanged(workspace: Workspace, state: Times = getState()): boolean {
+export function isChanged(workspace: Workspace, state: ClipContext = getState()): boolean {
   const clip = clipOf(workspace);
   return clip !== null && isOutOfDate(workspace, clip, { ...settingsOf(state), options: state.options });
 }
 
 /** Where a shot stands. A cancelled attempt leaves it as it was before. */
-export function stateOf(workspace: Workspace, state: Times = getState()) {
+export function stateOf(workspace: Workspace, state: ClipContext = getState()) {
   const { status, error } = workspace.video;
   if (status === 'generating') return 'generating';
   if (status === 'failed' && error?.code !== 'CANCELLED') return 'failed';

@@ -15,6 +15,7 @@ export const ownFilm = ({ films, filmId }: Pick<AppState, 'films' | 'filmId'> = 
 /** The settings of this page's film; those of a new one until it is known. */
 export const useFilmSettings = (): FilmSettings => useStore(settingsOf);
 
+/** The settings of the film of a page; those of a new one until it is known. */
 export const settingsOf = (state: Pick<AppState, 'films' | 'filmId'>): FilmSettings =>
   ownFilm(state)?.settings ?? newFilmSettings;
 

@@ -54,8 +54,6 @@ export type Filter = 'all' | 'failed' | 'notMade' | 'changed';
 /** A click that made no video as far as this window knows; `before` is the attempt that the shot had then. */
 export type RefusedClick = {
   code: ErrorCode | 'NETWORK';
-  /** The server's own sentence, which is English. */
-  message?: string;
   details?: ErrorDetail[];
   provider?: string;
   /** What the click had accepted already. */

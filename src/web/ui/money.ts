@@ -37,7 +37,10 @@ export function moneyWords(text: Translate, language: Language) {
     if (known.basis === 'estimate') return about(known);
     return text('money.atMost', { money: formatMoney(language, known, true) });
   };
-  return { money, sum, about, cost };
+  /** When our price was read, of a cost that rests on it. */
+  const source = ({ basis, priced_on: date }: Cost) =>
+    basis === 'estimate' && date ? text('money.pricedOn', { date }) : undefined;
+  return { money, sum, about, cost, source };
 }
 
 export function useMoney(): ReturnType<typeof moneyWords> {

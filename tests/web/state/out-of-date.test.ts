@@ -2,7 +2,7 @@ import { emptyForm, idleVideo } from '../../../src/contract/defaults';
 import type { FormData } from '../../../src/contract/form';
 import type { ModelOption, Options } from '../../../src/contract/options';
 import type { Video } from '../../../src/contract/video';
-import { atProvider } from '../../../src/web/state/model-moves';
+import { atProvider } from '../../../src/web/state/inherited-form';
 import { isOutOfDate } from '../../../src/web/state/out-of-date';
 import { formFaults } from '../../../src/web/state/providers';
 
