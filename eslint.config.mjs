@@ -85,9 +85,10 @@ export default tseslint.config(
         {
           patterns: [
             {
-              group: ['**/contract/*', '!**/contract/defaults', '!**/contract/limits'],
+              group: ['**/contract/*', '!**/contract/defaults', '!**/contract/limits', '!**/contract/model-choice'],
               allowTypeImports: true,
-              message: 'It would bring zod to the browser: types only; values are in defaults.ts and limits.ts.',
+              message:
+                'It would bring zod to the browser: types only; values are in defaults.ts, limits.ts and model-choice.ts.',
             },
           ],
         },

@@ -12,7 +12,7 @@ const isDevelopment = config.NODE_ENV === 'development' && __filename.endsWith('
 export const hotReloadPath = isDevelopment ? '/hot-reload' : undefined;
 
 /** The addresses that the page tells apart by itself; the default film is at `/`. */
-const pageAddress = /^\/films(\/[0-9a-f]{24})?\/?$/;
+const pageAddress = /^\/(costs|films(\/[0-9a-f]{24}(\/costs)?)?)\/?$/;
 
 /** Serves the timeline in the browser: the build, or the sources with hot reload under `npm run dev`. */
 export async function webClient(server: Server): Promise<RequestHandler> {

@@ -3,9 +3,13 @@ import type { Film } from '../contract/film';
 import type { ExportOptions, FilmExport } from '../contract/export';
 import type { ErrorBody, ErrorCode, ErrorDetail } from '../contract/errors';
 import type { FormData as ShotForm } from '../contract/form';
+import type { Charge, Costs } from '../contract/money';
 import type { Options } from '../contract/options';
 import type { Video } from '../contract/video';
 import type { Workspace } from '../contract/workspace';
+
+/** What a click agrees to, after a question. */
+export type Accepted = Partial<Record<'accept_second_charge' | 'accept_over_limit' | 'accept_unknown_price', true>>;
 
 /** A refusal of the server, or NETWORK where there was no answer at all. */
 export class ApiError extends Error {
@@ -24,9 +28,8 @@ export type GenerateRequest = {
   workspace_id: string;
   provider?: string;
   request_id: string;
-  accept_second_charge?: boolean;
   expects: { form_data: ShotForm; image_path: string | null };
-};
+} & Accepted;
 
 export const getOptions = (): Promise<Options> => request<Options>('/api/options');
 
@@ -39,6 +42,13 @@ export const getTrash = (): Promise<{ films: TrashedFilm[]; workspaces: TrashedS
 
 export const generateVideo = (body: GenerateRequest, signal?: AbortSignal) =>
   post<{ workspace_id: string; video: Video }>('/api/generate/video', body, signal);
+
+/** What was spent, with one film's part if it is named; charges before `before`. */
+export const getCosts = (filmId: string | null, before?: string): Promise<Costs> =>
+  request(`/api/costs?${new URLSearchParams({ ...(filmId && { film_id: filmId }), ...(before && { before }) })}`);
+
+export const settleCharge = async (body: { attempt_id: string; charged: boolean; micros?: number }): Promise<Charge> =>
+  (await post<{ charge: Charge }>('/api/costs/settle', body)).charge;
 
 export const cancelVideo = (body: { workspace_id: string; attempt_id?: string }) =>
   post<{ workspace_id: string; video: Video }>('/api/generate/cancel', body);
@@ -136,4 +146,4 @@ function toApiError(body: unknown): ApiError {
   return error ? new ApiError(error.code, error.message, error.details) : noAnswer();
 }
 
-const noAnswer = () => new ApiError('NETWORK', 'The server did not answer.');
+export const noAnswer = () => new ApiError('NETWORK', 'The server did not answer.');

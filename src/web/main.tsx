@@ -10,20 +10,20 @@ import { Page } from './app/page';
 import { loadPreferences } from './app/preferences';
 import { watchExports } from './state/exports';
 import { watchWaitingPictures } from './pictures/waiting-pictures';
-import { isFilmsPage } from './state/address';
+import { isTimeline } from './state/address';
+import { carryProvidersOver } from './state/carried-providers';
 import { startConnection } from './state/connection';
 import { watchTitle } from './state/films';
 import { keepHistory } from './state/history';
-import { loadProviders } from './state/providers';
 
 loadPreferences();
-loadProviders();
 startConnection();
 watchExports();
 watchTitle();
 watchDialogs();
-if (!isFilmsPage) {
+if (isTimeline) {
   keepHistory();
+  carryProvidersOver();
   keepQuestionDrafts();
   watchLeaving();
   watchDeletions();

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 import type { Page } from 'playwright-core';
 import { axeViolations } from './browser';
-import { addPictures, button, prompt, saved, useTimeline } from './timeline-page';
+import { addPictures, generateButton, prompt, saved, useTimeline } from './timeline-page';
 
 jest.setTimeout(120_000);
 
@@ -69,6 +69,6 @@ it('says when no movement has the name, and offers the words as own words', asyn
   expect(await field(page).inputValue()).toBe('snake crawl');
   await saved(page);
   await page.reload();
-  await button(page, 'Generate').waitFor();
+  await generateButton(page).waitFor();
   expect(await field(page).inputValue()).toBe('snake crawl');
 });

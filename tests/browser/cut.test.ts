@@ -2,7 +2,7 @@
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import type { Workspace } from '../../src/contract/workspace';
 import { axeViolations } from './browser';
-import { addPictures, button, clip, face, player, saved, useTimeline } from './timeline-page';
+import { addPictures, button, clip, face, generateButton, player, saved, useTimeline } from './timeline-page';
 
 jest.setTimeout(120_000);
 
@@ -21,8 +21,8 @@ const shows = (page: Page, atS: number) =>
 
 async function generate(page: Page, words: string): Promise<void> {
   await field(page, 'Prompt').fill(words);
-  await button(page, 'Generate').click();
-  await button(page, 'Generate').waitFor({ timeout: 60_000 });
+  await generateButton(page).click();
+  await generateButton(page).waitFor({ timeout: 60_000 });
   await clip(page).waitFor();
   await saved(page);
 }

@@ -13,7 +13,7 @@ export let server: TestServer;
 export let page: WatchedPage;
 
 /** Starts the doubles and the browser before the tests of a file, and a server with a window on it before each of them. */
-export function useDoubles(): void {
+export function useDoubles(env: Record<string, string> = {}): void {
   let browser: Browser;
 
   beforeAll(async () => {
@@ -23,7 +23,7 @@ export function useDoubles(): void {
   });
   beforeEach(async () => {
     await resetDoubles(doubles);
-    server = await startServer(settingsFor(doubles));
+    server = await startServer({ ...settingsFor(doubles), ...env });
     page = await openWindow(browser, server.url);
     page.setDefaultTimeout(waitsMs);
   });

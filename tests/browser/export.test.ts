@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { Download, Page } from 'playwright-core';
 import { axeViolations } from './browser';
-import { addPictures, button, choose, clip, prompt, saved, useTimeline } from './timeline-page';
+import { addPictures, button, choose, clip, generateButton, prompt, saved, useTimeline } from './timeline-page';
 
 jest.setTimeout(180_000);
 
@@ -110,7 +110,7 @@ it('saves the clip of a shot and a take under the words of the prompt', async ()
   await prompt(page).fill('The lamp turns: waves roll in');
   await page.getByLabel('Duration', { exact: true }).selectOption('2');
   await saved(page);
-  await button(page, 'Generate').click();
+  await generateButton(page).click();
   await clip(page).waitFor();
   const inPlayer = page.getByRole('region', { name: 'Player' }).getByRole('button', { name: 'Download', exact: true });
   const download = await downloadBy(page, () => inPlayer.first().click());

@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 import { makeMedia, tone } from '../fixtures/sounds';
 import { connect } from '../helpers/socket';
 import { axeViolations } from './browser';
-import { addPictures, button, cards, choose, face, saved, useTimeline } from './timeline-page';
+import { addPictures, button, cards, choose, face, generateButton, saved, useTimeline } from './timeline-page';
 
 jest.setTimeout(120_000);
 
@@ -115,7 +115,7 @@ async function visitWithClips() {
   for (const number of [1, 2]) {
     await choose(page, number);
     await page.getByLabel('Duration').selectOption('2');
-    await button(page, 'Generate').click();
+    await generateButton(page).click();
     await page.getByLabel(`Clip of shot ${number}`).waitFor({ timeout: 60_000 });
   }
   await saved(page);

@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 import type { Workspace } from '../../src/contract/workspace';
 import { connect } from '../helpers/socket';
 import { axeViolations, cardIds, type WatchedPage } from './browser';
-import { addPictures, button, cards, choose, face, prompt, saved, useTimeline } from './timeline-page';
+import { addPictures, button, cards, choose, face, generateButton, prompt, saved, useTimeline } from './timeline-page';
 
 jest.setTimeout(120_000);
 
@@ -192,7 +192,7 @@ it('shows only what has failed or is not made, with the numbers of the film, and
     route.fulfill({ status: 429, json: { error: { code: 'TOO_MANY', message: 'Too many' } } }),
   );
   await choose(page, 2);
-  await button(page, 'Generate').click();
+  await generateButton(page).click();
   await page.locator('[data-state="failed"]').waitFor();
   await choose(page, 1);
   await button(page, 'Failed').click();

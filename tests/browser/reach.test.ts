@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-import { addPictures, button, cards, face, prompt, saved, status, useTimeline } from './timeline-page';
+import { addPictures, button, cards, face, generateButton, prompt, saved, status, useTimeline } from './timeline-page';
 
 jest.setTimeout(120_000);
 
@@ -48,7 +48,7 @@ it('says to a screen reader that a clip landed', async () => {
   const page = await visit();
   await addPictures(page, 1);
   await page.getByLabel('Duration').selectOption('2');
-  await button(page, 'Generate').click();
+  await generateButton(page).click();
   await page
     .locator('[aria-live=polite]')
     .filter({ hasText: 'Shot 1 is ready' })

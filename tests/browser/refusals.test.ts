@@ -2,7 +2,7 @@
 import { wire } from '../helpers/generating';
 import { axeViolations } from './browser';
 import { doubles, list, page, server, useDoubles } from './doubles-page';
-import { addPictures, button, cards, choose, clip, player, prompt, saved } from './timeline-page';
+import { addPictures, button, cards, choose, clip, generateButton, player, prompt, saved } from './timeline-page';
 
 jest.setTimeout(60_000);
 
@@ -15,7 +15,7 @@ it('marks the prompt that Runway needs before the click, and says so after it, o
   await addPictures(page, 1);
   await form().getByText('Runway needs a prompt.').waitFor();
   expect(await prompt(page).getAttribute('aria-required')).toBe('true');
-  await button(page, 'Generate').click();
+  await generateButton(page).click();
   await alert().filter({ hasText: 'Runway needs a prompt. Nothing was charged.' }).waitFor();
   expect(await cards(page).first().innerText()).toContain('Runway needs a prompt.');
   expect(await axeViolations(page)).toEqual([]);
@@ -30,7 +30,7 @@ it('says how many characters a provider takes at most', async () => {
   await addPictures(page, 1);
   await prompt(page).fill('x'.repeat(1001));
   await saved(page);
-  await button(page, 'Generate').click();
+  await generateButton(page).click();
   await alert().filter({ hasText: 'Prompt: Runway takes at most 1000 characters.' }).waitFor();
 });
 
@@ -50,7 +50,7 @@ it('puts a failure away for good', async () => {
   await addPictures(page, 1);
   await prompt(page).fill('a boat sinks');
   await doubles.runway.set({ ends: 'failed' });
-  await button(page, 'Generate').click();
+  await generateButton(page).click();
   await alert().filter({ hasText: 'could not make this clip' }).waitFor();
   await button(page, 'Close').click();
   await alert().waitFor({ state: 'detached' });
@@ -66,7 +66,7 @@ it('tells a lost answer in the words of the server, and leaves it in sight', asy
   await prompt(page).fill('a boat in fog');
   await saved(page);
   await doubles.runway.script([{ match: wire.runway.create, accept_then_die: true }]);
-  await button(page, 'Generate').click();
+  await generateButton(page).click();
   await alert().filter({ hasText: 'check your account there' }).waitFor();
   const { error } = (await list())[0]!.video;
   expect(await alert().innerText()).toContain(error!.message);
@@ -106,7 +106,7 @@ it('says that the local renderer only moves the picture, at the field and on its
   await page.getByLabel('Provider').selectOption('local');
   await form().getByText('Moves the picture; set a key for AI video.').waitFor();
   await page.getByLabel('Duration').selectOption('2');
-  await button(page, 'Generate').click();
+  await generateButton(page).click();
   await clip(page).waitFor();
   await player(page).getByText('Moves the picture; set a key for AI video.').waitFor();
 });

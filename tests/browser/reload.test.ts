@@ -3,10 +3,10 @@ import type { Workspace } from '../../src/contract/workspace';
 import { cardIds } from './browser';
 import {
   addPictures,
-  button,
   cards,
   choose,
   face,
+  generateButton,
   pickFiles,
   sample,
   saved,
@@ -79,6 +79,6 @@ it('keeps a picture that waits over a reload, and sends it once', async () => {
   expect(await list()).toHaveLength(2);
   await page.reload();
   await face(page, 1).waitFor();
-  await button(page, 'Generate').waitFor();
+  await generateButton(page).waitFor();
   expect(await cards(page).count()).toBe(2);
 });

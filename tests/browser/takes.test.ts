@@ -2,7 +2,7 @@
 import type { Page } from 'playwright-core';
 import { cardIds } from './browser';
 import { doubles, list, page, server, useDoubles } from './doubles-page';
-import { addPictures, button, cards, choose, clip, player, prompt, saved } from './timeline-page';
+import { addPictures, button, cards, choose, clip, generateButton, player, prompt, saved } from './timeline-page';
 
 jest.setTimeout(60_000);
 
@@ -16,9 +16,9 @@ async function makeClip(words: string): Promise<string> {
   await prompt(page).fill(words);
   await saved(page);
   const landed = page.waitForResponse('**/uploads/videos/**');
-  await button(page, 'Generate').click();
+  await generateButton(page).click();
   await landed;
-  await button(page, 'Generate').waitFor();
+  await generateButton(page).waitFor();
   return (await stageClip())!;
 }
 
@@ -47,7 +47,7 @@ it('keeps the clip while a new one is made, after its failure and after a cancel
   const url = await makeClip('first light');
   await doubles.runway.set({ ends: 'never' });
   await prompt(page).fill('second light');
-  await button(page, 'Generate').click();
+  await generateButton(page).click();
   await button(page, 'Cancel').waitFor();
   await expectClip(url);
   await player(page).getByText('Generating').waitFor();
@@ -58,7 +58,7 @@ it('keeps the clip while a new one is made, after its failure and after a cancel
   expect(await cardOf(1).innerText()).not.toContain('Failed');
 
   await doubles.runway.set({ ends: 'failed' });
-  await button(page, 'Generate').click();
+  await generateButton(page).click();
   await page.getByText('could not make this clip').first().waitFor();
   await expectClip(url);
   expect(await cardOf(1).innerText()).toContain('Failed');

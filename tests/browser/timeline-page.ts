@@ -47,6 +47,8 @@ export const face = (page: Page, index: number) => cards(page).nth(index).getByR
 /** Chooses a shot by its place, counted from 1. */
 export const choose = (page: Page, number: number): Promise<void> => face(page, number - 1).click();
 export const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
+/** The button that makes the clip of the chosen shot, with what that costs. */
+export const generateButton = (page: Page) => player(page).getByRole('button', { name: /^Generate(, |$)/ });
 export const player = (page: Page) => page.getByRole('region', { name: 'Player' });
 /** The clip of the chosen shot in the player. */
 export const clip = (page: Page) => page.getByLabel(/^Clip of shot/);

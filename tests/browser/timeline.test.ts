@@ -7,7 +7,7 @@ import type { Workspace } from '../../src/contract/workspace';
 import { startServer, type TestServer } from '../helpers/server';
 import { axeViolations, cardIds, launchBrowser, openWindow, type WatchedPage } from './browser';
 import { startCuttingProxy } from './cutting-proxy';
-import { addPictures, button, cards, clip, prompt, sample, saved, status } from './timeline-page';
+import { addPictures, button, cards, clip, generateButton, prompt, sample, saved, status } from './timeline-page';
 
 jest.setTimeout(120_000);
 
@@ -39,9 +39,9 @@ async function visit(options?: Parameters<typeof openWindow>[2], url = server.ur
 
 const list = async (): Promise<Workspace[]> => (await server.get('/api/workspaces')).body.workspaces as Workspace[];
 async function generate(page: Page): Promise<void> {
-  await button(page, 'Generate').click();
+  await generateButton(page).click();
   await button(page, 'Cancel').waitFor();
-  await button(page, 'Generate').waitFor({ timeout: generateWithinMs });
+  await generateButton(page).waitFor({ timeout: generateWithinMs });
   await clip(page).waitFor();
 }
 
@@ -84,10 +84,10 @@ test('the timeline asks for one clip though every answer to the click is lost, a
       if (bodies.length === 4) resolve();
     });
   });
-  await button(page, 'Generate').click();
+  await generateButton(page).click();
   await clip(page).waitFor({ timeout: generateWithinMs });
   await allSent;
-  await button(page, 'Generate').waitFor();
+  await generateButton(page).waitFor();
   expect(new Set(bodies.map(({ request_id }) => request_id)).size).toBe(1);
   const [{ form_data, image_path, takes }] = (await list()) as [Workspace];
   expect(bodies[0]).toMatchObject({ expects: { form_data, image_path } });
@@ -107,7 +107,7 @@ test('the timeline says that a click without an answer may have been charged, an
     ids.push((route.request().postDataJSON() as Record<string, unknown>).request_id);
     return ids.length <= 4 ? route.abort() : route.continue();
   });
-  await button(page, 'Generate').click();
+  await generateButton(page).click();
   await page.getByRole('alert').filter({ hasText: 'It may have been charged.' }).waitFor();
   await button(page, 'Try again').click();
   await clip(page).waitFor({ timeout: generateWithinMs });
@@ -264,9 +264,9 @@ test('the timeline keeps every take, compares, brings one back, and undoes it', 
   await generate(page);
   await prompt(page).fill('another idea');
   await page.getByText('changed since this clip was made').waitFor();
-  await button(page, 'Generate').click();
+  await generateButton(page).click();
   await button(page, 'Use this take').waitFor({ timeout: generateWithinMs });
-  await button(page, 'Generate').waitFor({ timeout: generateWithinMs });
+  await generateButton(page).waitFor({ timeout: generateWithinMs });
   const [before] = await list();
 
   await page.getByRole('button', { name: 'Compare with' }).click();
@@ -402,17 +402,17 @@ test.each(['dark', 'light'] as const)(
     await button(page, 'Ask').click();
     await button(page, 'Apply').waitFor();
     await check('suggestion');
-    await button(page, 'Generate').click();
+    await generateButton(page).click();
     await button(page, 'Cancel').waitFor();
     await check('generating');
     await button(page, 'Cancel').click();
-    await button(page, 'Generate').waitFor();
+    await generateButton(page).waitFor();
     await check('cancelled');
     await generate(page);
     await button(page, 'Apply').click();
-    await button(page, 'Generate').click();
+    await generateButton(page).click();
     await button(page, 'Use this take').waitFor({ timeout: generateWithinMs });
-    await button(page, 'Generate').waitFor({ timeout: generateWithinMs });
+    await generateButton(page).waitFor({ timeout: generateWithinMs });
     await check('takes');
     for (const [view, name] of [
       // Before the film: closing that chooses the shot where it stands, which has no takes when the machine is slow.

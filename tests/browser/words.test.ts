@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 import { wire } from '../helpers/generating';
 import { doubles, page, useDoubles } from './doubles-page';
-import { addPictures, button, prompt, saved } from './timeline-page';
+import { addPictures, button, generateButton, prompt, saved } from './timeline-page';
 
 jest.setTimeout(60_000);
 
@@ -28,9 +28,9 @@ it('asks in the title of the dialog whether a second charge is taken into accoun
   await prompt(page).fill('a boat in fog');
   await saved(page);
   await doubles.runway.script([{ match: wire.runway.create, accept_then_die: true }]);
-  await button(page, 'Generate').click();
+  await generateButton(page).click();
   await page.getByRole('alert').filter({ hasText: 'check your account there' }).waitFor();
-  await button(page, 'Generate').click();
+  await generateButton(page).click();
   await page.getByRole('dialog', { name: 'This may be charged a second time' }).waitFor();
   await button(page, 'Generate again anyway').waitFor();
 });
@@ -40,7 +40,7 @@ it('says why a failure cannot be put away while its provider is still asked, and
   await prompt(page).fill('a boat comes late');
   await saved(page);
   await doubles.runway.script([{ match: 'GET /files', status: 404 }]);
-  await button(page, 'Generate').click();
+  await generateButton(page).click();
   const failure = page.getByRole('alert').filter({ hasText: 'could not be fetched' });
   await failure.waitFor();
   await failure.getByRole('button', { name: 'Close' }).click();

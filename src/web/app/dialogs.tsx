@@ -27,7 +27,7 @@ export function Dialogs() {
   if ('compare' in dialog) return <CompareTakes urls={dialog.compare} />;
   if ('generate' in dialog) return <GenerateAll chosen={dialog.generate} />;
   if ('move' in dialog) return <MoveDialog ids={dialog.move} />;
-  return <SecondCharge id={dialog.secondCharge} />;
+  return <SecondCharge id={dialog.secondCharge} accepted={dialog.accepted} />;
 }
 
 const inTime = (part: ReactNode) => <Suspense>{part}</Suspense>;

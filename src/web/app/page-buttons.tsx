@@ -1,16 +1,26 @@
 import { useText } from '../i18n';
+import { costsPath, isCostsPage, isTimeline } from '../state/address';
+import { goTo } from '../state/go-to';
 import { setState, useStore } from '../state/store';
 import { IconButton } from '../ui/icon-button';
 import { setLanguage, setNotifies, setTheme } from './preferences';
 
-/** What every page has: the trash, and how this browser shows and tells things. */
+/** What every page has: the costs, the trash, and how this browser shows and tells things. */
 export function PageButtons() {
   const text = useText();
   const language = useStore((state) => state.language);
   const theme = useStore((state) => state.theme);
   const notifies = useStore((state) => state.notifies);
+  const filmId = useStore((state) => state.filmId);
   return (
     <>
+      {!isCostsPage && (
+        <IconButton
+          icon="costs"
+          label={text('costs.name')}
+          onClick={() => goTo(costsPath(isTimeline ? filmId : null))}
+        />
+      )}
       <IconButton icon="trash" label={text('trash.name')} onClick={() => setState({ dialog: 'trash' })} />
       <IconButton
         icon={notifies ? 'bell' : 'bellOff'}

@@ -1,24 +1,25 @@
 import { lazy, Suspense, type ComponentType } from 'react';
 import { useText } from '../i18n';
-import { isFilmsPage } from '../state/address';
+import { isFilmsPage, isTimeline } from '../state/address';
 import { App } from './app';
 
-const FilmsPage = lazy(async (): Promise<{ default: ComponentType }> => {
-  try {
-    return { default: (await import('../films/films-page')).FilmsPage };
-  } catch {
-    return { default: NotLoaded };
-  }
-});
+const FilmsPage = lazyPage(async () => (await import('../films/films-page')).FilmsPage);
+const CostsPage = lazyPage(async () => (await import('../costs/costs-page')).CostsPage);
 
-/** What the address of the page shows: the films, or the timeline of one. */
+/** What the address of the page shows: the films, the costs, or the timeline of a film. */
 export function Page() {
-  if (!isFilmsPage) return <App />;
-  return (
-    <Suspense fallback={<Loading />}>
-      <FilmsPage />
-    </Suspense>
-  );
+  if (isTimeline) return <App />;
+  return <Suspense fallback={<Loading />}>{isFilmsPage ? <FilmsPage /> : <CostsPage />}</Suspense>;
+}
+
+function lazyPage(load: () => Promise<ComponentType>) {
+  return lazy(async () => {
+    try {
+      return { default: await load() };
+    } catch {
+      return { default: NotLoaded };
+    }
+  });
 }
 
 function NotLoaded() {

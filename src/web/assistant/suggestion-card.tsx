@@ -74,13 +74,13 @@ function pick(form: FormData | undefined, keys: (keyof FormData)[]): Partial<For
   return Object.fromEntries(keys.map((key) => [key, form?.[key]]));
 }
 
-function Value({ name, value, isOld }: { name: keyof FormData; value: string | number | null; isOld?: boolean }) {
+function Value({ name, value, isOld }: { name: keyof FormData; value: FormData[keyof FormData]; isOld?: boolean }) {
   const text = useText();
   const word = useWord(vocabularies[name] ?? 'camera_movements', vocabularies[name] ? String(value) : '');
   const shown = vocabularies[name]
     ? word
     : name === 'duration_s'
-      ? text('common.seconds', { count: value ?? 0 })
+      ? text('common.seconds', { count: Number(value ?? 0) })
       : String(value ?? '');
   return isOld ? <del>{shown || text('assistant.empty')}</del> : <ins>{shown || text('assistant.empty')}</ins>;
 }

@@ -1,19 +1,17 @@
 import type { FormData } from '../../contract/form';
 import { useText } from '../i18n';
 import { sync } from '../state/connection';
-import { record } from '../state/history';
+import { atProvider } from '../state/inherited-form';
 import { say, showToast } from '../state/notices';
-import { chooseProviders, providerNameOf } from '../state/providers';
+import { providerOf } from '../state/providers';
 import { chosenIds } from '../state/selection';
 import { editForms } from '../state/shots';
 import { getState, useStore } from '../state/store';
 import { Icon } from '../ui/icon';
 import styles from './apply-field.module.css';
 
-type Name = keyof FormData | 'provider';
-
 /** Gives the value of this field to the other chosen shots, or to all where only one is chosen. */
-export function ApplyField({ name }: { name: Name }) {
+export function ApplyField({ name }: { name: keyof FormData }) {
   const text = useText();
   const hasOthers = useStore(({ ids }) => ids.length > 1);
   const isOfSelection = useStore((state) => chosenIds(state).length > 1);
@@ -29,25 +27,21 @@ export function ApplyField({ name }: { name: Name }) {
   );
 }
 
-function apply(name: Name): void {
+function apply(name: keyof FormData): void {
   const { selectedId, byId, ids } = getState();
   const shot = byId[selectedId ?? ''];
   if (!shot) return;
   const chosen = chosenIds();
   const targets = chosen.length > 1 ? chosen : ids;
   sync.flush();
-  if (name === 'provider') applyProvider(shot._id, targets);
-  else editForms(targets, { [name]: shot.form_data[name] });
+  editForms(targets, (form) => valueFor(form, name, shot.form_data));
   showToast(say('form.applied', { field: say(`form.${name}`), count: targets.length }));
 }
 
-function applyProvider(from: string, targets: readonly string[]): void {
-  const name = providerNameOf(from);
-  if (!name) return;
-  const others = targets.filter((id) => providerNameOf(id) !== name);
-  if (others.length === 0) return;
-  const before = Object.fromEntries(others.map((id) => [id, providerNameOf(id)!]));
-  const after = Object.fromEntries(others.map((id) => [id, name]));
-  record({ kind: 'providers', before, after });
-  chooseProviders(after);
+/** What a form takes over; a model comes with its provider. */
+function valueFor(form: FormData, name: keyof FormData, from: FormData): Partial<FormData> {
+  if (name !== 'provider' && name !== 'model') return { [name]: from[name] };
+  const isElsewhere = form.provider !== from.provider;
+  const there = isElsewhere ? atProvider(form, from.provider, providerOf(getState(), from)) : {};
+  return name === 'model' ? { ...there, model: from.model } : there;
 }

@@ -2,7 +2,7 @@ import { wholeClip } from '../../contract/defaults';
 import type { FormData } from '../../contract/form';
 import type { Cut } from '../../contract/workspace';
 
-export type FieldName = keyof FormData | keyof Cut | 'provider';
+export type FieldName = keyof FormData | keyof Cut;
 
 /** A field of a shot by its dotted key, such as form_data.prompt. */
 export type FieldKey = `form_data.${keyof FormData}` | `cut.${keyof Cut}`;

@@ -38,7 +38,7 @@ export function Field({ name, note, isWrong, isNeeded, side, children }: Props) 
           {note}
         </p>
       )}
-      {name !== 'provider' && <EditedElsewhere field={keyOf(name)} />}
+      <EditedElsewhere field={keyOf(name)} />
     </div>
   );
 }

@@ -1,3 +1,4 @@
+import type { FormData } from '../../contract/form';
 import {
   aspectRatios,
   captionMaxCharacters,
@@ -6,15 +7,15 @@ import {
   negativePromptMaxCharacters,
   promptMaxCharacters,
 } from '../../contract/limits';
-import { faultsOf, faultText } from '../generate/refusal';
+import { faultText } from '../generate/refusal';
 import { clipOf } from '../../film/plan';
 import { useText } from '../i18n';
-import { displayName, providerOf } from '../state/providers';
+import { chosenModel, displayName, formFaults, providerOf } from '../state/providers';
 import { useSelected, useStore } from '../state/store';
 import { Panel } from '../ui/panel';
 import { Chooser } from './chooser';
 import styles from './form.module.css';
-import { ProviderField } from './provider-field';
+import { ModelFields } from './model-fields';
 import { SeedField } from './seed-field';
 import { SelectField } from './select-field';
 import { TextField } from './text-field';
@@ -26,14 +27,21 @@ const anyDurations = Array.from({ length: durationMaxS - durationMinS + 1 }, (_,
 export function Form() {
   const text = useText();
   const workspace = useSelected();
-  const provider = useStore((state) => (state.selectedId ? providerOf(state, state.selectedId) : undefined));
+  const options = useStore((state) => state.options);
   if (!workspace) return <Panel label={text('form.name')} className={styles.form} />;
 
   const { _id: id, form_data: form, image_url: picture } = workspace;
   const clip = clipOf(workspace);
+  const provider = providerOf({ options }, form);
+  const model = chosenModel({ options }, form);
   const name = displayName(provider?.name);
-  const limit = provider?.prompt_max ?? promptMaxCharacters;
-  const needed = faultsOf(form, provider).find(({ field, rule }) => field === 'prompt' && rule === 'required');
+  const limit = model?.prompt_max ?? promptMaxCharacters;
+  const faults = formFaults({ options }, form);
+  const needed = faults.find(({ field, rule }) => field === 'prompt' && rule === 'required');
+  const wrongOf = (field: keyof FormData) => {
+    const fault = faults.find((one) => one.field === field);
+    return fault && faultText(text, fault, provider?.name ?? form.provider);
+  };
   const unused = text('form.unused', { provider: name });
 
   return (
@@ -69,28 +77,26 @@ export function Form() {
         storedMax={negativePromptMaxCharacters}
         limit={negativePromptMaxCharacters}
         tooLong=""
-        note={provider && !provider.negative_prompt ? unused : undefined}
+        note={model && !model.negative_prompt ? unused : undefined}
       />
       <div className={styles.row}>
         <SelectField
           shotId={id}
           name="duration_s"
           value={form.duration_s}
-          offered={provider?.durations_s ?? anyDurations}
-          provider={name}
+          offered={model?.durations_s ?? anyDurations}
+          wrong={wrongOf('duration_s')}
         />
         <SelectField
           shotId={id}
           name="aspect_ratio"
           value={form.aspect_ratio}
-          offered={provider?.aspect_ratios ?? aspectRatios}
-          provider={name}
+          offered={model?.aspect_ratios ?? aspectRatios}
+          wrong={wrongOf('aspect_ratio')}
         />
       </div>
-      <div className={styles.row}>
-        <SeedField shotId={id} value={form.seed} note={provider && !provider.seed ? unused : undefined} />
-        <ProviderField id={id} chosen={provider?.name ?? ''} />
-      </div>
+      <ModelFields shotId={id} form={form} wrongOf={wrongOf} />
+      <SeedField shotId={id} value={form.seed} note={model && !model.seed ? unused : undefined} />
       <TextField
         shotId={id}
         name="caption"

@@ -7,6 +7,7 @@ import { Button } from '../ui/button';
 import { fieldId } from '../form/field';
 import { failureOf } from './failures';
 import { dismissClick, isLost } from './generation';
+import { isOfLimit, LimitButtons, PassedLimits } from './limit-refusal';
 import { faultsIn, refusalText } from './refusal';
 
 type Props = { workspace: Workspace; click?: RefusedClick; onRetry: () => void };
@@ -41,9 +42,12 @@ export function Failure({ workspace, click, onRetry }: Props) {
   return (
     <Alert isCalm={code === 'CANCELLED'}>
       <p>
-        {sentence} <span className="muted">{text(`generate.charged.${charged}`)}</span>
+        {sentence} {isOfLimit(code) && <PassedLimits id={id} />}
+        <span className="muted">{text(`generate.charged.${charged}`)}</span>
       </p>
-      {isOfPrompt ? (
+      {isOfLimit(code) ? (
+        <LimitButtons id={id} code={code} accepted={failure.isOfClick ? click?.accepted : undefined} />
+      ) : isOfPrompt ? (
         <Button size="small" onClick={() => document.getElementById(fieldId('prompt'))?.focus()}>
           {text('generate.changePrompt')}
         </Button>

@@ -1,12 +1,13 @@
 import type { Workspace } from '../../contract/workspace';
 import { useText } from '../i18n';
-import { displayName, providerOf } from '../state/providers';
+import { displayName, formFaults, providerOf } from '../state/providers';
 import { numberOf, useStore } from '../state/store';
 import { Button } from '../ui/button';
 import { clockTime } from '../ui/clock';
 import { closeDialog, Modal } from '../ui/modal';
+import { GenerateSum } from './generate-sum';
 import { generateAll, planAll } from './generation';
-import { faultsOf, faultText } from './refusal';
+import { faultText } from './refusal';
 
 type Props = {
   /** The shots that were chosen for it; without, everything that is new or changed. */
@@ -19,19 +20,22 @@ export function GenerateAll({ chosen }: Props) {
   const ids = useStore((state) => state.ids);
   const byId = useStore((state) => state.byId);
   const options = useStore((state) => state.options);
-  const providers = useStore((state) => state.providers);
-  const { ready, lacking, missing, running, unclear } = planAll({ ids, byId, options, providers }, chosen);
-  const names = [
-    ...new Set(ready.map(({ _id: id }) => displayName(providerOf({ options, providers }, id)?.name))),
-  ].join(text('common.listSeparator'));
+  const films = useStore((state) => state.films);
+  const filmId = useStore((state) => state.filmId);
+  const { ready, lacking, missing, running, unclear } = planAll({ ids, byId, options, films, filmId }, chosen);
+  const names = [...new Set(ready.map(({ form_data: form }) => displayName(providerOf({ options }, form)?.name)))].join(
+    text('common.listSeparator'),
+  );
   const seconds = ready.reduce((sum, { form_data: form }) => sum + form.duration_s, 0);
   const numbers = (shots: Workspace[]) => shots.map(({ _id: id }) => numberOf(id)).join(text('common.listSeparator'));
   const reasons = (shots: Workspace[]) => {
     const byReason = new Map<string, Workspace[]>();
     for (const shot of shots) {
-      const provider = providerOf({ options, providers }, shot._id);
-      const faults = faultsOf(shot.form_data, provider);
-      const reason = faults.map((fault) => faultText(text, fault, provider?.name)).join(' ');
+      const form = shot.form_data;
+      const provider = providerOf({ options }, form)?.name ?? form.provider;
+      const reason = formFaults({ options }, form)
+        .map((fault) => faultText(text, fault, provider))
+        .join(' ');
       byReason.set(reason, [...(byReason.get(reason) ?? []), shot]);
     }
     return [...byReason];
@@ -63,6 +67,7 @@ export function GenerateAll({ chosen }: Props) {
               time: clockTime(seconds),
             })}
           </p>
+          <GenerateSum shots={ready} />
         </>
       )}
       {reasons(lacking).map(([reason, shots]) => (

@@ -4,27 +4,36 @@ import { setState, useSelected, useStore } from '../state/store';
 import { Button } from '../ui/button';
 import { classes } from '../ui/classes';
 import { Icon } from '../ui/icon';
+import { useMoney } from '../ui/money';
 import { Failure } from './failure';
 import styles from './generate-bar.module.css';
 import { GenerateProgress } from './generate-progress';
 import { cancel, generate } from './generation';
+import { expectedPrice } from './price';
 
-/** Says what a click will do, and then what is being done. */
+/** Says what a click will do and cost, and then what is being done. */
 export function GenerateBar() {
   const text = useText();
+  const { about } = useMoney();
   const workspace = useSelected();
-  const provider = useStore((state) => (state.selectedId ? providerOf(state, state.selectedId) : undefined));
+  const options = useStore((state) => state.options);
   const click = useStore(({ clicks, selectedId }) => clicks[selectedId ?? '']);
   if (!workspace) return null;
 
   const { _id: id, video, form_data: form, image_path: picture } = workspace;
   const isGenerating = video.status === 'generating';
   const isSending = click === 'sending' && !isGenerating;
-  const what = picture
-    ? `${displayName(provider?.name)} · ${text('common.seconds', { count: form.duration_s })}`
-    : text('generate.needsPicture');
+  const price = expectedPrice({ options }, form);
+  const priceWords = price && (price === 'unknown' ? text('money.unknown') : about(price.money));
+  const pricedOn = price && price !== 'unknown' && price.pricedOn;
+  const what = [
+    displayName(providerOf({ options }, form)?.name ?? form.provider),
+    text('common.seconds', { count: form.duration_s }),
+    pricedOn && text('money.pricedOn', { date: pricedOn }),
+  ];
   const start = () => {
-    if (video.error?.code === 'SUBMIT_UNKNOWN') setState({ dialog: { secondCharge: id } });
+    if (video.error?.code === 'SUBMIT_UNKNOWN' && video.error.charged === 'maybe')
+      setState({ dialog: { secondCharge: id } });
     else void generate(id);
   };
 
@@ -45,10 +54,11 @@ export function GenerateBar() {
             disabled={!picture || isSending}
             onClick={start}
           >
-            <Icon name="sparkle" /> {text('common.generate')}
+            <Icon name="sparkle" />{' '}
+            {priceWords ? text('generate.priced', { price: priceWords }) : text('common.generate')}
           </Button>
           <span className={classes(styles.what, 'muted')} id="generate-what">
-            {what}
+            {picture ? what.filter(Boolean).join(' · ') : text('generate.needsPicture')}
           </span>
           {isSending && <span className={styles.spinner} aria-hidden="true" />}
           <Failure workspace={workspace} click={typeof click === 'object' ? click : undefined} onRetry={start} />

@@ -1,13 +1,12 @@
 import type { ErrorCode } from '../../contract/errors';
 import type { Workspace } from '../../contract/workspace';
-import { ApiError, cancelVideo, generateVideo } from '../api';
+import { ApiError, cancelVideo, generateVideo, noAnswer, type Accepted } from '../api';
 import { clipOf } from '../../film/plan';
-import { isChanged, rememberPicture } from '../state/clip';
+import { isChanged, type ClipContext } from '../state/clip';
 import { sync } from '../state/connection';
-import { providerNameOf, providerOf } from '../state/providers';
+import { formFaults, providerOf } from '../state/providers';
 import { getState, setState, type AppState, type RefusedClick } from '../state/store';
 import { newId } from '../sync/new-id';
-import { faultsOf } from './refusal';
 
 const sendsOfOneClick = 4;
 const pauseMs = 1500;
@@ -22,22 +21,22 @@ const lostCodes: (ErrorCode | 'NETWORK')[] = ['NETWORK', 'DATABASE_UNAVAILABLE']
 export const isLost = (code: ErrorCode | 'NETWORK'): boolean => lostCodes.includes(code);
 
 /** Sends one click; the same click is sent again where there is no answer, and is paid once. */
-export async function generate(id: string, acceptSecondCharge = false): Promise<void> {
+export async function generate(id: string, accepted: Accepted = {}): Promise<void> {
   const workspace = getState().byId[id];
   if (!workspace || getState().clicks[id] === 'sending') return;
   setClick(id, 'sending');
   try {
     sync.flush();
     await saved();
-    const { video } = await send(id, acceptSecondCharge);
-    if (video.attempt_id && workspace.image_path) rememberPicture(video.attempt_id, workspace.image_path);
+    await send(id, accepted);
     setClick(id);
   } catch (error) {
-    const { code, details } = error instanceof ApiError ? error : { code: 'NETWORK' as const, details: undefined };
-    if (code === 'SECOND_CHARGE_POSSIBLE') setState({ dialog: { secondCharge: id } });
+    const { code, details } = error instanceof ApiError ? error : noAnswer();
+    if (code === 'SECOND_CHARGE_POSSIBLE') setState({ dialog: { secondCharge: id, accepted } });
     // A refusal that is told as the state of the video need not be told twice.
     const isTold = getState().byId[id]?.video.error?.code === code || code === 'SECOND_CHARGE_POSSIBLE';
-    const refused = { code, details, provider: providerNameOf(id), before: workspace.video.attempt_id };
+    const provider = providerOf(getState(), workspace.form_data)?.name;
+    const refused = { code, details, provider, accepted, before: workspace.video.attempt_id };
     setClick(id, isTold ? undefined : refused);
   }
 }
@@ -54,11 +53,13 @@ export async function cancel(id: string): Promise<void> {
 }
 
 /** What generating these shots, or all that is new or changed, would do, and what it leaves out and why. */
-export function planAll(state: Pick<AppState, 'ids' | 'byId' | 'options' | 'providers'>, chosen?: readonly string[]) {
+export function planAll(state: ClipContext & Pick<AppState, 'ids' | 'byId'>, chosen?: readonly string[]) {
   const shots = (chosen ?? state.ids).flatMap((id) => state.byId[id] ?? []);
   const isUnclear = ({ video }: Workspace) => video.error?.charged === 'maybe';
-  const faults = (shot: Workspace) => faultsOf(shot.form_data, providerOf(state, shot._id));
-  const idle = shots.filter((shot) => shot.video.status !== 'generating' && (chosen !== undefined || isWanted(shot)));
+  const faults = (shot: Workspace) => formFaults(state, shot.form_data);
+  const idle = shots.filter(
+    (shot) => shot.video.status !== 'generating' && (chosen !== undefined || isWanted(shot, state)),
+  );
   const possible = idle.filter((shot) => shot.image_path && !isUnclear(shot));
   return {
     ready: possible.filter((shot) => faults(shot).length === 0),
@@ -70,9 +71,9 @@ export function planAll(state: Pick<AppState, 'ids' | 'byId' | 'options' | 'prov
 }
 
 /** Whether a shot is new, has failed, or is no longer what its clip was made of; a cancelled attempt asks for nothing. */
-function isWanted(shot: Workspace): boolean {
+function isWanted(shot: Workspace, state: ClipContext): boolean {
   const hasFailed = shot.video.status === 'failed' && shot.video.error?.code !== 'CANCELLED';
-  return hasFailed || !clipOf(shot) || isChanged(shot);
+  return hasFailed || !clipOf(shot) || isChanged(shot, state);
 }
 
 export async function generateAll(chosen?: readonly string[]): Promise<void> {
@@ -83,10 +84,10 @@ export async function generateAll(chosen?: readonly string[]): Promise<void> {
   await Promise.all(Array.from({ length: clicksAtOnce }, takeNext));
 }
 
-async function send(id: string, acceptSecondCharge: boolean) {
-  const { byId } = getState();
-  const provider = providerNameOf(id);
+async function send(id: string, accepted: Accepted) {
+  const { byId, options } = getState();
   const { form_data, image_path } = byId[id]!;
+  const provider = providerOf({ options }, form_data)?.name;
   const before = byId[id]!.video.attempt_id;
   const earlier = unanswered.get(id);
   // Another attempt since says that it was taken: this is a new click.
@@ -97,7 +98,7 @@ async function send(id: string, acceptSecondCharge: boolean) {
     // What the screen shows: anything else is not paid for.
     expects: { form_data, image_path },
     ...(provider && { provider }),
-    ...(acceptSecondCharge && { accept_second_charge: true }),
+    ...accepted,
   };
   for (let sends = 1; ; sends++) {
     try {

@@ -1,27 +1,12 @@
 import { formKeys } from '../../contract/defaults';
 import type { ErrorCode, ErrorDetail } from '../../contract/errors';
-import type { FormData } from '../../contract/form';
 import { errorKey, type Translate } from '../i18n';
-import { displayName, type Provider } from '../state/providers';
-
-/** A field whose value a provider does not take, by the rule that it breaks. */
-export type Fault = { field: keyof FormData; rule: NonNullable<ErrorDetail['rule']>; limit?: number };
+import { displayName, type Fault } from '../state/providers';
 
 export type Refusal = { code: ErrorCode | 'NETWORK'; details?: ErrorDetail[]; provider?: string | null };
 
-/** What the server would refuse about this form, so that it can be said before the click. */
-export function faultsOf(form: FormData, provider: Provider | undefined): Fault[] {
-  if (!provider) return [];
-  const faults: Fault[] = [];
-  const words = [form.prompt, form.camera_movement, form.shot_size, form.lighting];
-  if (!provider.durations_s.includes(form.duration_s)) faults.push({ field: 'duration_s', rule: 'not_offered' });
-  if (!provider.aspect_ratios.includes(form.aspect_ratio)) faults.push({ field: 'aspect_ratio', rule: 'not_offered' });
-  if (form.prompt.length > provider.prompt_max)
-    faults.push({ field: 'prompt', rule: 'too_long', limit: provider.prompt_max });
-  if (provider.prompt_required && words.every((word) => word.trim() === ''))
-    faults.push({ field: 'prompt', rule: 'required' });
-  return faults;
-}
+/** A field whose value is not taken, by the rule that it breaks. */
+type Broken = Pick<Fault, 'field' | 'model' | 'other'> & { rule: NonNullable<ErrorDetail['rule']>; limit?: number };
 
 /** A refusal in the language of the page: by field, rule and limit where the server tells them, else by its code. */
 export function refusalText(text: Translate, refusal: Refusal): string {
@@ -31,7 +16,7 @@ export function refusalText(text: Translate, refusal: Refusal): string {
 }
 
 /** The fields that a refusal names. */
-export function faultsIn({ code, details = [] }: Refusal): Fault[] {
+export function faultsIn({ code, details = [] }: Refusal): Broken[] {
   if (code !== 'INVALID_INPUT') return [];
   return details.flatMap(({ path, rule, limit }) => {
     const field = formKeys.find((key) => key === path.split('.').at(-1));
@@ -39,10 +24,14 @@ export function faultsIn({ code, details = [] }: Refusal): Fault[] {
   });
 }
 
-/** What a field lacks, in one sentence. */
-export function faultText(text: Translate, { field, rule, limit }: Fault, provider?: string | null): string {
-  const values = { field: text(`form.${field}`), provider: displayName(provider), limit: limit ?? '' };
-  if (rule === 'required' && field === 'prompt') return text('rule.needsPrompt', values);
+/** What a field lacks, in a sentence, with a model that has it. */
+export function faultText(text: Translate, fault: Broken, provider?: string | null): string {
+  const { field, rule, limit, model, other } = fault;
+  const maker = displayName(provider);
+  const values = { field: text(`form.${field}`), provider: maker, limit: limit ?? '' };
+  const way = other ? ` ${text('rule.otherModel', { model: other })}` : '';
+  if (rule === 'required' && field === 'prompt') return text('rule.needsPrompt', values) + way;
   if (rule === 'wrong_type' || rule === 'unknown_key') return text('rule.wrong_form', values);
-  return text(`rule.${rule}`, values);
+  if (rule !== 'not_offered' || !model) return text(`rule.${rule}`, values) + way;
+  return text('rule.not_offered', { ...values, provider: model }) + way;
 }

@@ -1,14 +1,15 @@
+import type { Accepted } from '../api';
 import { useText } from '../i18n';
 import { Button } from '../ui/button';
 import { closeDialog, Modal } from '../ui/modal';
 import { generate } from './generation';
 
 /** Asks before a click that may be paid twice. */
-export function SecondCharge({ id }: { id: string }) {
+export function SecondCharge({ id, accepted }: { id: string; accepted?: Accepted }) {
   const text = useText();
   const accept = () => {
     closeDialog();
-    void generate(id, true);
+    void generate(id, { ...accepted, accept_second_charge: true });
   };
   return (
     <Modal

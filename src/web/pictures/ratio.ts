@@ -1,6 +1,7 @@
+import { emptyForm } from '../../contract/defaults';
 import type { AspectRatio } from '../../contract/form';
 import { aspectRatios } from '../../contract/limits';
-import { providerOf } from '../state/providers';
+import { chosenModel } from '../state/providers';
 import { getState } from '../state/store';
 
 export type Size = { width: number; height: number };
@@ -11,9 +12,10 @@ export function shapeOf(ratio: AspectRatio): number {
   return width / height;
 }
 
-/** The ratio nearest to a picture, of those that the provider of a shot, or of a new one, offers. */
+/** The ratio nearest to a picture, of those that the model of a shot, or of a new one, offers. */
 export function nearestRatio({ width, height }: Size, id = ''): AspectRatio {
-  const offered = providerOf(getState(), id)?.aspect_ratios ?? aspectRatios;
+  const state = getState();
+  const offered = chosenModel(state, state.byId[id]?.form_data ?? emptyForm)?.aspect_ratios ?? aspectRatios;
   const distance = (ratio: AspectRatio) => Math.abs(Math.log(shapeOf(ratio) / (width / height)));
   return [...offered].sort((a, b) => distance(a) - distance(b))[0] ?? aspectRatios[0];
 }

@@ -4,6 +4,7 @@ import { ApiError, uploadImage } from '../api';
 import { sync } from '../state/connection';
 import { ownFilm } from '../state/films';
 import { recordCreated } from '../state/history';
+import { inherited } from '../state/inherited-form';
 import { select } from '../state/selection';
 import { edit } from '../state/shots';
 import { getState, setState, type Upload } from '../state/store';
@@ -149,10 +150,12 @@ function land(upload: Upload, path: string, ownRatio: AspectRatio): void {
   const place = placeOf(upload);
   const { ids, byId, uploads, selectedId } = getState();
   const neighbour = byId[ids[place - 1] ?? ids[0] ?? ''];
-  const ratio = neighbour?.form_data.aspect_ratio ?? ratioOfFilm(ownRatio);
+  const form = neighbour
+    ? { aspect_ratio: neighbour.form_data.aspect_ratio, ...inherited(neighbour.form_data) }
+    : { aspect_ratio: ratioOfFilm(ownRatio) };
   // The shot takes the id of its upload, so that the card stays where it is, and what follows it finds it.
   setState({ uploads: uploads.filter((other) => other.id !== id) });
-  sync.create({ image_path: path, form_data: { aspect_ratio: ratio } }, id, ids[place]);
+  sync.create({ image_path: path, form_data: form }, id, ids[place]);
   recordCreated(id, drop?.id ?? id);
   // Not where another shot was chosen meanwhile.
   if (id === drop?.firstId && (drop.selectedId === null || selectedId === drop.selectedId)) select(id);

@@ -11,6 +11,7 @@ import { classes } from '../ui/classes';
 import { DownloadButton } from '../ui/download-button';
 import { Icon } from '../ui/icon';
 import { IconButton } from '../ui/icon-button';
+import { useMoney } from '../ui/money';
 import { PictureInput } from '../ui/picture-input';
 import { CropNote, CropView } from './crop-view';
 import { CutBar } from './cut-bar';
@@ -26,6 +27,7 @@ export function Stage() {
 /** Its clip, else its picture with what the ratio will crop. */
 function Shot({ workspace }: { workspace: Workspace }) {
   const text = useText();
+  const { cost } = useMoney();
   const crop = useCrop(workspace);
   const number = useStore(({ ids, selectedId }) => ids.indexOf(selectedId ?? '') + 1);
   const upload = useStore(({ uploads, selectedId }) => uploads.find(({ replaces }) => replaces === selectedId));
@@ -42,7 +44,8 @@ function Shot({ workspace }: { workspace: Workspace }) {
   }, [id, status]);
 
   const clip = clipOf(workspace);
-  const state = stateOf(workspace);
+  const state = useStore((all) => stateOf(workspace, all));
+  const isOld = useStore((all) => isChanged(workspace, all));
   const isBusy = video.status === 'generating' || Boolean(upload && upload.phase !== 'failed');
 
   return (
@@ -75,7 +78,9 @@ function Shot({ workspace }: { workspace: Workspace }) {
           </button>
         )}
         {crop && picture && !clip?.url && <CropView crop={crop} />}
-        <span className={styles.badge}>{text('card.name', { number })}</span>
+        <span className={styles.badge}>
+          {text('card.name', { number })} {clip?.cost && <span className={styles.cost}>{cost(clip.cost)}</span>}
+        </span>
         <div className={styles.tools}>
           {clip?.url && <DownloadButton url={clip.url} name={fileNameOf(workspace, clip.form_data?.prompt)} />}
           {picture && <IconButton icon="image" label={text('stage.replace')} onClick={() => input.current?.click()} />}
@@ -91,7 +96,7 @@ function Shot({ workspace }: { workspace: Workspace }) {
             <p className={classes(styles.note, state === 'failed' && styles.failed)}>{text(`stage.${state}`)}</p>
           )}
           {movesPictureOnly(clip?.provider) && <p className={styles.note}>{text('form.movesPicture')}</p>}
-          {state !== 'generating' && isChanged(workspace) && (
+          {isOld && state !== 'generating' && (
             <p className={classes(styles.note, styles.changed)}>{text('stage.changed')}</p>
           )}
         </div>

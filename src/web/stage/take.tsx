@@ -1,16 +1,17 @@
 import { useState } from 'react';
-import { formKeys } from '../../contract/defaults';
 import type { Video } from '../../contract/video';
 import type { Workspace } from '../../contract/workspace';
 import { useText } from '../i18n';
+import { hasOtherForm } from '../state/out-of-date';
 import { displayName } from '../state/providers';
 import { fileNameOf } from '../state/shot-name';
 import { chooseTake, editForm } from '../state/shots';
-import { setState } from '../state/store';
+import { setState, useStore } from '../state/store';
 import { Button } from '../ui/button';
 import { classes } from '../ui/classes';
 import { DownloadButton } from '../ui/download-button';
 import { IconButton } from '../ui/icon-button';
+import { useMoney } from '../ui/money';
 import styles from './take.module.css';
 
 type Props = {
@@ -24,9 +25,10 @@ type Props = {
 /** One finished clip: who made it, from which prompt, and what can be done with it. */
 export function Take({ workspace, take, clip, number }: Props) {
   const text = useText();
+  const { cost, source } = useMoney();
   const { _id: id, image_url: picture, form_data: form, video } = workspace;
   const made = take.form_data;
-  const hasOtherForm = made !== null && formKeys.some((key) => made[key] !== form[key]);
+  const isOtherForm = useStore(({ options }) => hasOtherForm(form, take, { options }));
   const maker = [displayName(take.provider), take.model, made && text('common.seconds', { count: made.duration_s })];
   const choose = (withForm: boolean) => chooseTake(id, take, withForm);
   const isBusy = video.status === 'generating';
@@ -36,6 +38,11 @@ export function Take({ workspace, take, clip, number }: Props) {
       <TakePicture take={take} picture={picture} />
       <span className={styles.name}>
         {text('takes.take', { number })}
+        {take.cost && (
+          <span className={styles.cost} title={source(take.cost)}>
+            {cost(take.cost)}
+          </span>
+        )}
         {!clip && <span className={styles.inFilm}>{text('takes.current')}</span>}
       </span>
       <span className={styles.maker}>{maker.filter(Boolean).join(' · ')}</span>
@@ -50,7 +57,7 @@ export function Take({ workspace, take, clip, number }: Props) {
             {text('takes.use')}
           </Button>
         )}
-        {clip && hasOtherForm && (
+        {clip && isOtherForm && (
           <Button size="small" aria-label={text('takes.useClip')} disabled={isBusy} onClick={() => choose(false)}>
             {text('takes.clipOnly')}
           </Button>
@@ -66,7 +73,7 @@ export function Take({ workspace, take, clip, number }: Props) {
         {take.url && (
           <DownloadButton className={styles.action} url={take.url} name={fileNameOf(workspace, made?.prompt)} />
         )}
-        {hasOtherForm && (
+        {made && isOtherForm && (
           <IconButton
             className={styles.action}
             icon="restore"

@@ -1,7 +1,7 @@
 import { newFilmSettings } from '../../contract/defaults';
 import type { Film, FilmSettings } from '../../contract/film';
 import { isStoredFilm } from '../sync/films';
-import { filmPath, filmsPath, isFilmsPage } from './address';
+import { filmPath, filmsPath, isCostsPage, isFilmsPage } from './address';
 import { goTo } from './go-to';
 import { landedMark, say } from './notices';
 import { getState, useStore, type AppState } from './store';
@@ -9,11 +9,15 @@ import { getState, useStore, type AppState } from './store';
 const goneKey = 'gone-film';
 
 /** The film of this page, undefined while it is not known. */
-export const ownFilm = ({ films, filmId }: AppState = getState()): Film | undefined =>
+export const ownFilm = ({ films, filmId }: Pick<AppState, 'films' | 'filmId'> = getState()): Film | undefined =>
   films.find(({ _id: id }) => id === filmId);
 
 /** The settings of this page's film; those of a new one until it is known. */
-export const useFilmSettings = (): FilmSettings => useStore((state) => ownFilm(state)?.settings ?? newFilmSettings);
+export const useFilmSettings = (): FilmSettings => useStore(settingsOf);
+
+/** The settings of the film of a page; those of a new one until it is known. */
+export const settingsOf = (state: Pick<AppState, 'films' | 'filmId'>): FilmSettings =>
+  ownFilm(state)?.settings ?? newFilmSettings;
 
 /** A film's title; one without has a word in its place. */
 export const titleOf = (film: Film | undefined): string => film?.title.trim() || say('films.untitled');
@@ -47,7 +51,7 @@ export function watchTitle(): void {
 
 /** What the window is called. */
 function pageTitle(): string {
-  const name = isFilmsPage ? say('films.name') : ownFilm()?.title.trim();
+  const name = isFilmsPage ? say('films.name') : isCostsPage ? say('costs.name') : ownFilm()?.title.trim();
   return name ? `${name} · ${say('app.title')}` : say('app.title');
 }
 

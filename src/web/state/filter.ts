@@ -1,20 +1,20 @@
 import type { Workspace } from '../../contract/workspace';
 import { failureOf } from '../generate/failures';
 import { clipOf } from '../../film/plan';
-import { isChanged, stateOf } from './clip';
+import { isChanged, stateOf, type ClipContext } from './clip';
 import { getState, type AppState, type Filter } from './store';
 
 type Click = AppState['clicks'][string] | undefined;
 
 /** Where a shot stands on its card: a click that was refused here counts as a failure. */
-export const statusOf = (shot: Workspace, click: Click): ReturnType<typeof stateOf> =>
-  failureOf(shot, click)?.isOfClick ? 'failed' : stateOf(shot);
+export const statusOf = (shot: Workspace, click: Click, state?: ClipContext): ReturnType<typeof stateOf> =>
+  failureOf(shot, click)?.isOfClick ? 'failed' : stateOf(shot, state);
 
 const fits: Record<Filter, (shot: Workspace, click: Click) => boolean> = {
   all: () => true,
   failed: (shot, click) => statusOf(shot, click) === 'failed',
   notMade: (shot) => !clipOf(shot),
-  changed: isChanged,
+  changed: (shot) => isChanged(shot),
 };
 
 export const filters = Object.keys(fits) as Filter[];

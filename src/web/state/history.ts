@@ -2,7 +2,6 @@ import type { Changes, Workspace } from '../../contract/workspace';
 import { valueOf } from '../sync/replica';
 import { sync } from './connection';
 import { say, showToast } from './notices';
-import { chooseProviders, providerNameOf } from './providers';
 import { reveal } from './selection';
 import { getState, setState, useStore } from './store';
 
@@ -10,7 +9,6 @@ import { getState, setState, useStore } from './store';
 export type Deed =
   | { kind: 'fields'; id: string; before: Changes; after: Changes }
   | { kind: 'many'; changes: { id: string; before: Changes; after: Changes }[] }
-  | { kind: 'providers'; before: Record<string, string>; after: Record<string, string> }
   | { kind: 'delete' | 'create'; ids: string[]; dropId?: string }
   | { kind: 'reorder'; before: readonly string[]; after: readonly string[] }
   | { kind: 'take'; id: string; before: string; after: string; form?: { before: Changes; after: Changes } };
@@ -70,7 +68,7 @@ export function redo(): void {
   show();
 }
 
-const keyOf = (filmId: string): string => `deeds ${filmId}`;
+const keyOf = (filmId: string): string => `history ${filmId}`;
 
 /** Keeps the deeds of this tab, film by film, for when the film is opened here again. */
 export function keepHistory(): void {
@@ -115,8 +113,6 @@ function reversed(deed: Deed): Deed {
       };
     case 'fields':
       return { ...deed, before: deed.after, after: deed.before };
-    case 'providers':
-      return { ...deed, before: deed.after, after: deed.before };
     case 'reorder':
       return { ...deed, before: deed.after, after: deed.before };
     case 'take': {
@@ -141,11 +137,6 @@ function perform(deed: Deed): boolean {
       const fitting = deed.changes.filter(({ id, before }) => byId[id] && isAs(byId[id], before));
       changeMany(fitting);
       return fitting.length > 0;
-    }
-    case 'providers': {
-      const isUntouched = Object.entries(deed.before).every(([id, name]) => providerNameOf(id) === name);
-      if (isUntouched) chooseProviders(deed.after);
-      return isUntouched;
     }
     case 'reorder': {
       const isThere = new Set(ids);

@@ -1,34 +1,48 @@
+import { faultsOf, modelOf, type FormFault } from '../../contract/model-choice';
+import type { FormData } from '../../contract/form';
+import type { ModelOption } from '../../contract/options';
 import { isTextKey } from '../i18n';
 import { say } from './notices';
-import { rememberedRecord } from './remembered';
-import { getState, setState, type AppState } from './store';
+import type { AppState } from './store';
 
-// The form has no provider yet, so this browser remembers it for each shot.
-const chosen = rememberedRecord('providers', 2000);
+type WithOptions = Pick<AppState, 'options'>;
+export type Provider = NonNullable<AppState['options']>['video_providers'][number];
 
-/** Takes what was chosen before, and what another window of this browser chooses. */
-export function loadProviders(): void {
-  setState({ providers: chosen.read() });
-  chosen.watch((providers) => setState({ providers }));
+/** What of a form cannot be made, with the model that is asked for it and one of the same provider that can. */
+export type Fault = FormFault & { model?: string; other?: string };
+
+/** The provider that a form means; undefined if the server has none with that name, or has not told yet. */
+export function providerOf({ options }: WithOptions, { provider: name }: Pick<FormData, 'provider'>) {
+  const all = options?.video_providers ?? [];
+  return name ? all.find((provider) => provider.name === name) : (all.find((provider) => provider.default) ?? all[0]);
 }
 
-/** Chooses the providers of the next clicks, by shot. */
-export function chooseProviders(names: Record<string, string>): void {
-  chosen.set(names);
-  setState({ providers: chosen.read() });
+/** The model that a form means; undefined if there is none with that name, or the server has not told yet. */
+export function chosenModel(state: WithOptions, form: FormData): ModelOption | undefined {
+  const provider = providerOf(state, form);
+  return provider && modelOf(provider, form);
 }
 
-/** The provider of the next click on this shot. */
-export function providerOf(state: Pick<AppState, 'options' | 'providers'>, id: string) {
-  const all = state.options?.video_providers ?? [];
-  return all.find(({ name }) => name === state.providers[id]) ?? all.find((provider) => provider.default) ?? all[0];
+/** Everything that the server would refuse about a form, so that it can be said before the click. */
+export function formFaults(state: WithOptions, form: FormData): Fault[] {
+  if (!state.options) return [];
+  const provider = providerOf(state, form);
+  if (!provider) return [{ field: 'provider', rule: 'not_offered' }];
+  const model = modelOf(provider, form);
+  if (!model) return [{ field: 'model', rule: 'not_offered' }];
+  const several = provider.models.length > 1;
+  return faultsOf(model, form).map((fault) => ({
+    ...fault,
+    ...(several && { model: model.id, other: modelThatCan(provider, form, fault) }),
+  }));
 }
 
-export type Provider = NonNullable<ReturnType<typeof providerOf>>;
-
-/** The name of the provider that the next click on this shot sends. */
-export const providerNameOf = (id: string): string | undefined =>
-  providerOf(getState(), id)?.name ?? getState().providers[id];
+/** A model of the provider that can make the whole form, else one that can do what this one cannot. */
+function modelThatCan({ models }: Provider, form: FormData, { field }: FormFault): string | undefined {
+  const whole = models.find((model) => faultsOf(model, form).length === 0);
+  const other = models.find((model) => faultsOf(model, form).every((fault) => fault.field !== field));
+  return (whole ?? other)?.id;
+}
 
 /** A provider's name as people write it in the language of the page. */
 export function displayName(name: string | null | undefined): string {
@@ -37,5 +51,5 @@ export function displayName(name: string | null | undefined): string {
   return (name ?? '').replace(/^./, (letter) => letter.toUpperCase());
 }
 
-/** The provider that needs no account and no network: it moves the picture and makes nothing new. */
+/** The provider that needs no account and no network: it moves the picture, makes nothing new and costs nothing. */
 export const movesPictureOnly = (name: string | null | undefined): boolean => name === 'local';

@@ -2,7 +2,6 @@ import { newId } from '../sync/new-id';
 import { sync } from './connection';
 import { record } from './history';
 import { say, showToast } from './notices';
-import { chooseProviders } from './providers';
 import { selectMany } from './selection';
 import { getState, numberOf, setState } from './store';
 
@@ -45,7 +44,7 @@ export function moveBefore(ids: readonly string[], beforeId: string | null): voi
 
 /** Makes a copy of each of these shots, without its clip, behind the last of them, and chooses the copies. */
 export function duplicate(ids: readonly string[]): void {
-  const { ids: all, byId, providers } = getState();
+  const { ids: all, byId } = getState();
   const next = all[all.indexOf(ids.at(-1) ?? '') + 1];
   const shots = ids.flatMap((id) => byId[id] ?? []);
   if (shots.length === 0) return;
@@ -55,11 +54,6 @@ export function duplicate(ids: readonly string[]): void {
       sync.create({ image_path: shot.image_path, form_data: shot.form_data }, id, next);
     }
   });
-  const chosen = copies.flatMap(({ shot, id }) => {
-    const provider = providers[shot._id];
-    return provider ? [[id, provider] as const] : [];
-  });
-  chooseProviders(Object.fromEntries(chosen));
   record({ kind: 'create', ids: copies.map(({ id }) => id) });
   setState({ filter: 'all' });
   selectMany(copies.map(({ id }) => id));

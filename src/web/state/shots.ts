@@ -44,9 +44,13 @@ function toChanges(form: Partial<FormData>): Changes {
   return Object.fromEntries(entries) as Changes;
 }
 
-/** Gives several shots the same values in these fields of the form, as one deed. */
-export function editForms(ids: readonly string[], form: Partial<FormData>): void {
-  const changes = ids.map((id) => ({ id, ...difference(id, toChanges(form)) }));
+/** Gives several shots what `formOf` makes of the form of each, as one deed. */
+export function editForms(ids: readonly string[], formOf: (form: FormData) => Partial<FormData>): void {
+  const { byId } = getState();
+  const changes = ids.flatMap((id) => {
+    const shot = byId[id];
+    return shot ? [{ id, ...difference(id, toChanges(formOf(shot.form_data))) }] : [];
+  });
   const real = changes.filter(({ after }) => Object.keys(after).length > 0);
   if (real.length === 0) return;
   record({ kind: 'many', changes: real });

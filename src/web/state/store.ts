@@ -4,6 +4,7 @@ import type { FilmExport } from '../../contract/export';
 import type { AspectRatio } from '../../contract/form';
 import type { Options } from '../../contract/options';
 import type { Workspace } from '../../contract/workspace';
+import type { Accepted } from '../api';
 import type { Language } from '../i18n/texts';
 import type { SyncSnapshot } from '../sync/client';
 
@@ -44,7 +45,7 @@ type Dialog =
   | 'export'
   | 'generate-all'
   | { compare: [string, string] }
-  | { secondCharge: string }
+  | { secondCharge: string; accepted?: Accepted }
   | { generate: readonly string[] }
   | { move: readonly string[] };
 
@@ -55,6 +56,8 @@ export type RefusedClick = {
   code: ErrorCode | 'NETWORK';
   details?: ErrorDetail[];
   provider?: string;
+  /** What the click had accepted already. */
+  accepted?: Accepted;
   before: string | null;
 };
 
@@ -75,8 +78,6 @@ export type AppState = SyncSnapshot & {
   exports: readonly FilmExport[];
   toasts: Toast[];
   dialog: Dialog | null;
-  /** The provider chosen for the next click, by shot; the server's default where none is named. */
-  providers: Record<string, string>;
   /** Clicks that are on their way, and the answers that refused one. */
   clicks: Record<string, 'sending' | RefusedClick>;
   questions: Record<string, Question>;
@@ -114,7 +115,6 @@ export const useStore = create<AppState>(() => ({
   exports: [],
   toasts: [],
   dialog: null,
-  providers: {},
   clicks: {},
   questions: {},
   questionDrafts: {},

@@ -25,6 +25,7 @@ export const Card = memo(function Card({ id, number, left, index, count, isHeld,
   const isOfMany = useStore(hasMany);
   const isMarked = useStore((state) => hasMany(state) && state.marked.has(id));
   const click = useStore(({ clicks }) => clicks[id]);
+  const status = useStore((state) => (workspace ? statusOf(workspace, click, state) : 'idle'));
   const { fps } = useFilmSettings();
   const [isPlaying, setIsPlaying] = useState(false);
   const movement = useWord('camera_movements', workspace?.form_data.camera_movement ?? '');
@@ -34,7 +35,6 @@ export const Card = memo(function Card({ id, number, left, index, count, isHeld,
   const clip = clipOf(workspace);
   const failure = failureOf(workspace, click);
   const isRefused = failure?.isOfClick ?? false;
-  const status = statusOf(workspace, click);
   const reason = failure && status === 'failed' ? refusalText(text, failure) : '';
   const state = [isRefused ? '' : text(`card.${status}`), reason].filter(Boolean).join(' · ');
   const still = clip?.poster_url ?? picture;

@@ -1,0 +1,60 @@
+import { useId, useState } from 'react';
+import type { ErrorCode } from '../../contract/errors';
+import type { Charge } from '../../contract/money';
+import { ApiError, settleCharge } from '../api';
+import { errorKey, useText } from '../i18n';
+import { Button } from '../ui/button';
+import { parseAmount } from './amount';
+import { ChargeWords } from './charge-words';
+import styles from './unclear.module.css';
+
+type Props = { charge: Charge; onSettled: () => void };
+
+/** One charge that may have been made, with what the account at the vendor can say about it. */
+export function UnclearCharge({ charge, onSettled }: Props) {
+  const text = useText();
+  const id = useId();
+  const [typed, setTyped] = useState('');
+  const [state, setState] = useState<'open' | 'sending' | { error: ErrorCode | 'NETWORK' }>('open');
+  const micros = parseAmount(typed);
+
+  const settle = async (charged: boolean) => {
+    setState('sending');
+    const amount = charged && typeof micros === 'number' ? { micros } : {};
+    try {
+      await settleCharge({ attempt_id: charge.attempt_id, charged, ...amount });
+      onSettled();
+    } catch (error) {
+      setState({ error: error instanceof ApiError ? error.code : 'NETWORK' });
+      // Another window may have settled it.
+      if (error instanceof ApiError && error.code === 'NOT_UNCLEAR') onSettled();
+    }
+  };
+
+  return (
+    <li className={styles.charge}>
+      <ChargeWords charge={charge} />
+      <span className={styles.amount}>
+        <label htmlFor={id}>{text('costs.amount', { currency: charge.cost?.currency ?? '' })}</label>
+        <input
+          id={id}
+          inputMode="decimal"
+          autoComplete="off"
+          placeholder={text('costs.asEstimated')}
+          aria-invalid={micros === undefined}
+          value={typed}
+          onChange={({ target }) => setTyped(target.value)}
+        />
+      </span>
+      <span className={styles.buttons}>
+        <Button disabled={state === 'sending' || micros === undefined} onClick={() => void settle(true)}>
+          {text('costs.wasCharged')}
+        </Button>
+        <Button disabled={state === 'sending'} onClick={() => void settle(false)}>
+          {text('costs.wasNotCharged')}
+        </Button>
+      </span>
+      {typeof state === 'object' && <p role="alert">{text(errorKey(state.error))}</p>}
+    </li>
+  );
+}

@@ -1,0 +1,36 @@
+import type { Charge, Costs } from '../../contract/money';
+import { useText } from '../i18n';
+import { useMoney } from '../ui/money';
+import { addUp, spentOn } from './spending';
+import { UnclearCharge } from './unclear-charge';
+import styles from './unclear.module.css';
+
+type Props = { costs: Costs; charges: readonly Charge[]; onSettled: () => void };
+
+/** The charges of which it is not known whether the vendor made them, to be settled with what its account says. */
+export function Unclear({ costs, charges, onSettled }: Props) {
+  const text = useText();
+  const { sum } = useMoney();
+  const unclear = charges.filter(({ state }) => state === 'maybe');
+  const here = addUp(unclear.flatMap((charge) => spentOn(charge) ?? []));
+  const isMore = costs.unclear.some(
+    ({ currency, micros }) => micros > (here.find((one) => one.currency === currency)?.micros ?? 0),
+  );
+  return (
+    <section className={styles.unclear} aria-labelledby="costs-unclear">
+      <h2 id="costs-unclear">{text('costs.unclear')}</h2>
+      {unclear.length === 0 && !isMore && <p className="muted">{text('costs.noneUnclear')}</p>}
+      {(unclear.length > 0 || isMore) && (
+        <p className="muted">
+          {text('costs.unclearHint')} {costs.unclear.length > 0 && text('costs.together', { sum: sum(costs.unclear) })}
+        </p>
+      )}
+      <ul className={styles.list} role="list">
+        {unclear.map((charge) => (
+          <UnclearCharge key={charge.attempt_id} charge={charge} onSettled={onSettled} />
+        ))}
+      </ul>
+      {isMore && <p className="muted">{text('costs.unclearOlder')}</p>}
+    </section>
+  );
+}

@@ -1,0 +1,135 @@
+import { emptyForm, idleVideo } from '../../../src/contract/defaults';
+import type { FormData } from '../../../src/contract/form';
+import type { ModelOption, Options } from '../../../src/contract/options';
+import type { Video } from '../../../src/contract/video';
+import { atProvider } from '../../../src/web/state/inherited-form';
+import { isOutOfDate } from '../../../src/web/state/out-of-date';
+import { formFaults } from '../../../src/web/state/providers';
+
+const model = (id: string, more: Partial<ModelOption> = {}): ModelOption => ({
+  id,
+  durations_s: [5, 10],
+  aspect_ratios: ['16:9'],
+  resolutions: ['720p', '1080p'],
+  default_resolution: '720p',
+  audio: 'never',
+  end_image: false,
+  prompt_max: 1000,
+  prompt_required: false,
+  negative_prompt: false,
+  seed: true,
+  prices: [],
+  priced_on: null,
+  ...more,
+});
+
+const provider = (name: string, models: ModelOption[], isDefault = false): Options['video_providers'][number] => ({
+  ...models[0]!,
+  name,
+  ready: true,
+  default: isDefault,
+  model: models[0]!.id,
+  cancel: true,
+  default_model: models[0]!.id,
+  models,
+});
+
+const runway = provider(
+  'runway',
+  [model('gen4.5', { resolutions: [], default_resolution: null }), model('turbo')],
+  true,
+);
+const kling = provider('kling', [model('kling-3.0', { audio: 'switch', durations_s: [5, 7] }), model('kling-2.6')]);
+const options: Options = {
+  camera_movements: [],
+  shot_sizes: [],
+  lightings: [],
+  video_providers: [runway, kling],
+  llm_providers: [],
+};
+
+const form = (more: Partial<FormData> = {}): FormData => ({ ...emptyForm, prompt: 'rain', ...more });
+const clip = (made: FormData | null, more: Partial<Video> = {}): Video => ({
+  ...idleVideo,
+  status: 'completed',
+  provider: 'runway',
+  model: 'gen4.5',
+  form_data: made,
+  image_url: '/uploads/images/a.jpg',
+  ...more,
+});
+const now = { options, style: '', negative_style: '' };
+const shot = (form_data: FormData, image_url: string | null = '/uploads/images/a.jpg') => ({ form_data, image_url });
+
+describe('a clip is up to date', () => {
+  it.each<[string, FormData, FormData]>([
+    ['with the same form', form(), form()],
+    ['where the form names the provider that "" stood for', form({ provider: 'runway' }), form()],
+    ['where the form leaves open the provider that it named', form(), form({ provider: 'runway' })],
+    ['where the form names the model that "" stood for', form({ model: 'gen4.5' }), form()],
+  ])('%s', (_how, wanted, made) => {
+    expect(isOutOfDate(shot(wanted), clip(made), now)).toBe(false);
+  });
+
+  it('where the form names the resolution that "" stands for', () => {
+    const named = form({ provider: 'kling', resolution: '720p' });
+    const made = clip(form({ provider: 'kling' }), { provider: 'kling', model: 'kling-3.0' });
+    expect(isOutOfDate(shot(named), made, now)).toBe(false);
+  });
+
+  it('where its origin or its form is not known', () => {
+    const other = shot(form(), '/uploads/images/b.jpg');
+    expect(isOutOfDate(other, clip(form(), { image_url: null }), { ...now, style: 'noir' })).toBe(false);
+    expect(isOutOfDate(shot(form({ prompt: 'snow' })), clip(null), now)).toBe(false);
+  });
+
+  it('before the server has told what "" stands for', () => {
+    expect(isOutOfDate(shot(form()), clip(form({ provider: 'kling' })), { ...now, options: null })).toBe(false);
+  });
+});
+
+describe('a clip is out of date', () => {
+  it.each<[string, FormData, FormData]>([
+    ['after another word', form({ prompt: 'snow' }), form()],
+    ['after another provider', form({ provider: 'kling' }), form()],
+    ['after another model', form({ model: 'turbo' }), form()],
+    ['after another resolution', form({ model: 'turbo', resolution: '1080p' }), form({ model: 'turbo' })],
+    ['with sound', form({ audio: true }), form()],
+    ['where "" stands for another provider by now', form(), form({ provider: 'kling' })],
+  ])('%s', (_how, wanted, made) => {
+    const maker = made.provider === 'kling' ? { provider: 'kling', model: 'kling-3.0' } : {};
+    expect(isOutOfDate(shot(wanted), clip(made, maker), now)).toBe(true);
+  });
+
+  it('after another picture, without one, and after another style', () => {
+    expect(isOutOfDate(shot(form(), '/uploads/images/b.jpg'), clip(form()), now)).toBe(true);
+    expect(isOutOfDate(shot(form(), null), clip(form()), now)).toBe(true);
+    expect(isOutOfDate(shot(form()), clip(form()), { ...now, style: 'noir' })).toBe(true);
+  });
+});
+
+it('names what a model cannot make, and one that can make the whole shot', () => {
+  const wanted = form({ provider: 'kling', model: 'kling-2.6', duration_s: 7, audio: true });
+  expect(formFaults({ options }, wanted)).toMatchObject([
+    { field: 'duration_s', rule: 'not_offered', model: 'kling-2.6', other: 'kling-3.0' },
+    { field: 'audio', rule: 'not_offered', model: 'kling-2.6', other: 'kling-3.0' },
+  ]);
+});
+
+it('names a provider and a model that the server does not have', () => {
+  expect(formFaults({ options }, form({ provider: 'gone' }))).toMatchObject([{ field: 'provider' }]);
+  expect(formFaults({ options }, form({ model: 'gone' }))).toMatchObject([{ field: 'model' }]);
+  expect(formFaults({ options: null }, form({ provider: 'gone' }))).toEqual([]);
+});
+
+it('keeps at another provider what that can do, and drops its model and the rest', () => {
+  const chosen = form({ provider: 'kling', model: 'kling-2.6', resolution: '1080p', audio: true });
+  expect(atProvider(chosen, 'runway', runway)).toEqual({ provider: 'runway', model: '', resolution: '', audio: false });
+  const atKling = form({ model: 'turbo', resolution: '1080p', audio: true });
+  expect(atProvider(atKling, 'kling', kling)).toEqual({
+    provider: 'kling',
+    model: '',
+    resolution: '1080p',
+    audio: true,
+  });
+});
