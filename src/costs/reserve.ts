@@ -64,7 +64,8 @@ function ignoreDuplicate(error: unknown): void {
 /** Takes a reservation back whose attempt was not stored. */
 export async function takeBack(attemptId: string): Promise<void> {
   // It stays as `none`, since another server may be about to copy it once more; `reconcileCharges` removes it.
-  await Charge.updateOne({ attempt_id: attemptId }, { $set: { state: 'none', settled_at: new Date() } });
+  const unclaimed = { attempt_id: attemptId, state: 'reserved', epoch: 0 } as const;
+  await Charge.updateOne(unclaimed, { $set: { state: 'none', settled_at: new Date() } });
 }
 
 function refuse({ cost, accept_over_limit, accept_unknown_price, model }: Request, limits: Limit[]): void {

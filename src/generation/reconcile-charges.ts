@@ -2,7 +2,7 @@ import { trusted } from 'mongoose';
 import type { Charge as WireCharge } from '../contract/money';
 import type { Video } from '../contract/video';
 import { chargeState, recordCharge } from '../costs/ledger';
-import { settleLatest } from '../costs/reserve';
+import { settleLatest, takeBack } from '../costs/reserve';
 import { addCharge, Charge, Spend, type StoredCharge } from '../db/charge';
 import { madeStates, type Job } from '../db/job';
 import { Workspace, type StoredWorkspace } from '../db/workspace';
@@ -28,7 +28,7 @@ export function startReconciling(): () => void {
 
 /**
  * Makes the charges agree with the attempts, after a process that ended between two writes: a reservation whose attempt has ended gets
- * its outcome, one whose attempt was never stored is removed.
+ * its outcome, one whose attempt was never stored is taken back.
  */
 export async function reconcileCharges(): Promise<void> {
   await settleLatest();
@@ -64,7 +64,7 @@ async function reconcile(charge: StoredCharge, workspace: StoredWorkspace | unde
   }
   const isAbandoned = isProcessGone(owner) || Date.now() - startedAt.getTime() > claimedWithinMs;
   // Every outcome but "never sent" is recorded before its attempt is gone.
-  if (isAbandoned) await Charge.deleteOne({ attempt_id: attemptId, state: 'reserved', epoch });
+  if (isAbandoned) await takeBack(attemptId);
 }
 
 const videoIn = ({ video, takes, clicks }: StoredWorkspace, attemptId: string): Video | null | undefined =>
@@ -78,7 +78,7 @@ function stateOf({ state, cancelled_at: cancelledAt }: Job): WireCharge['state']
   return isUnclear ? 'maybe' : 'reserved';
 }
 
-/** Removes the reservations of clicks that another click has overtaken. */
+/** Removes the reservations that were taken back. */
 async function removeTakenBack(): Promise<void> {
   const spend = await Spend.findOne({}, { 'latest.attempt_id': 1 }).lean<{ latest: StoredCharge | null }>();
   await Charge.deleteMany({

@@ -67,6 +67,11 @@ const push = (original) => (filmId, message, except) => {
   return original(filmId, message, except);
 };
 
+const recordCharge = (original) => async (job, change) => {
+  await original(job, change);
+  if (change.state === 'charged') crash('after-charge-before-save');
+};
+
 const check = (original) => async (taskId, signal) => {
   if (isArmed('mid-poll')) setTimeout(crash, pollIsOutMs, 'mid-poll');
   const checked = await original(taskId, signal);
@@ -75,6 +80,8 @@ const check = (original) => async (taskId, signal) => {
 };
 
 const wraps = {
+  'costs/reserve.js': { reserve: after('after-reserve') },
+  'costs/ledger.js': { recordCharge },
   'generation/clicks.js': { storeClaim: after('after-claim') },
   'generation/store.js': {
     storeStep,

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import type { Charge } from '../../src/contract/money';
 import type { Video } from '../../src/contract/video';
 import { startDoubles, stopDoubles, vendors, type Doubles, type Vendor } from '../helpers/generating';
 import {
@@ -27,6 +28,7 @@ const points = [
   'after-save-before-poll',
   'mid-poll',
   'after-poll-before-save',
+  'after-charge-before-save',
   'after-fetching-saved',
   'mid-download',
   'after-rename-before-save',
@@ -43,7 +45,7 @@ const unknowable: Point[] = [
   'in-shutdown',
 ];
 
-type Outcome = { fired: string; video: Video; creates: number; isPlayable: boolean };
+type Outcome = { fired: string; video: Video; creates: number; isPlayable: boolean; charges: Charge[] };
 const outcomes = new Map<string, Outcome>();
 
 let folder: string;
@@ -76,19 +78,40 @@ describe('a crash at every write boundary of a paid generation', () => {
 
   describe.each(vendors)('%s', (vendor) => {
     test.each(points)(`a crash at %s leaves the bill of ${vendor} paid once, and the video has its end`, (point) => {
-      const { fired, video, creates, isPlayable } = outcomes.get(`${vendor} ${point}`)!;
+      const { fired, video, creates, isPlayable, charges } = outcomes.get(`${vendor} ${point}`)!;
       expect(fired).toBe(point);
       if (vendor === 'runway' && unknowable.includes(point)) {
         expect(video).toMatchObject({ status: 'failed', error: { code: 'SUBMIT_UNKNOWN', charged: 'maybe' } });
         expect(creates).toBe(point === 'after-sent-before-request' ? 0 : 1);
+        expect(charges).toMatchObject([{ state: 'maybe' }]);
         return;
       }
       expect(video).toMatchObject({ status: 'completed', error: null, phase: null });
       expect(creates).toBe(1);
       expect(isPlayable).toBe(true);
+      expect(charges).toMatchObject([{ state: 'charged', cost: video.cost }]);
     });
   });
 });
+
+test('a crash between the reservation of a click and its attempt leaves nothing reserved, and the next click is paid once', async () => {
+  const server = await startWithHook('kling');
+  const socket = await connect(server.wsUrl);
+  const workspaceId = await newWorkspace(socket, await uploadPicture(server));
+  await writeFile(file('armed', 'kling'), 'after-reserve');
+  const exited = new Promise((resolve) => server.child.once('exit', resolve));
+  void click(server, workspaceId).catch(() => undefined);
+  await withinTime(exited, 'the crash point after-reserve');
+  await Promise.all([rm(file('armed', 'kling')), rm(file('fired', 'kling'))]);
+
+  const restarted = await server.restart();
+  expect((await load(restarted, workspaceId)).video.status).toBe('idle');
+  expect((await restarted.get('/api/costs')).body).toMatchObject({ total: [], charges: [] });
+  expect((await click(restarted, workspaceId)).status).toBe(202);
+  await finalVideo(restarted, workspaceId);
+  expect((await restarted.get('/api/costs')).body.charges).toMatchObject([{ state: 'charged' }]);
+  await restarted.stop();
+}, 60_000);
 
 describe('a crash in the middle of an edit', () => {
   jest.setTimeout(60_000);
@@ -145,7 +168,9 @@ async function crashEverywhere(vendor: Vendor): Promise<void> {
     const video = await withinTime(finalVideo(server, workspaceId), `the end after ${point} of ${vendor}`);
     const creates = (await double.accepted()).length - acceptedBefore;
     const isPlayable = video.url !== null && (await server.get(video.url)).status === 200;
-    outcomes.set(`${vendor} ${point}`, { fired, video, creates, isPlayable });
+    const { body } = await server.get('/api/costs');
+    const charges = (body.charges as Charge[]).filter(({ workspace_id: id }) => id === workspaceId);
+    outcomes.set(`${vendor} ${point}`, { fired, video, creates, isPlayable, charges });
   }
   await server.stop();
 }

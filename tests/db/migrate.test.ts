@@ -197,7 +197,10 @@ test('forms of before have no provider, model, resolution or sound of their own,
   const video = { ...made, ...origin, form_data: { ...oldForm, ...added } };
   const stored = (await raw(id))!;
   expect(stored).toMatchObject({ form_data: { ...oldForm, ...added }, video, takes: [video] });
-  expect(stored.clicks).toEqual([{ ...clicks[0], outcome: null }, { ...clicks[1], outcome: { ...made, ...origin, form_data: null } }]);
+  expect(stored.clicks).toEqual([
+    { ...clicks[0], outcome: null },
+    { ...clicks[1], outcome: { ...made, ...origin, form_data: null } },
+  ]);
   await migrate();
   expect(await raw(id)).toEqual(stored);
 });

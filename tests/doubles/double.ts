@@ -1,7 +1,11 @@
 // What all provider doubles share: a server as a process of its own, which outlives a killed application and judges it.
 // `tsx tests/doubles/runway.ts --port 0 --log accepted.jsonl` prints `listening <port>`. Control, under /__double__/:
-// POST script [Rule] (replaces the rules), POST settings {...}, GET accepted, GET requests, GET tasks, POST release {die?} (what
-// a rule holds), POST forget {task_id} (the vendor no longer has it), POST reset.
+// POST script [Rule] (replaces the rules), POST settings {...}, GET accepted, GET requests, GET tasks, GET billed, POST release {die?}
+// (what a rule holds), POST forget {task_id} (the vendor no longer has it), POST reset.
+//
+// Every accepted task has the price of the vendor's list, and is billed once, when it ends: `completed` at that price, other ends
+// at nothing. `charges` changes that, `bills` whether answers tell it; a rule for creates may set both, and the end, for the tasks
+// that it makes: {match: 'POST /v1/image_to_video', times: 1, task: {ends: 'failed', charges: 'all'}}. GET billed is the truth.
 
 import { createHash } from 'node:crypto';
 import { appendFileSync, readFileSync } from 'node:fs';
@@ -34,7 +38,12 @@ export type Rule = {
   accept_then_die?: boolean;
   /** Answers 307 to this address. */
   redirect?: string;
+  /** What holds for the task of such a create, whatever the settings say. */
+  task?: Partial<Fate>;
 };
+
+/** How a task ends and what is billed for it. */
+type Fate = Pick<DoubleSettings, 'ends' | 'charges' | 'bills'>;
 
 /** One create that was taken, and would be billed. */
 export type Accepted = {
@@ -48,6 +57,16 @@ export type Accepted = {
 /** A task that the vendor has. */
 export type KnownTask = { task_id: string; phase: ReturnType<Double['phaseOf']> };
 
+/** What the vendor bills for an accepted task; forgotten, erased and cancelled ones are billed too. */
+export type Billed = {
+  task_id: string;
+  /** Our attempt, where the dialect has a place for it. */
+  attempt_id: string | null;
+  price_micros: number;
+  /** In millionths of a dollar; null before the task has ended. */
+  billed_micros: number | null;
+};
+
 export type DoubleRequest = {
   method: string;
   path: string;
@@ -57,6 +76,8 @@ export type DoubleRequest = {
   json: unknown;
   /** The address of the double itself, for links. */
   base: string;
+  /** Of the rule that matches it. */
+  fate?: Partial<Fate>;
 };
 
 export type DoubleReply = { status: number; headers?: Record<string, string>; body?: unknown };
@@ -66,8 +87,12 @@ export type DoubleSettings = {
   api_key: string | null;
   queued_ms: number;
   running_ms: number;
-  /** How tasks end; `never` keeps them running. */
+  /** How tasks end; `never` keeps them running. A task that has ended stays so. */
   ends: 'completed' | 'failed' | 'cancelled' | 'never';
+  /** Which tasks are billed: those that are completed, none (all is refunded), or failed and cancelled ones as well. */
+  charges: 'completed' | 'none' | 'all';
+  /** Whether answers tell costs and bills, leave them out, or have something there that makes no sense. */
+  bills: 'told' | 'missing' | 'damaged';
   /** What a failed task says, in the words of the dialect. */
   failure: { code: string; message: string };
   /** How long a link to a result works; null is for ever. */
@@ -76,14 +101,31 @@ export type DoubleSettings = {
   official: boolean;
 };
 
-export type Task = { id: string; created_ms: number; request: DoubleRequest; external_id: string | null };
+export type Task = {
+  id: string;
+  created_ms: number;
+  request: DoubleRequest;
+  attempt_id: string | null;
+  external_id: string | null;
+  price_micros: number;
+  fate: Partial<Fate>;
+  /** How it ended and what was billed for it; null before. */
+  end: { phase: 'completed' | 'failed' | 'cancelled'; billed_micros: number } | null;
+};
+
+/** What was accepted. */
+type Order = { price_micros: number; idempotency_key?: string; external_id?: string };
 
 export type Double = {
   settings: DoubleSettings;
   tasks: Map<string, Task>;
   /** Makes a task, and notes that it was accepted. */
-  accept: (request: DoubleRequest, keys?: { idempotency_key?: string; external_id?: string }) => Task;
+  accept: (request: DoubleRequest, order: Order) => Task;
   phaseOf: (task: Task) => 'queued' | 'running' | DoubleSettings['ends'];
+  /** Ends a task that runs, and takes it away. */
+  cancel: (task: Task) => void;
+  /** What an answer says about money, in the words of the dialect; `damaged` is for answers that make no sense. */
+  tell: <Told, Damaged>(task: Task, told: Told, damaged: Damaged) => Told | Damaged | undefined;
   /** A link to the result of a task, as fresh as the request for it. */
   linkTo: (task: Task, request: DoubleRequest) => string;
 };
@@ -99,6 +141,8 @@ const defaults: DoubleSettings = {
   queued_ms: 50,
   running_ms: 100,
   ends: 'completed',
+  charges: 'completed',
+  bills: 'told',
   failure: { code: '', message: 'the double was told to fail' },
   link_lifetime_ms: null,
   official: false,
@@ -113,6 +157,7 @@ export function runDouble(dialect: Dialect): void {
     options: { port: { type: 'string' }, log: { type: 'string' }, 'until-stdin-ends': { type: 'boolean' } },
   });
   const tasks = new Map<string, Task>();
+  let orders: Task[] = [];
   let settings = { ...defaults };
   let rules: Rule[] = [];
   let accepted: Accepted[] = [];
@@ -124,14 +169,25 @@ export function runDouble(dialect: Dialect): void {
       return settings;
     },
     tasks,
-    accept(request, keys = {}) {
-      const id = `${dialect.idPrefix ?? ''}${createHash('sha256').update(`${process.pid} ${accepted.length} ${Date.now()}`).digest('hex').slice(0, 24)}`;
-      const task = { id, created_ms: Date.now(), request, external_id: keys.external_id ?? null };
+    accept(request, { price_micros, idempotency_key, external_id }) {
+      const id = `${dialect.idPrefix ?? ''}${sha256(`${process.pid} ${accepted.length} ${Date.now()}`).slice(0, 24)}`;
+      const task: Task = {
+        id,
+        created_ms: Date.now(),
+        request,
+        attempt_id: idempotency_key ?? external_id ?? null,
+        external_id: external_id ?? null,
+        price_micros,
+        fate: { charges: settings.charges, bills: settings.bills, ...request.fate },
+        end: null,
+      };
       tasks.set(id, task);
+      orders.push(task);
+      const at = new Date().toISOString();
       const entry = {
-        at: new Date().toISOString(),
+        at,
         task_id: id,
-        idempotency_key: keys.idempotency_key ?? null,
+        idempotency_key: idempotency_key ?? null,
         external_id: task.external_id,
         body_sha256: sha256(request.bytes),
       };
@@ -139,12 +195,30 @@ export function runDouble(dialect: Dialect): void {
       if (options.log) appendFileSync(options.log, `${JSON.stringify(entry)}\n`);
       return task;
     },
-    phaseOf({ created_ms: createdMs }) {
-      const age = Date.now() - createdMs;
+    phaseOf(task) {
+      if (task.end) return task.end.phase;
+      const age = Date.now() - task.created_ms;
+      const ends = task.fate.ends ?? settings.ends;
       if (age < settings.queued_ms) return 'queued';
-      return age < settings.queued_ms + settings.running_ms || settings.ends === 'never' ? 'running' : settings.ends;
+      if (age < settings.queued_ms + settings.running_ms || ends === 'never') return 'running';
+      return end(task, ends).phase;
+    },
+    cancel(task) {
+      double.phaseOf(task);
+      end(task, 'cancelled');
+      tasks.delete(task.id);
+    },
+    tell({ fate }, told, damaged) {
+      if (fate.bills === 'missing') return undefined;
+      return fate.bills === 'damaged' ? damaged : told;
     },
     linkTo: ({ id }, { base }) => `${base}/files/${Date.now()}/${id}.mp4`,
+  };
+
+  const billed = (task: Task): Billed => {
+    double.phaseOf(task);
+    const { id: task_id, attempt_id, price_micros, end: ended } = task;
+    return { task_id, attempt_id, price_micros, billed_micros: ended && ended.billed_micros };
   };
 
   function release(die: boolean): void {
@@ -159,11 +233,12 @@ export function runDouble(dialect: Dialect): void {
     'GET requests': () => requests,
     'GET tasks': (): KnownTask[] =>
       [...tasks.values()].map((task) => ({ task_id: task.id, phase: double.phaseOf(task) })),
+    'GET billed': () => orders.map(billed),
     'POST release': (body) => release((body as { die?: boolean } | undefined)?.die === true),
     'POST forget': (body) => tasks.delete((body as { task_id: string }).task_id),
     'POST reset': () => {
       settings = { ...defaults };
-      [rules, accepted, requests] = [[], [], []];
+      [rules, accepted, requests, orders] = [[], [], [], []];
       release(true);
       tasks.clear();
       dialect.reset?.();
@@ -192,7 +267,9 @@ export function runDouble(dialect: Dialect): void {
     const rule = takeRule(rules, `${method} ${requestPath}`);
     const isReplaced = rule && (rule.status !== undefined || rule.body !== undefined || rule.redirect !== undefined);
     const works = !isReplaced || rule.work === true;
-    const usual = works && (file ? sendFile(Number(file[1]), settings) : await dialect.handle(request, double));
+    const usual =
+      works &&
+      (file ? sendFile(Number(file[1]), settings) : await dialect.handle({ ...request, fate: rule?.task }, double));
     if (rule?.delay_ms) await wait(rule.delay_ms);
     const isToDie = rule?.hold && (await new Promise<boolean>((letGo) => held.push(letGo)));
     if (rule?.accept_then_die || isToDie) return void response.destroy();
@@ -213,6 +290,13 @@ export function runDouble(dialect: Dialect): void {
     process.stdout.write(`listening ${typeof address === 'object' ? address?.port : address}\n`);
   });
   if (options['until-stdin-ends']) process.stdin.resume().on('end', () => process.exit());
+}
+
+function end(task: Task, phase: NonNullable<Task['end']>['phase']) {
+  const { charges } = task.fate;
+  const isBilled = charges === 'all' || (charges === 'completed' && phase === 'completed');
+  task.end ??= { phase, billed_micros: isBilled ? task.price_micros : 0 };
+  return task.end;
 }
 
 /** The SHA-256 of some bytes, in hex. */

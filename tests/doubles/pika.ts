@@ -4,7 +4,6 @@ import { z } from 'zod';
 import { runDouble, sha256, type Double, type DoubleReply, type DoubleRequest, type Task } from './double';
 
 const maxUploadBytes = 20_000_000;
-const microUsdPerSecond = 40_000;
 
 const uploadBody = z.strictObject({ content_type: z.string(), size_bytes: z.int().min(1) });
 const createBody = z.strictObject({
@@ -42,7 +41,7 @@ function handle(request: DoubleRequest, double: Double): DoubleReply {
   const task = id && double.tasks.get(id);
   if (!task) return { status: 404, body: { message: 'Not found' } };
   if (method === 'DELETE') {
-    double.tasks.delete(task.id);
+    double.cancel(task);
     return { status: 204 };
   }
   if (method !== 'GET') return { status: 405, body: { message: 'Method not allowed' } };
@@ -91,22 +90,31 @@ function create(request: DoubleRequest, double: Double): DoubleReply {
   if (known && known.body !== body) {
     return { status: 409, body: { message: 'Idempotency-Key was used with another request' } };
   }
-  const task = known?.task ?? double.accept(request, { idempotency_key: idempotencyKey });
+  const task =
+    known?.task ?? double.accept(request, { price_micros: priceOf(parsed.data), idempotency_key: idempotencyKey });
   if (idempotencyKey) jobsByKey.set(idempotencyKey, { task, body });
   return { status: known ? 200 : 202, body: { id: task.id, status: 'queued' } };
 }
 
-function show(task: Task, request: DoubleRequest, { phaseOf, linkTo, settings }: Double): object {
-  const { duration_s: seconds = 5 } = task.request.json as { duration_s?: number };
-  const phase = phaseOf(task);
-  const job = { id: task.id, output: null, error: null, billing: { state: 'pending', charge_micro_usd: null } };
+// The catalog of October 2026: a second costs 0.04 USD at 720p and 0.06 at 1080p, where a video of 5 s costs 0.09.
+function priceOf({ resolution = '1080p', duration_s: seconds = 5 }: z.infer<typeof createBody>): number {
+  if (resolution === '720p') return seconds * 40_000;
+  return seconds * (seconds === 5 ? 90_000 : 60_000);
+}
+
+function show(task: Task, request: DoubleRequest, double: Double): object {
+  const phase = double.phaseOf(task);
+  const pending = { state: 'pending', charge_micro_usd: null };
+  const settled = { state: 'settled', charge_micro_usd: task.end?.billed_micros };
+  const billing = task.end
+    ? (double.tell(task, settled, { state: 'settled', charge_micro_usd: 'much' }) ?? pending)
+    : pending;
+  const job = { id: task.id, output: null, error: null, billing };
   if (phase === 'completed') {
-    const video = { url: linkTo(task, request) };
-    const billing = { state: 'settled', charge_micro_usd: seconds * microUsdPerSecond };
-    return { ...job, status: 'completed', output: { media_type: 'video', video }, billing };
+    const video = { url: double.linkTo(task, request) };
+    return { ...job, status: 'completed', output: { media_type: 'video', video } };
   }
   if (phase === 'queued' || phase === 'running') return { ...job, status: phase };
-  const { code, message } = settings.failure;
-  const billing = { state: 'settled', charge_micro_usd: 0 };
-  return { ...job, status: 'failed', error: { code: code || 'internal', message }, billing };
+  const { code, message } = double.settings.failure;
+  return { ...job, status: 'failed', error: { code: code || 'internal', message } };
 }

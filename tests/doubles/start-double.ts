@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Accepted, DoubleSettings, KnownTask, Rule } from './double';
+import type { Accepted, Billed, DoubleSettings, KnownTask, Rule } from './double';
 
 export type DialectName = 'runway' | 'pika' | 'kling' | 'openai' | 'claude' | 'qwen';
 
@@ -25,6 +25,8 @@ export type StartedDouble = {
   accepted: () => Promise<Accepted[]>;
   requests: () => Promise<SeenRequest[]>;
   tasks: () => Promise<KnownTask[]>;
+  /** What the vendor bills for each accepted task, oldest first; those that have not ended are billed nothing yet. */
+  billed: () => Promise<Billed[]>;
   /** Lets go the answers that a rule holds; or ends their connections without an answer. */
   release: (options?: { die?: boolean }) => Promise<void>;
   /** Removes a task, as a vendor does after some time. */
@@ -66,6 +68,7 @@ export async function startDouble(dialect: DialectName, logFile?: string): Promi
     accepted: () => control('GET', 'accepted'),
     requests: () => control('GET', 'requests'),
     tasks: () => control('GET', 'tasks'),
+    billed: () => control('GET', 'billed'),
     release: (options = {}) => control('POST', 'release', options),
     forget: (task_id) => control('POST', 'forget', { task_id }),
     reset: () => control('POST', 'reset'),

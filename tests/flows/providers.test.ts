@@ -43,6 +43,22 @@ describe('a video, whoever the vendor is', () => {
 
   const script = (...rules: Rule[]) => double.script(rules);
 
+  test('a click on what a model cannot make is refused with the field and a model that can, and nothing is sent', async () => {
+    for (const [form, path, other] of [
+      [{ model: 'kling-2.6', audio: true }, 'form_data.resolution', 'kling-3.0'],
+      [{ model: 'kling-2.5-turbo', duration_s: 7 }, 'form_data.duration_s', 'kling-3.0'],
+      [{ model: 'kling-2.5-turbo', audio: true }, 'form_data.audio', 'kling-3.0'],
+      [{ model: 'kling-3.0-turbo', resolution: '4k' }, 'form_data.resolution', 'kling-3.0'],
+      [{ model: 'kling-4.0' }, 'form_data.model', 'kling-3.0'],
+    ] as const) {
+      const id = await workspace({ provider: vendor, ...form });
+      const answer = await clickAt(server, id);
+      expect(answer).toMatchObject({ status: 400, body: { error: { code: 'INVALID_INPUT', details: [{ path }] } } });
+      expect(answer.body.error.details[0].message).toContain(other);
+    }
+    expect(await double.requests()).toEqual([]);
+  });
+
   test('a new click after TIMEOUT makes a new video, and the late one lands among the takes', async () => {
     await double.set({ ends: 'never', queued_ms: 0 });
     const id = await workspace();

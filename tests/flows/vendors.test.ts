@@ -22,10 +22,11 @@ import {
   type Scripted,
 } from '../helpers/vendors';
 
+// `unbilled` is what a failed task says of its charge without a bill.
 const failedTask = {
-  runway: { charged: 'no', moderation: 'SAFETY.INPUT.IMAGE' },
-  pika: { charged: 'no', moderation: 'content_moderation' },
-  kling: { charged: 'maybe', moderation: 'sensitive' },
+  runway: { unbilled: 'maybe', moderation: 'SAFETY.INPUT.IMAGE' },
+  pika: { unbilled: 'no', moderation: 'content_moderation' },
+  kling: { unbilled: 'maybe', moderation: 'sensitive' },
 } as const;
 
 useVendors();
@@ -193,16 +194,29 @@ describe.each(vendors)('a video from %s', (vendor) => {
   });
 
   test(`an accepted task of ${vendor} that failed tells why, and whether it was charged`, async () => {
-    const { charged, moderation } = failedTask[vendor];
-    await double.set({ ends: 'failed', queued_ms: 0, running_ms: 0 });
-    const failed = await workspace();
-    await click(failed, vendor);
-    expect(await ends(failed)).toMatchObject({ status: 'failed', error: { code: 'TASK_FAILED', charged } });
+    const { unbilled, moderation } = failedTask[vendor];
+    const fails = { ends: 'failed', queued_ms: 0, running_ms: 0 } as const;
+    for (const [bill, charged] of [
+      [{ charges: 'completed' }, 'no'],
+      [{ charges: 'all' }, 'yes'],
+      [{ bills: 'missing' }, unbilled],
+      [{ bills: 'damaged' }, unbilled],
+    ] as const) {
+      await double.set({ ...fails, charges: 'completed', bills: 'told', ...bill });
+      const failed = await workspace();
+      await click(failed, vendor);
+      const { status, error } = await ends(failed);
+      expect({ bill, status, error }).toMatchObject({
+        bill,
+        status: 'failed',
+        error: { code: 'TASK_FAILED', charged },
+      });
+    }
 
-    await double.set({ failure: { code: moderation, message: 'sensitive content' } });
+    await double.set({ bills: 'told', failure: { code: moderation, message: 'sensitive content' } });
     const moderated = await workspace();
     await click(moderated, vendor);
-    expect(await ends(moderated)).toMatchObject({ error: { code: 'CONTENT_REFUSED', charged } });
+    expect(await ends(moderated)).toMatchObject({ error: { code: 'CONTENT_REFUSED', charged: 'no' } });
   });
 
   test(`a cancellation ends the video, and tells ${vendor} where its API can`, async () => {

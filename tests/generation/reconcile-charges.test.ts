@@ -64,13 +64,16 @@ describe('a reservation', () => {
   });
 
   test.each([
-    ['of a process that is gone', { owner: gone }, false],
-    ['that is a minute old', { started_at: ago(minute + 1000) }, false],
-    ['of a click that is being stored', {}, true],
-  ])('without an attempt, %s, stays: %s', async (_which, more, stays) => {
+    ['of a process that is gone', { owner: gone }, 'none'],
+    ['that is a minute old', { started_at: ago(minute + 1000) }, 'none'],
+    ['of a click that is being stored', {}, 'reserved'],
+  ])('without an attempt, %s, becomes %s', async (_which, more, state) => {
     const { attempt_id } = await reserved(0.6);
     await Charge.updateOne({ attempt_id }, { $set: more });
-    expect((await reconciled(attempt_id)) !== null).toBe(stays);
+    expect(await reconciled(attempt_id)).toMatchObject({ state });
+    // A click that counts again does not bring it back.
+    await reserved(0.6);
+    expect(await reconciled(attempt_id)).toMatchObject({ state });
   });
 
   test('whose click was overtaken by another is removed later', async () => {

@@ -14,7 +14,7 @@ import type { FormData } from '../../src/contract/form';
 import { hasAudio, modelOf, resolutionOf } from '../../src/contract/model-choice';
 import type { VideoJob, VideoModel, VideoProvider } from '../../src/services/provider';
 import type { AppError } from '../../src/utils/errors';
-import type { Rule } from '../doubles/double';
+import type { DoubleSettings, Rule } from '../doubles/double';
 import { startDouble, type StartedDouble } from '../doubles/start-double';
 
 type ScriptedAnswer = Pick<Rule, 'status' | 'body' | 'headers'>;
@@ -49,16 +49,21 @@ export function loadVideoProvider(name: string, variables: Record<string, string
   return provider!;
 }
 
+let picture: Promise<unknown> | undefined;
+
+function drawPicture(): Promise<unknown> {
+  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
+  const create = { width: 640, height: 480, channels: 3 as const, background: '#888', noise };
+  return sharp({ create }).png().toFile(pictureFile);
+}
+
 /** The model that a provider makes videos with where a form names none. */
 export const defaultModel = ({ models, default_model: id }: VideoProvider): VideoModel =>
   models.find((model) => model.id === id)!;
 
 /** A job as the engine gives it to a provider, with a real picture; its free preparation is done. */
 export async function makeJob(provider: VideoProvider, changes: Partial<FormData> = {}): Promise<VideoJob> {
-  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
-  await sharp({ create: { width: 640, height: 480, channels: 3, background: '#888', noise } })
-    .png()
-    .toFile(pictureFile);
+  await (picture ??= drawPicture());
   const form = { ...emptyForm, prompt: 'The lighthouse lamp turns.', ...changes };
   const model = modelOf(provider, form)!;
   const job: VideoJob = {
@@ -86,6 +91,9 @@ export async function errorOf(promise: Promise<unknown>): Promise<AppError> {
     (error: AppError) => error,
   );
 }
+
+const isBilled = (ends: DoubleSettings['ends'], charges: DoubleSettings['charges']) =>
+  charges === 'all' || (charges === 'completed' && ends === 'completed');
 
 /** The cases that every video provider passes. */
 export function describeVideoProvider(subject: VideoSubject): void {
@@ -159,6 +167,28 @@ export function describeVideoProvider(subject: VideoSubject): void {
       const taskId = await submitOne();
       expect(await provider.check(taskId, open())).toMatchObject({ state: 'failed', code: 'TASK_FAILED' });
     });
+
+    test.each(['told', 'missing', 'damaged'] as const)(
+      `the provider ${name} says what a task cost, exactly as the vendor bills it: the bill is %s`,
+      async (bills) => {
+        for (const ends of ['completed', 'failed'] as const) {
+          for (const charges of ['completed', 'none', 'all'] as const) {
+            await double.reset();
+            await double.set({ queued_ms: 0, running_ms: 0, ends, charges, bills });
+            const checked = await provider.check(await submitOne(), open());
+            const [{ price_micros: price, billed_micros: micros } = {}] = await double.billed();
+            expect([ends, charges, micros]).toEqual([ends, charges, isBilled(ends, charges) ? price : 0]);
+            expect(checked).toMatchObject({
+              state: ends,
+              ...(bills === 'told' && { charge: { currency: 'USD', micros } }),
+            });
+            if (bills !== 'told') expect(checked).not.toHaveProperty('charge');
+            if (bills === 'told' && ends === 'failed')
+              expect(checked).toMatchObject({ charged: micros ? 'yes' : 'no' });
+          }
+        }
+      },
+    );
 
     test(`the provider ${name} keeps a task with an unknown status word running`, async () => {
       const taskId = await submitOne();
