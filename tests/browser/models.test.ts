@@ -149,10 +149,10 @@ it('says in every browser that a clip was made from another picture', async () =
 
 it('stores the provider that 1.0.0 remembered in this browser, once', async () => {
   await addPictures(page, 2);
-  const [{ _id: first }, { _id: second }] = (await list()) as [{ _id: string }, { _id: string }];
+  const [first, second] = (await list()).map(({ _id }) => _id);
   await page.evaluate((remembered) => localStorage.setItem('providers', JSON.stringify(remembered)), {
-    [first]: 'kling',
-    [second]: 'runway',
+    [first!]: 'kling',
+    [second!]: 'runway',
     ofAnotherFilm: 'pika',
   });
   await page.reload();
