@@ -89,6 +89,10 @@ it('says before the click what a model cannot make, and which one can', async ()
   await form().getByText('Duration: kling-2.5-turbo does not offer this value.').waitFor();
   await form().getByText('Sound: kling-2.5-turbo does not offer this value.').waitFor();
   expect(await form().getByText('It works with the model kling-3.0.').count()).toBe(2);
+  await field('Model').selectOption('kling-2.6');
+  await field('Duration').selectOption('5');
+  await generateButton(page).click();
+  await page.getByRole('alert').filter({ hasText: 'kling-3.0 can make it. Nothing was charged.' }).waitFor();
   await field('Model').selectOption('kling-3.0-turbo');
   await form().getByText('Clips of this model have sound.').waitFor();
   expect(await form().getByText('does not offer').count()).toBe(0);

@@ -35,12 +35,14 @@ export function UnclearCharge({ charge, onSettled }: Props) {
     <li className={styles.charge}>
       <ChargeWords charge={charge} />
       <span className={styles.amount}>
-        <label htmlFor={id}>{text('costs.amount', { currency: charge.cost?.currency ?? '' })}</label>
+        <label htmlFor={id}>
+          {charge.cost ? text('costs.amount', { currency: charge.cost.currency }) : text('costs.amountAtVendor')}
+        </label>
         <input
           id={id}
           inputMode="decimal"
           autoComplete="off"
-          placeholder={text('costs.asEstimated')}
+          placeholder={text(charge.cost ? 'costs.asEstimated' : 'money.unknown')}
           aria-invalid={micros === undefined}
           value={typed}
           onChange={({ target }) => setTyped(target.value)}

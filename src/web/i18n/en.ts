@@ -382,6 +382,7 @@ export const en = {
   'costs.unclearOlder': 'There are more among the older charges.',
   'costs.together': 'Together {sum}.',
   'costs.amount': 'Amount ({currency})',
+  'costs.amountAtVendor': 'Amount in its currency',
   'costs.asEstimated': 'As estimated',
   'costs.wasCharged': 'Was charged',
   'costs.wasNotCharged': 'Was not charged',

@@ -365,6 +365,7 @@ export const zh: Record<TextKey, string> = {
   'costs.unclearOlder': '更早的记录中还有。',
   'costs.together': '合计 {sum}。',
   'costs.amount': '金额（{currency}）',
+  'costs.amountAtVendor': '金额（账户货币）',
   'costs.asEstimated': '与估价相同',
   'costs.wasCharged': '已扣费',
   'costs.wasNotCharged': '没有扣费',
