@@ -206,7 +206,6 @@ export const en = {
   'form.needed': 'needed',
   'form.movesPicture': 'Moves the picture; set a key for AI video.',
   'form.unused': '{provider} does not use this; it is kept for others.',
-  'form.notOffered': '{provider} does not offer this value.',
   'form.tooLong': '{provider} takes {count} characters.',
   'form.notReady': 'needs a key',
   'form.isDefault': 'default',

@@ -191,7 +191,6 @@ export const zh: Record<TextKey, string> = {
   'form.needed': '必填',
   'form.movesPicture': '只会移动图片；填写密钥后可生成 AI 视频。',
   'form.unused': '{provider} 不使用此项，为其他服务商保留。',
-  'form.notOffered': '{provider} 不提供这个值。',
   'form.tooLong': '{provider} 最多 {count} 个字符。',
   'form.notReady': '需要密钥',
   'form.isDefault': '默认',
