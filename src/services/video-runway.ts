@@ -47,6 +47,8 @@ const service: Service = { label: 'Runway', key: values.RUNWAY_API_KEY, keyVaria
 
 // A data URI must stay below 5 MiB as text, and base64 turns three bytes into four (R3).
 const maxImageBytes = 3_300_000;
+// What h3_max needs (R1).
+const minSide = 256;
 // The narrowest and widest ratios known to be accepted (R10).
 const imageRatios: [number, number] = [0.5, 2];
 
@@ -93,6 +95,7 @@ export default defineVideoProvider({
       aspectRatio: form.aspect_ratio,
       clampRatio: imageRatios,
       longestSide: 2048,
+      shortestSide: minSide,
       maxBytes: maxImageBytes,
     }),
 
