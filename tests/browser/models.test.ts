@@ -146,3 +146,18 @@ it('says in every browser that a clip was made from another picture', async () =
   await cards(other).first().filter({ hasText: 'Ready' }).waitFor();
   await other.context().close();
 });
+
+it('stores the provider that 1.0.0 remembered in this browser, once', async () => {
+  await addPictures(page, 2);
+  const [{ _id: first }, { _id: second }] = (await list()) as [{ _id: string }, { _id: string }];
+  await page.evaluate((remembered) => localStorage.setItem('providers', JSON.stringify(remembered)), {
+    [first]: 'kling',
+    [second]: 'runway',
+    ofAnotherFilm: 'pika',
+  });
+  await page.reload();
+  await page.waitForFunction(() => localStorage.getItem('providers') === '{"ofAnotherFilm":"pika"}');
+  await saved(page);
+  expect((await list()).map(({ form_data: form }) => form.provider)).toEqual(['kling', '']);
+  expect(await field('Provider').inputValue()).toBe('kling');
+});

@@ -26,11 +26,8 @@ export function GenerateBar() {
   const price = expectedPrice({ options }, form);
   const priceWords = price && (price === 'unknown' ? text('money.unknown') : about(price.money));
   const pricedOn = price && price !== 'unknown' && price.pricedOn;
-  const what = [
-    displayName(providerOf({ options }, form)?.name ?? form.provider),
-    text('common.seconds', { count: form.duration_s }),
-    pricedOn && text('money.pricedOn', { date: pricedOn }),
-  ];
+  const provider = displayName(providerOf({ options }, form)?.name ?? form.provider);
+  const what = `${provider} · ${text('common.seconds', { count: form.duration_s })}`;
   const start = () => {
     if (video.error?.code === 'SUBMIT_UNKNOWN' && video.error.charged === 'maybe')
       setState({ dialog: { secondCharge: id } });
@@ -50,7 +47,7 @@ export function GenerateBar() {
             kind="primary"
             size="large"
             className={styles.button}
-            aria-describedby="generate-what"
+            aria-describedby={pricedOn ? 'generate-what generate-price' : 'generate-what'}
             disabled={!picture || isSending}
             onClick={start}
           >
@@ -58,8 +55,13 @@ export function GenerateBar() {
             {priceWords ? text('generate.priced', { price: priceWords }) : text('common.generate')}
           </Button>
           <span className={classes(styles.what, 'muted')} id="generate-what">
-            {picture ? what.filter(Boolean).join(' · ') : text('generate.needsPicture')}
+            {picture ? what : text('generate.needsPicture')}
           </span>
+          {pricedOn && (
+            <span className={classes(styles.what, 'muted')} id="generate-price">
+              {text('money.pricedOn', { date: pricedOn })}
+            </span>
+          )}
           {isSending && <span className={styles.spinner} aria-hidden="true" />}
           <Failure workspace={workspace} click={typeof click === 'object' ? click : undefined} onRetry={start} />
         </>
