@@ -52,19 +52,19 @@ async function reconcile(charge: StoredCharge, workspace: StoredWorkspace | unde
     if (state !== 'reserved') await recordCharge(attempt.job, { state });
     return;
   }
+  const last = { ...charge, lease: { owner, until: startedAt, epoch } };
   const video = workspace && videoIn(workspace, attemptId);
   if (video) {
     const charged = video.status === 'completed' ? 'yes' : (video.error?.charged ?? 'maybe');
     // A completed video has a cost of its own, which may be newer than that of the charge.
     const cost = video.cost ?? undefined;
-    return recordCharge(
-      { ...charge, lease: { owner, until: startedAt, epoch } },
-      { state: chargeState(charged), cost },
-    );
+    return recordCharge(last, { state: chargeState(charged), cost });
   }
   const isAbandoned = isProcessGone(owner) || Date.now() - startedAt.getTime() > claimedWithinMs;
-  // Every outcome but "never sent" is recorded before its attempt is gone.
-  if (isAbandoned) await takeBack(attemptId);
+  if (!isAbandoned) return;
+  // Every outcome but "never sent" is recorded before its attempt is gone; one that was sent and is gone is unclear.
+  if (epoch === 0) await takeBack(attemptId);
+  else await recordCharge(last, { state: 'maybe' });
 }
 
 const videoIn = ({ video, takes, clicks }: StoredWorkspace, attemptId: string): Video | null | undefined =>

@@ -1,4 +1,4 @@
-// What each model of Kling's new API takes (K1), and what a second of it costs in units of 0.14 USD (K3).
+// What each model of Kling's new API takes (K1), and what a second of it costs (K3).
 // Not offered: kling-4.0, as it is unclear whether it takes the external_task_id by which a lost task is found.
 
 import type { FormData } from '../contract/form';
@@ -24,6 +24,7 @@ const every = {
   aspect_ratios: [...aspectRatios],
   resolutions: ['720p', '1080p'],
   default_resolution: '720p',
+  // At their default resolution; at 1080p, kling-2.6 without sound and kling-2.5-turbo take one (K1).
   end_image: false,
   prompt_max: 2500,
   prompt_required: false,

@@ -3,13 +3,15 @@ import type { Settings } from '../config';
 import type { Submitted, VideoModel } from './provider';
 
 const entryPattern = /^([\w.-]+):([\w.-]+)$/;
-const example = 'kling-4.0:kling-3.0';
 
 /** A setting `*_EXTRA_MODELS`: a comma list of `new-name:known-name`. */
 export const extraModels = z
   .string()
   .transform((value) => value.split(',').map((entry) => entry.trim()))
-  .refine((entries) => entries.every((entry) => entryPattern.test(entry)), `must be a comma list such as ${example}`)
+  .refine(
+    (entries) => entries.every((entry) => entryPattern.test(entry)),
+    'must be a comma list such as new-name:known-name',
+  )
   .transform((entries) => entries.map((entry) => entryPattern.exec(entry)!.slice(1) as [id: string, known: string]))
   .default([]);
 

@@ -222,7 +222,8 @@ function chargeOf(rows: Task['billing']): Money | undefined {
   const amounts = rows?.map(moneyOf) ?? [];
   const [first] = amounts;
   if (!first || amounts.some((amount) => amount?.currency !== first.currency)) return undefined;
-  return { currency: first.currency, micros: amounts.reduce((sum, amount) => sum + amount!.micros, 0) };
+  const sum = usd(amounts.reduce((micros, amount) => micros + amount!.micros, 0));
+  return sum && { ...sum, currency: first.currency };
 }
 
 // A unit of a pack counts at its list price (K3), which is known in dollars only.

@@ -2,7 +2,8 @@
 // POST /v1/image_to_video {model, promptImage: <data URI> or [{uri, position}], promptText, duration, and what runway-models.ts
 // has for each model} -> {id, estimatedCost: {credits}}, which is the most that the task can cost.
 // GET /v1/tasks/{id} -> PENDING, THROTTLED, RUNNING {progress}, SUCCEEDED {output: [url]}, FAILED {failureCode}, CANCELLED, with
-// estimatedCost before the end and cost after it, which is 0 for a refunded task (R1). DELETE /v1/tasks/{id} cancels; afterwards, and for an unknown id, both answer 404.
+// estimatedCost before the end and cost after it, which is 0 for a refunded task (R1).
+// DELETE /v1/tasks/{id} cancels; afterwards, and for an unknown id, both answer 404.
 // Errors are {error, issues?}, and an account without credits is a 400.
 // No idempotency key and no task list: the outcome of a POST whose answer is lost stays unknown (R1, R6).
 // Links expire after 24 to 48 hours; each GET of a finished task gives a fresh one (R5).
@@ -10,8 +11,8 @@
 import { z } from 'zod';
 import { apiKey, baseUrl, readSettings } from '../config';
 import type { ErrorCode } from '../contract/errors';
-import type { VideoError } from '../contract/video';
 import type { Money } from '../contract/money';
+import type { VideoError } from '../contract/video';
 import { extraModels, modelIsGone, offerModels } from './offer-models';
 import { completedAt, defineVideoProvider, usd, type Checked, type Submitted } from './provider';
 import { bodyOf, microsPerCredit, runwayModels } from './runway-models';
@@ -47,6 +48,8 @@ const service: Service = { label: 'Runway', key: values.RUNWAY_API_KEY, keyVaria
 
 // A data URI must stay below 5 MiB as text, and base64 turns three bytes into four (R3).
 const maxImageBytes = 3_300_000;
+// What h3_max needs (R1).
+const minSide = 256;
 // The narrowest and widest ratios known to be accepted (R10).
 const imageRatios: [number, number] = [0.5, 2];
 
@@ -93,6 +96,7 @@ export default defineVideoProvider({
       aspectRatio: form.aspect_ratio,
       clampRatio: imageRatios,
       longestSide: 2048,
+      shortestSide: minSide,
       maxBytes: maxImageBytes,
     }),
 

@@ -5,7 +5,7 @@ process.env.VIDEO_PROVIDER = 'runway';
 import { emptyForm } from '../../src/contract/defaults';
 import type { FormData } from '../../src/contract/form';
 import { chooseModel, modelToAdvise } from '../../src/generation/model-choice';
-import { AppError } from '../../src/utils/errors';
+import { type AppError } from '../../src/utils/errors';
 
 const form: FormData = { ...emptyForm, prompt: 'A lamp turns.' };
 

@@ -73,7 +73,13 @@ describe('a reservation', () => {
     expect(await reconciled(attempt_id)).toMatchObject({ state });
     // A click that counts again does not bring it back.
     await reserved(0.6);
-    expect(await reconciled(attempt_id)).toMatchObject({ state });
+    expect((await reconciled(attempt_id))?.state ?? 'none').toBe(state);
+  });
+
+  test('of a task that was accepted, and whose attempt is gone, is unclear', async () => {
+    const { attempt_id } = await reserved(0.6);
+    await Charge.updateOne({ attempt_id }, { $set: { epoch: 2, owner: gone } });
+    expect(await reconciled(attempt_id)).toMatchObject({ state: 'maybe' });
   });
 
   test('whose click was overtaken by another is removed later', async () => {

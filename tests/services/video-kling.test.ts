@@ -170,6 +170,10 @@ describe('the provider kling', () => {
     [{ ...cash, charge_type: 'coupon' }],
     [cash, { ...cash, currency: 'CNY' }],
     [cash, { ...cash, amount: null }],
+    [
+      { ...cash, amount: 9e9 },
+      { ...cash, amount: 9e9 },
+    ],
   ])('the provider kling reads no cost from the bill %j, and the task nevertheless', async (billing) => {
     expect(await check({ ...finished, billing })).toEqual(made);
     const failed = await check({ status: 'failed', billing });

@@ -124,6 +124,14 @@ describe('the provider runway', () => {
     expect(await sentBy(form)).toEqual(expected);
   });
 
+  test('the provider runway enlarges a picture below 256 pixels', async () => {
+    const job = await makeJob(runway);
+    const imageFile = `${job.imageFile}.small.png`;
+    await sharp({ create: { width: 90, height: 60, channels: 3, background: '#888' } }).toFile(imageFile);
+    const { width, height } = await sharp(await runway.image!({ ...job, imageFile })).metadata();
+    expect(Math.min(width, height)).toBeGreaterThanOrEqual(256);
+  });
+
   test('the provider runway refuses a job whose model it does not offer any more, and sends nothing', async () => {
     const job = { ...(await makeJob(runway)), model: 'gen3' };
     expect(await runway.submit(job, open())).toMatchObject({ state: 'refused', code: 'PROVIDER_NOT_CONFIGURED' });
