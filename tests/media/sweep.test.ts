@@ -109,6 +109,19 @@ test('the sweep keeps a recorded clip while a workspace still refers to it anywh
   expect(await left('videos')).toEqual(names.sort());
 });
 
+test('the sweep keeps the pictures that a video or a take was made from, though its shot has another one now', async () => {
+  for (const name of ['video.png', 'take.png', 'end.png', 'unused.png']) await put('images', name, daysAgo(3));
+  const from = (name: string) => `/uploads/images/${name}.png`;
+  await Workspace.create({
+    film_id,
+    order_index: 0,
+    video: { ...completed('a'), image_url: from('video'), end_image_url: from('end') },
+    takes: [{ ...completed('b'), image_url: from('take') }],
+  });
+  await sweep();
+  expect(await left('images')).toEqual(['end.png', 'take.png', 'video.png']);
+});
+
 test('the sweep empties the trash of files after 30 days, and not before', async () => {
   await put('trash', 'old.mp4', daysAgo(31));
   await put('trash', 'young.mp4', daysAgo(29));
