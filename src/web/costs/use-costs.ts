@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import type { ErrorCode } from '../../contract/errors';
 import type { Charge, Costs } from '../../contract/money';
 import { ApiError, getCosts } from '../api';
@@ -25,13 +25,20 @@ type Loaded = Pick<LoadedCosts, 'costs' | 'charges' | 'hasOlder' | 'error'>;
 export function useCosts(filmId: string | null, filmVersion: number | undefined): LoadedCosts {
   const [loaded, setLoaded] = useState<Loaded>({ costs: null, charges: [], hasOlder: false, error: null });
 
+  const asked = useRef(0);
+  const answered = useRef(0);
+
   const load = useCallback(
     async (before?: string): Promise<Charge[]> => {
+      const turn = ++asked.current;
       const costs = await getCosts(filmId, before);
+      // A slow answer may know less than one that was asked for later.
+      const isLate = turn < answered.current;
+      answered.current = Math.max(turn, answered.current);
       const isLast = costs.charges.length < pageLength;
       setLoaded((known) => ({
-        costs,
-        charges: mergeCharges(known.charges, costs.charges),
+        costs: isLate ? known.costs : costs,
+        charges: isLate ? mergeCharges(costs.charges, known.charges) : mergeCharges(known.charges, costs.charges),
         // The newest ones say nothing about what is behind the oldest.
         hasOlder: before || known.charges.length === 0 ? !isLast : known.hasOlder,
         error: null,
