@@ -13,6 +13,7 @@ import { Download, JsonText, Reply, type AnyEndpoint } from './utils/endpoint';
 import { AppError, toAppError } from './utils/errors';
 import { toFileName } from './utils/file-name';
 import { logger } from './utils/logger';
+import { pageAddress } from './web-client';
 
 const maxBodyBytes = 256 * 1024;
 const yearMs = 365 * 24 * 3600 * 1000;
@@ -180,11 +181,12 @@ const docsPage = (openapi: object): string =>
     .replace('<head>', '<head><base href="/docs/">');
 
 /** What is served besides the endpoints, for GET and HEAD only. */
-const pages = /^\/($|films(\/[0-9a-f]{24})?\/?$|docs(\/|$)|uploads\/|assets\/|openapi\.json$|asyncapi\.json$)/;
+const pages = /^\/($|docs(\/|$)|uploads\/|assets\/|openapi\.json$|asyncapi\.json$)/;
 
 function unknownRoute(endpoints: AnyEndpoint[]) {
   return (request: Request) => {
-    const isPage = pages.test(request.path) && request.method !== 'GET' && request.method !== 'HEAD';
+    const isOfPage = pages.test(request.path) || pageAddress.test(request.path);
+    const isPage = isOfPage && request.method !== 'GET' && request.method !== 'HEAD';
     const known = endpoints.filter(({ path: address }) => address === request.path);
     const methods = isPage ? ['GET'] : known.map(({ method }) => method.toUpperCase());
     if (methods.length === 0) {

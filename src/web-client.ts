@@ -11,8 +11,8 @@ const isDevelopment = config.NODE_ENV === 'development' && __filename.endsWith('
 /** The path of Vite's own socket in development; undefined otherwise. */
 export const hotReloadPath = isDevelopment ? '/hot-reload' : undefined;
 
-/** The addresses that the page tells apart by itself; the default film is at `/`. */
-const pageAddress = /^\/(costs|films(\/[0-9a-f]{24}(\/costs)?)?)\/?$/;
+/** The addresses that the page tells apart by itself, besides `/`, where the default film is. */
+export const pageAddress = /^\/(costs|films(\/[0-9a-f]{24}(\/costs)?)?)\/?$/;
 
 /** Serves the timeline in the browser: the build, or the sources with hot reload under `npm run dev`. */
 export async function webClient(server: Server): Promise<RequestHandler> {

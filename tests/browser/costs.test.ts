@@ -100,7 +100,7 @@ it('settles an unclear charge, after which the next click asks nothing', async (
   await unclear.getByText('about $0.60').waitFor();
   expect(await axeViolations(page)).toEqual([]);
   await unclear.getByRole('button', { name: 'Was not charged' }).click();
-  await unclear.getByText('It is known of every video').waitFor();
+  await unclear.getByText('For every video it is known').waitFor();
   expect(await figure('Today').allInnerTexts()).toEqual(['Nothing']);
   expect((await costs()).charges).toMatchObject([{ state: 'none' }]);
 
@@ -120,7 +120,7 @@ it('settles an unclear charge with the amount that the account shows', async () 
   await openCosts();
   await page.getByLabel('Amount (USD)').fill('0.35');
   await button(page, 'Was charged').click();
-  await page.getByText('It is known of every video').waitFor();
+  await page.getByText('For every video it is known').waitFor();
   expect(await figure('Today').allInnerTexts()).toEqual(['$0.35']);
 });
 

@@ -360,7 +360,7 @@ export const zh: Record<TextKey, string> = {
   'costs.currency': '货币',
   'costs.unclear': '待确认',
   'costs.noneUnclear': '每个视频是否扣费都已确定。',
-  'costs.unclearHint': '没有收到服务商的应答。请到该服务商的账户中查看，再选择结果。',
+  'costs.unclearHint': '没有收到应答，或者发送之后被取消。请到该服务商的账户中查看，再选择结果。',
   'costs.unclearOlder': '更早的记录中还有。',
   'costs.together': '合计 {sum}。',
   'costs.amount': '金额（{currency}）',
