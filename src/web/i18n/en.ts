@@ -377,7 +377,8 @@ export const en = {
   'costs.currency': 'Currency',
   'costs.unclear': 'Unclear',
   'costs.noneUnclear': 'For every video it is known whether it was charged.',
-  'costs.unclearHint': 'An answer was lost, or a video was cancelled after it was sent. Check your account at the provider, then say what it shows.',
+  'costs.unclearHint':
+    'An answer was lost, or a video was cancelled after it was sent. Check your account at the provider, then say what it shows.',
   'costs.unclearOlder': 'There are more among the older charges.',
   'costs.together': 'Together {sum}.',
   'costs.amount': 'Amount ({currency})',
