@@ -52,19 +52,20 @@ async function reconcile(charge: StoredCharge, workspace: StoredWorkspace | unde
     if (state !== 'reserved') await recordCharge(attempt.job, { state });
     return;
   }
-  const last = { ...charge, lease: { owner, until: startedAt, epoch } };
+  const asOf = (lease: number) => ({ ...charge, lease: { owner, until: startedAt, epoch: lease } });
   const video = workspace && videoIn(workspace, attemptId);
   if (video) {
     const charged = video.status === 'completed' ? 'yes' : (video.error?.charged ?? 'maybe');
     // A completed video has a cost of its own, which may be newer than that of the charge.
     const cost = video.cost ?? undefined;
-    return recordCharge(last, { state: chargeState(charged), cost });
+    // It was stored, so its charge stays, even if nothing was recorded before it ended.
+    return recordCharge(asOf(Math.max(1, epoch)), { state: chargeState(charged), cost });
   }
   const isAbandoned = isProcessGone(owner) || Date.now() - startedAt.getTime() > claimedWithinMs;
   if (!isAbandoned) return;
   // Every outcome but "never sent" is recorded before its attempt is gone; one that was sent and is gone is unclear.
   if (epoch === 0) await takeBack(attemptId);
-  else await recordCharge(last, { state: 'maybe' });
+  else await recordCharge(asOf(epoch), { state: 'maybe' });
 }
 
 const videoIn = ({ video, takes, clicks }: StoredWorkspace, attemptId: string): Video | null | undefined =>
