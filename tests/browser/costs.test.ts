@@ -1,4 +1,5 @@
 /// <reference lib="dom" />
+import type { Film } from '../../src/contract/film';
 import type { Costs } from '../../src/contract/money';
 import { wire } from '../helpers/generating';
 import { axeViolations } from './browser';
@@ -88,6 +89,49 @@ it('refuses a price that is not known where there is a limit, in Chinese too, an
   expect(await doubles.runway.requests()).toMatchObject([{ body: { model: 'gen5' } }]);
 });
 
+it('reads the amount of a limit as people write it, and keeps what is none', async () => {
+  await openCosts();
+  const field = page.getByLabel('Limit per film');
+  const stored = async () => ((await server.get('/api/films')).body.films as Film[])[0]!.settings.spend_limit;
+  for (const typed of ['$1,000.50', '１，０００．５', '1,000.5 USD']) {
+    await field.fill(typed);
+    await page.getByText('Saved: $1,000.50').waitFor();
+    expect(await stored()).toEqual({ currency: 'USD', micros: 1_000_500_000 });
+    await field.fill('');
+    await page.getByText('Saved: no limit').waitFor();
+  }
+  await field.fill('1,000.50');
+  await page.getByText('Saved: $1,000.50').waitFor();
+  for (const typed of ['-3', 'abc', '¥10']) {
+    await field.fill(typed);
+    await field.press('Enter');
+    await page.getByText('This is not an amount in USD such as 20 or 1,000.50, so it was not saved.').waitFor();
+    await field.blur();
+    expect(await field.inputValue()).toBe(typed);
+    expect(await field.getAttribute('aria-invalid')).toBe('true');
+  }
+  expect(await axeViolations(page)).toEqual([]);
+  expect(await stored()).toEqual({ currency: 'USD', micros: 1_000_500_000 });
+});
+
+it('leaves an amount in its currency, and says of one in which no model is priced that it stops nothing', async () => {
+  await openCosts();
+  const field = page.getByLabel('Limit per film');
+  await field.fill('4.50');
+  await page.getByText('Saved: $4.50').waitFor();
+  expect(await page.getByText('No model here is priced').count()).toBe(0);
+  await page.getByLabel('Currency').selectOption('CNY');
+  await page.getByText('No model here is priced in CNY, so this limit would stop nothing.').waitFor();
+  await page.getByText('Enter an amount in CNY. Until then, the limit stays $4.50.').waitFor();
+  expect(await field.inputValue()).toBe('');
+  expect(await axeViolations(page)).toEqual([]);
+  await page.reload();
+  expect(await field.inputValue()).toBe('4.5');
+  await page.getByLabel('Currency').selectOption('CNY');
+  await field.fill('30');
+  await page.getByText('Saved: CN¥30.00').waitFor();
+});
+
 it('settles an unclear charge, after which the next click asks nothing', async () => {
   await addPictures(page, 1);
   await prompt(page).fill('a boat in fog');
@@ -118,7 +162,13 @@ it('settles an unclear charge with the amount that the account shows', async () 
   await generateButton(page).click();
   await alert().filter({ hasText: 'It may have been charged.' }).waitFor();
   await openCosts();
-  await page.getByLabel('Amount (USD)').fill('0.35');
+  const amount = page.getByLabel('Amount (USD)');
+  await amount.fill('35 cents');
+  await button(page, 'Was charged').click();
+  await page.getByText('This is not an amount such as 20 or 20.50.').waitFor();
+  expect(await axeViolations(page)).toEqual([]);
+  expect((await costs()).charges).toMatchObject([{ state: 'maybe' }]);
+  await amount.fill('$0.35');
   await button(page, 'Was charged').click();
   await page.getByText('For every video it is known').waitFor();
   expect(await figure('Today').allInnerTexts()).toEqual(['$0.35']);

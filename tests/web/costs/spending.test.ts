@@ -1,5 +1,4 @@
 import type { Charge } from '../../../src/contract/money';
-import { parseAmount } from '../../../src/web/costs/amount';
 import { addUp, byDay, byModel, inLastDays, mergeCharges } from '../../../src/web/costs/spending';
 
 let count = 0;
@@ -63,18 +62,4 @@ it('puts newer states of charges in the place of older ones, the newest charge f
   const second = charge({ started_at: new Date(2026, 4, 11).toISOString() });
   const settled = { ...first, state: 'none' as const };
   expect(mergeCharges([first], [second, settled])).toEqual([second, settled]);
-});
-
-it.each([
-  ['20', 20_000_000],
-  [' 0.42 ', 420_000],
-  ['1,5', 1_500_000],
-  ['0.', 0],
-  ['', null],
-  ['-1', undefined],
-  ['1e3', undefined],
-  ['1,000.50', undefined],
-  ['five', undefined],
-])('reads the amount "%s" as %p', (typed, micros) => {
-  expect(parseAmount(typed)).toBe(micros);
 });
