@@ -36,6 +36,19 @@ it('counts a model without what costs nothing, and with what has no known price'
   ]);
 });
 
+it('puts the model first on which the most was spent, and one without a known price last', () => {
+  const cost = (micros: number) => ({ currency: 'USD', micros, basis: 'actual', priced_on: null }) as const;
+  const charges = [
+    charge({ model: 'unknown', cost: null }),
+    charge({ model: 'unknown', cost: null }),
+    charge({ model: 'cheap', cost: cost(1) }),
+    charge({ model: 'cheap', cost: cost(1) }),
+    charge({ model: 'yuan', cost: yuan }),
+    charge({ model: 'dear', cost: cost(3) }),
+  ];
+  expect(byModel(charges).map(({ model }) => model)).toEqual(['dear', 'cheap', 'yuan', 'unknown']);
+});
+
 it('lists every day up to today, also those on which nothing was spent and the clock was changed', () => {
   const days = byDay(
     [charge(), charge({ cost: yuan }), charge({ started_at: new Date(2026, 3, 1).toISOString() })],
