@@ -4,7 +4,7 @@ import type { Costs } from '../../src/contract/money';
 import { wire } from '../helpers/generating';
 import { axeViolations } from './browser';
 import { doubles, list, page, server, useDoubles } from './doubles-page';
-import { addPictures, button, cards, clip, generateButton, player, prompt, saved } from './timeline-page';
+import { addPictures, button, cards, choose, clip, generateButton, player, prompt, saved } from './timeline-page';
 
 jest.setTimeout(120_000);
 
@@ -72,6 +72,13 @@ it('refuses at the limit of a film, says how much of it is spent, and generates 
   expect((await costs()).charges).toMatchObject([{ state: 'charged', accept_over_limit: true }]);
   await openCosts();
   await page.getByText('$0.60 of $0.50').waitFor();
+  const bar = page.getByRole('progressbar', { name: 'This film' });
+  const bad = await bar.evaluate((node) => {
+    const sample = node.parentElement!.appendChild(document.createElement('span'));
+    sample.style.color = 'var(--bad)';
+    return getComputedStyle(sample).color;
+  });
+  expect(await bar.evaluate((node) => getComputedStyle(node).accentColor)).toBe(bad);
 });
 
 it('refuses a price that is not known where there is a limit, in Chinese too, and generates anyway', async () => {
@@ -172,6 +179,37 @@ it('settles an unclear charge with the amount that the account shows', async () 
   await button(page, 'Was charged').click();
   await page.getByText('For every video it is known').waitFor();
   expect(await figure('Today').allInnerTexts()).toEqual(['$0.35']);
+});
+
+it('leads from row to row of unclear charges, and from each to its shot', async () => {
+  await addPictures(page, 2);
+  await doubles.runway.script([1, 2].map(() => ({ match: wire.runway.create, accept_then_die: true })));
+  for (const number of [1, 2]) {
+    await choose(page, number);
+    await prompt(page).fill('a boat in fog');
+    await saved(page);
+    await generateButton(page).click();
+    await alert().filter({ hasText: 'It may have been charged.' }).waitFor();
+  }
+  await openCosts();
+  const rows = page.getByRole('region', { name: 'Unclear' }).getByRole('listitem');
+  const focused = page.locator(':focus');
+  await rows.filter({ hasText: 'Shot 2' }).getByRole('button', { name: 'Was not charged' }).click();
+  await rows.filter({ hasText: 'Shot 2' }).waitFor({ state: 'detached' });
+  expect(await focused.innerText()).toContain('Shot 1');
+  await focused.getByRole('button', { name: 'Was charged' }).click();
+  await page.getByText('For every video it is known').waitFor();
+  expect(await focused.innerText()).toBe('Unclear');
+  const free = page.getByRole('region', { name: 'Charges' }).getByRole('listitem').filter({ hasText: 'Not charged' });
+  await free.getByText('about $0.60').waitFor();
+  expect(await free.locator('strong').count()).toBe(0);
+  expect(await axeViolations(page)).toEqual([]);
+
+  await page.getByRole('link', { name: 'Shot 1' }).click();
+  await player(page).getByText('Shot 1').waitFor();
+  await openCosts();
+  await page.getByRole('link', { name: 'Shot 2' }).click();
+  await player(page).getByText('Shot 2').waitFor();
 });
 
 it('fits the page of costs on a phone', async () => {

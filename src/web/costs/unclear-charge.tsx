@@ -10,6 +10,9 @@ import { useAmount } from './use-amount';
 
 type Props = { charge: Charge; onSettled: () => void };
 
+/** The id of the row of an unclear charge in the page. */
+export const unclearRowId = (attemptId: string): string => `unclear-${attemptId}`;
+
 /** One charge that may have been made, with what the account at the vendor can say about it. */
 export function UnclearCharge({ charge, onSettled }: Props) {
   const text = useText();
@@ -33,7 +36,7 @@ export function UnclearCharge({ charge, onSettled }: Props) {
   };
 
   return (
-    <li className={styles.charge}>
+    <li className={styles.charge} id={unclearRowId(charge.attempt_id)} tabIndex={-1}>
       <ChargeWords charge={charge} />
       <span className={styles.amount}>
         <label htmlFor={id}>
