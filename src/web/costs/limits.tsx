@@ -12,11 +12,18 @@ export function Limits({ limits }: { limits: readonly Limit[] }) {
       {limits.map((one) => {
         const { scope, limit, spent } = one;
         const name = text(`costs.limit.${scope}`);
+        const isReached = spent.micros >= limit.micros;
+        const max = Math.max(limit.micros, 1);
         return (
           <li key={`${scope} ${limit.currency}`}>
             <span className={styles.name}>{name}</span>
             <LimitWords limit={one} />
-            <progress aria-label={name} max={Math.max(limit.micros, 1)} value={Math.min(spent.micros, limit.micros)} />
+            <progress
+              className={isReached ? styles.reached : undefined}
+              aria-label={name}
+              max={max}
+              value={isReached ? max : spent.micros}
+            />
           </li>
         );
       })}

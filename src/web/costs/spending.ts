@@ -1,4 +1,5 @@
 import type { Charge, Money } from '../../contract/money';
+import { currencies } from './amount';
 
 /** The charges of one model, and what they come to. */
 export type ModelSpending = { provider: string; model: string; count: number; amounts: Money[] };
@@ -17,7 +18,7 @@ export function addUp(amounts: readonly Money[]): Money[] {
   return [...sums].map(([currency, micros]) => ({ currency, micros }));
 }
 
-/** What was spent by provider and model, the one with the most charges first. */
+/** What was spent by provider and model: what cost the most first, in dollars before yuan. */
 export function byModel(charges: readonly Charge[]): ModelSpending[] {
   const groups = new Map<string, ModelSpending>();
   for (const charge of charges) {
@@ -27,8 +28,16 @@ export function byModel(charges: readonly Charge[]): ModelSpending[] {
     const { count, amounts } = groups.get(key) ?? { count: 0, amounts: [] };
     groups.set(key, { provider, model, count: count + 1, amounts: addUp([...amounts, spentOn(charge) ?? []].flat()) });
   }
-  return [...groups.values()].sort((one, other) => other.count - one.count);
+  return [...groups.values()].sort(bySpent);
 }
+
+function bySpent(one: ModelSpending, other: ModelSpending): number {
+  const more = currencies.map((currency) => microsIn(other, currency) - microsIn(one, currency));
+  return more.find((difference) => difference !== 0) ?? other.count - one.count;
+}
+
+const microsIn = ({ amounts }: ModelSpending, currency: Money['currency']): number =>
+  amounts.find((amount) => amount.currency === currency)?.micros ?? 0;
 
 /** The last `count` days of this browser's zone, the oldest first, with what was spent on each in one currency. */
 export function byDay(charges: readonly Charge[], currency: Money['currency'], now: Date, count: number): Day[] {

@@ -21,3 +21,7 @@ export function keepPlace(scroll: Scroll): void {
   const place: Place = selectedId ? { ...scroll, shot: selectedId } : scroll;
   places.set({ [filmId]: JSON.stringify(place) });
 }
+
+/** Makes a shot the one that is chosen when the page of its film is opened next. */
+export const chooseOnNextVisit = (filmId: string, shot: string): void =>
+  places.set({ [filmId]: JSON.stringify({ shot } satisfies Place) });

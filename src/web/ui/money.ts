@@ -21,7 +21,8 @@ export function formatMoney(language: Language, { currency, micros }: Money, isU
   return format.format(micros / microsPerUnit);
 }
 
-function localeOf(language: Language): string {
+/** How the user's country writes the language of the page. */
+export function localeOf(language: Language): string {
   const ofUser = typeof navigator === 'undefined' ? undefined : navigator.language;
   if (ofUser?.toLowerCase().startsWith(language)) return ofUser;
   return language === 'zh' ? 'zh-CN' : 'en';

@@ -1,5 +1,4 @@
 import type { Charge } from '../../../src/contract/money';
-import { parseAmount } from '../../../src/web/costs/amount';
 import { addUp, byDay, byModel, inLastDays, mergeCharges } from '../../../src/web/costs/spending';
 
 let count = 0;
@@ -37,6 +36,19 @@ it('counts a model without what costs nothing, and with what has no known price'
   ]);
 });
 
+it('puts the model first on which the most was spent, and one without a known price last', () => {
+  const cost = (micros: number) => ({ currency: 'USD', micros, basis: 'actual', priced_on: null }) as const;
+  const charges = [
+    charge({ model: 'unknown', cost: null }),
+    charge({ model: 'unknown', cost: null }),
+    charge({ model: 'cheap', cost: cost(1) }),
+    charge({ model: 'cheap', cost: cost(1) }),
+    charge({ model: 'yuan', cost: yuan }),
+    charge({ model: 'dear', cost: cost(3) }),
+  ];
+  expect(byModel(charges).map(({ model }) => model)).toEqual(['dear', 'cheap', 'yuan', 'unknown']);
+});
+
 it('lists every day up to today, also those on which nothing was spent and the clock was changed', () => {
   const days = byDay(
     [charge(), charge({ cost: yuan }), charge({ started_at: new Date(2026, 3, 1).toISOString() })],
@@ -63,18 +75,4 @@ it('puts newer states of charges in the place of older ones, the newest charge f
   const second = charge({ started_at: new Date(2026, 4, 11).toISOString() });
   const settled = { ...first, state: 'none' as const };
   expect(mergeCharges([first], [second, settled])).toEqual([second, settled]);
-});
-
-it.each([
-  ['20', 20_000_000],
-  [' 0.42 ', 420_000],
-  ['1,5', 1_500_000],
-  ['0.', 0],
-  ['', null],
-  ['-1', undefined],
-  ['1e3', undefined],
-  ['1,000.50', undefined],
-  ['five', undefined],
-])('reads the amount "%s" as %p', (typed, micros) => {
-  expect(parseAmount(typed)).toBe(micros);
 });
