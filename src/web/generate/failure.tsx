@@ -9,8 +9,11 @@ import { failureOf } from './failures';
 import { dismissClick, isLost } from './generation';
 import { isOfLimit, LimitButtons, PassedLimits } from './limit-refusal';
 import { faultsIn, refusalText } from './refusal';
+import { WaysOut } from './ways-out';
 
 type Props = { workspace: Workspace; click?: RefusedClick; onRetry: () => void };
+
+export const generateButtonId = 'generate';
 
 const needsAnotherPrompt = new Set<string>(['CONTENT_REFUSED', 'TASK_FAILED']);
 const needsSettings = new Set<string>(['PROVIDER_NOT_CONFIGURED', 'PROVIDER_AUTH', 'PROVIDER_QUOTA', 'IMAGE_MISSING']);
@@ -28,7 +31,10 @@ export function Failure({ workspace, click, onRetry }: Props) {
   // The server has several sentences for this code, and each names what to look at.
   const isServers = code === 'SUBMIT_UNKNOWN' && language === 'en' && !failure.isOfClick;
   const sentence = isServers ? video.error!.message : refusalText(text, failure);
-  const isOfPrompt = needsAnotherPrompt.has(code) || faultsIn(failure).some(({ field }) => field === 'prompt');
+  const faults = faultsIn(failure);
+  const isOfPrompt = needsAnotherPrompt.has(code) || faults.some(({ field }) => field === 'prompt');
+  // To send the same form again would be refused again.
+  const canRetry = faults.length === 0 && !needsSettings.has(code);
   const canClose = failure.isOfClick || charged !== 'maybe';
   const close = () => {
     if (failure.isOfClick) dismissClick(id);
@@ -52,12 +58,13 @@ export function Failure({ workspace, click, onRetry }: Props) {
           {text('generate.changePrompt')}
         </Button>
       ) : (
-        !needsSettings.has(code) && (
+        canRetry && (
           <Button size="small" onClick={retry}>
             {text('common.retry')}
           </Button>
         )
       )}
+      {faults.length > 0 && <WaysOut focusId={generateButtonId} />}
       {canClose && (
         <Button size="small" onClick={close}>
           {text('common.close')}

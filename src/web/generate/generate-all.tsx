@@ -35,7 +35,7 @@ export function GenerateAll({ chosen }: Props) {
       const provider = providerOf({ options }, form)?.name ?? form.provider;
       const reason = formFaults({ options }, form)
         .map((fault) => faultText(text, fault, provider))
-        .join(' ');
+        .join(text('common.sentenceGap'));
       byReason.set(reason, [...(byReason.get(reason) ?? []), shot]);
     }
     return [...byReason];

@@ -1,11 +1,11 @@
 import { useText } from '../i18n';
-import { displayName, providerOf } from '../state/providers';
+import { displayName, formFaults, providerOf } from '../state/providers';
 import { setState, useSelected, useStore } from '../state/store';
 import { Button } from '../ui/button';
 import { classes } from '../ui/classes';
 import { Icon } from '../ui/icon';
 import { useMoney } from '../ui/money';
-import { Failure } from './failure';
+import { Failure, generateButtonId } from './failure';
 import styles from './generate-bar.module.css';
 import { GenerateProgress } from './generate-progress';
 import { cancel, generate } from './generation';
@@ -23,7 +23,8 @@ export function GenerateBar() {
   const { _id: id, video, form_data: form, image_path: picture } = workspace;
   const isGenerating = video.status === 'generating';
   const isSending = click === 'sending' && !isGenerating;
-  const price = expectedPrice({ options }, form);
+  const canBeMade = formFaults({ options }, form).length === 0;
+  const price = canBeMade ? expectedPrice({ options }, form) : null;
   const priceWords = price && (price === 'unknown' ? text('money.unknown') : about(price.money));
   const pricedOn = price && price !== 'unknown' && price.pricedOn;
   const provider = displayName(providerOf({ options }, form)?.name ?? form.provider);
@@ -44,6 +45,7 @@ export function GenerateBar() {
       ) : (
         <>
           <Button
+            id={generateButtonId}
             kind="primary"
             size="large"
             className={styles.button}

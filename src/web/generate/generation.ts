@@ -25,9 +25,11 @@ export async function generate(id: string, accepted: Accepted = {}): Promise<voi
   const workspace = getState().byId[id];
   if (!workspace || getState().clicks[id] === 'sending') return;
   setClick(id, 'sending');
+  let { form_data: form } = workspace;
   try {
     sync.flush();
     await saved();
+    form = getState().byId[id]?.form_data ?? form;
     await send(id, accepted);
     setClick(id);
   } catch (error) {
@@ -35,8 +37,8 @@ export async function generate(id: string, accepted: Accepted = {}): Promise<voi
     if (code === 'SECOND_CHARGE_POSSIBLE') setState({ dialog: { secondCharge: id, accepted } });
     // A refusal that is told as the state of the video need not be told twice.
     const isTold = getState().byId[id]?.video.error?.code === code || code === 'SECOND_CHARGE_POSSIBLE';
-    const provider = providerOf(getState(), workspace.form_data)?.name;
-    const refused = { code, details, provider, accepted, before: workspace.video.attempt_id };
+    const provider = providerOf(getState(), form)?.name;
+    const refused = { code, details, provider, form, accepted, before: workspace.video.attempt_id };
     setClick(id, isTold ? undefined : refused);
   }
 }
