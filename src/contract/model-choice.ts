@@ -54,7 +54,15 @@ export function faultsOf(model: ModelOption, form: FormData): FormFault[] {
   if (model.prompt_required && words.every((word) => word.trim() === '')) {
     faults.push({ field: 'prompt', rule: 'required' });
   }
-  return faults;
+  const pair = faults.length === 0 ? faultOfPair(model, form) : null;
+  return pair ? [...faults, pair] : faults;
+}
+
+/** A resolution that a model makes, but not with the sound of the form: its table of prices has no row for the two together. */
+function faultOfPair(model: ModelOption, form: FormData): FormFault | null {
+  if (model.prices.length === 0 || priceOf(model, form)) return null;
+  const offered = model.resolutions.filter((resolution) => priceOf(model, { ...form, resolution }));
+  return { field: 'resolution', rule: 'not_offered', offered };
 }
 
 /** What a form costs at a model by its table of prices; null if that is not known. */

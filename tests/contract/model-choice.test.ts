@@ -61,3 +61,17 @@ test('a price is that of a second times the length, and without a price it is no
   expect(priceOf(anyModel, form)).toEqual({ currency: 'USD', micros: 500_000 });
   expect(priceOf({ ...anyModel, prices: [] }, form)).toBeNull();
 });
+
+test('a resolution and a sound that have no price together are not offered together', () => {
+  const row = { currency: 'USD', micros_per_s: 70_000 } as const;
+  const prices = [
+    { ...row, resolution: '720p', audio: false },
+    { ...row, resolution: '1080p', audio: null },
+  ];
+  const model = { ...anyModel, prices };
+  expect(faultsOf(model, form)).toEqual([]);
+  expect(faultsOf(model, { ...form, resolution: '1080p', audio: true })).toEqual([]);
+  const fault = { field: 'resolution', rule: 'not_offered', offered: ['1080p'] };
+  expect(faultsOf(model, { ...form, audio: true })).toEqual([fault]);
+  expect(faultsOf({ ...model, prices: [] }, { ...form, audio: true })).toEqual([]);
+});
