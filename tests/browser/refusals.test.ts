@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 import { wire } from '../helpers/generating';
-import { axeViolations } from './browser';
+import { axeViolations, openWindow } from './browser';
 import { doubles, list, page, server, useDoubles } from './doubles-page';
 import { addPictures, button, cards, choose, clip, generateButton, player, prompt, saved } from './timeline-page';
 
@@ -13,15 +13,17 @@ const form = () => page.getByRole('region', { name: 'Shot', exact: true });
 
 it('marks the prompt that Runway needs before the click, and says so after it, on the card too and in Chinese', async () => {
   await addPictures(page, 1);
-  await form().getByText('Runway needs a prompt.').waitFor();
+  await form().getByText('gen4.5 needs a prompt; gen4_turbo works without one.').waitFor();
   expect(await prompt(page).getAttribute('aria-required')).toBe('true');
   await generateButton(page).click();
-  await alert().filter({ hasText: 'Runway needs a prompt. Nothing was charged.' }).waitFor();
-  expect(await cards(page).first().innerText()).toContain('Runway needs a prompt.');
+  await alert()
+    .filter({ hasText: 'gen4.5 needs a prompt; gen4_turbo works without one. Nothing was charged.' })
+    .waitFor();
+  expect(await cards(page).first().innerText()).toContain('gen4.5 needs a prompt');
   expect(await axeViolations(page)).toEqual([]);
 
   await button(page, '切换到中文').click();
-  await alert().filter({ hasText: 'Runway 需要提示词。' }).waitFor();
+  await alert().filter({ hasText: 'gen4.5 需要提示词；gen4_turbo 可以不填。没有扣费。' }).waitFor();
   await page.getByRole('button', { name: '修改提示词' }).click();
   expect(await page.evaluate(() => document.activeElement?.id)).toBe('field-prompt');
 });
@@ -31,7 +33,26 @@ it('says how many characters a provider takes at most', async () => {
   await prompt(page).fill('x'.repeat(1001));
   await saved(page);
   await generateButton(page).click();
-  await alert().filter({ hasText: 'Prompt: Runway takes at most 1000 characters.' }).waitFor();
+  await alert().filter({ hasText: 'Prompt: gen4.5 takes at most 1000 characters.' }).waitFor();
+});
+
+it('takes a refusal back with its cause, here and elsewhere, and leaves a card with a clip its own state', async () => {
+  await addPictures(page, 1);
+  await generateButton(page).click();
+  await alert().waitFor();
+  expect(await cards(page).first().innerText()).toContain('needs a prompt');
+  const other = await openWindow(page.context().browser()!, server.url);
+  await prompt(other).fill('a boat leaves');
+  await alert().waitFor({ state: 'detached' });
+  expect(await cards(page).first().innerText()).toContain('Not generated');
+  await other.context().close();
+
+  await generateButton(page).click();
+  await clip(page).waitFor();
+  await prompt(page).fill('');
+  await generateButton(page).click();
+  await alert().filter({ hasText: 'needs a prompt' }).waitFor();
+  expect(await cards(page).first().innerText()).toContain('Changed since');
 });
 
 it('lists what the provider lacks in "Generate all", and starts the rest', async () => {
@@ -39,7 +60,7 @@ it('lists what the provider lacks in "Generate all", and starts the rest', async
   await choose(page, 2);
   await prompt(page).fill('a boat leaves');
   await button(page, 'Generate all').click();
-  await page.getByRole('dialog').getByText('Left out: 1, 3. Runway needs a prompt.').waitFor();
+  await page.getByRole('dialog').getByText('Left out: 1, 3. gen4.5 needs a prompt').waitFor();
   await button(page, 'Start').click();
   await clip(page).waitFor();
   expect((await list()).map(({ video }) => video.status)).toEqual(['idle', 'completed', 'idle']);

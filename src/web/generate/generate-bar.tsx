@@ -4,7 +4,7 @@ import { setState, useSelected, useStore } from '../state/store';
 import { Button } from '../ui/button';
 import { classes } from '../ui/classes';
 import { Icon } from '../ui/icon';
-import { useMoney } from '../ui/money';
+import { dateWords, useMoney } from '../ui/money';
 import { Failure, generateButtonId } from './failure';
 import styles from './generate-bar.module.css';
 import { GenerateProgress } from './generate-progress';
@@ -16,6 +16,7 @@ export function GenerateBar() {
   const text = useText();
   const { about } = useMoney();
   const workspace = useSelected();
+  const language = useStore((state) => state.language);
   const options = useStore((state) => state.options);
   const click = useStore(({ clicks, selectedId }) => clicks[selectedId ?? '']);
   if (!workspace) return null;
@@ -23,7 +24,8 @@ export function GenerateBar() {
   const { _id: id, video, form_data: form, image_path: picture } = workspace;
   const isGenerating = video.status === 'generating';
   const isSending = click === 'sending' && !isGenerating;
-  const canBeMade = formFaults({ options }, form).length === 0;
+  // A prompt that is still to be written changes no price.
+  const canBeMade = formFaults({ options }, form).every(({ field }) => field === 'prompt');
   const price = canBeMade ? expectedPrice({ options }, form) : null;
   const priceWords = price && (price === 'unknown' ? text('money.unknown') : about(price.money));
   const pricedOn = price && price !== 'unknown' && price.pricedOn;
@@ -61,7 +63,7 @@ export function GenerateBar() {
           </span>
           {pricedOn && (
             <span className={classes(styles.what, 'muted')} id="generate-price">
-              {text('money.pricedOn', { date: pricedOn })}
+              {text('money.pricedOn', { date: dateWords(language, pricedOn) })}
             </span>
           )}
           {isSending && <span className={styles.spinner} aria-hidden="true" />}
