@@ -49,10 +49,14 @@ it('takes a refusal back with its cause, here and elsewhere, and leaves a card w
 
   await generateButton(page).click();
   await clip(page).waitFor();
-  await prompt(page).fill('');
+  await page.getByLabel('Model', { exact: true }).selectOption('veo3.1');
   await generateButton(page).click();
-  await alert().filter({ hasText: 'needs a prompt' }).waitFor();
+  await alert().filter({ hasText: 'Duration: veo3.1 offers 4, 6 and 8 s.' }).waitFor();
   expect(await cards(page).first().innerText()).toContain('Changed since');
+  await button(page, '切换到中文').click();
+  await alert().filter({ hasText: '时长：veo3.1 支持 4、6 和 8 秒。改用 ' }).waitFor();
+  await alert().getByRole('button', { name: '使用 6 秒' }).click();
+  await alert().waitFor({ state: 'detached' });
 });
 
 it('lists what the provider lacks in "Generate all", and starts the rest', async () => {
@@ -92,6 +96,45 @@ it('tells a lost answer in the words of the server, and leaves it in sight', asy
   const { error } = (await list())[0]!.video;
   expect(await alert().innerText()).toContain(error!.message);
   expect(await button(page, 'Close').count()).toBe(0);
+  await alert().getByText('The price is about $0.60.').waitFor();
+  const link = alert().getByRole('link', { name: 'Settle it under Costs' });
+  expect(await link.getAttribute('href')).toMatch(/\/costs$/);
+});
+
+it('says of a settled answer only what was noted, with the amount', async () => {
+  await addPictures(page, 1);
+  await prompt(page).fill('a boat in fog');
+  await saved(page);
+  await doubles.runway.script([{ match: wire.runway.create, accept_then_die: true }]);
+  await generateButton(page).click();
+  await alert().filter({ hasText: 'check your account there' }).waitFor();
+  const { attempt_id } = (await list())[0]!.video;
+  const settled = await server.post('/api/costs/settle', { attempt_id, charged: true, micros: 550_000 });
+  expect(settled.status).toBe(200);
+  await alert().filter({ hasText: 'You noted that it was charged ($0.55). The clip was not received.' }).waitFor();
+  expect(await alert().innerText()).not.toContain('check your account');
+});
+
+it('says at a limit what a video needs and where the limit is set, and what of many was refused', async () => {
+  await addPictures(page, 2);
+  await prompt(page).fill('a boat leaves');
+  await choose(page, 2);
+  await prompt(page).fill('a boat returns');
+  await saved(page);
+  await button(page, 'Costs').click();
+  await page.getByLabel('Limit per film').fill('0.70');
+  await saved(page);
+  await page.getByText('$0.00 of $0.70').waitFor();
+  await button(page, 'Untitled').click();
+  await button(page, 'Generate all').click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('Only $0.70 is left of the limit of this film').waitFor();
+  await button(page, 'Start').click();
+  await page.getByText('1 started, 1 refused').first().waitFor();
+  await cards(page).filter({ hasText: 'spending limit' }).getByRole('button').first().click();
+  await alert().getByText('This film: $0.60 of $0.70, and this video needs about $0.60.').waitFor();
+  await button(page, 'Generate anyway, about $0.60').click();
+  await clip(page).waitFor();
 });
 
 it('tells the directions of an orbit and of a crane apart, in the field and on the card', async () => {

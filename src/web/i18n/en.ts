@@ -278,6 +278,8 @@ export const en = {
   'takes.name': 'Takes',
   'takes.take': 'Take {number}',
   'takes.current': 'In the film',
+  'takes.withSound': 'with sound',
+  'takes.noSound': 'no sound',
   'takes.use': 'Use this take',
   'takes.useClip': 'Use only the clip',
   'takes.clipOnly': 'Clip only',

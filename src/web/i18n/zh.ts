@@ -263,6 +263,8 @@ export const zh: Record<TextKey, string> = {
   'takes.name': '版本',
   'takes.take': '版本 {number}',
   'takes.current': '用于影片',
+  'takes.withSound': '有声音',
+  'takes.noSound': '无声音',
   'takes.use': '使用这个版本',
   'takes.useClip': '只使用它的视频',
   'takes.clipOnly': '仅视频',
