@@ -427,7 +427,6 @@ export const en = {
   'costs.state.charged': 'Charged',
   'costs.state.maybe': 'Maybe charged',
   'costs.state.none': 'Not charged',
-  'costs.anyway': 'Generate anyway',
   'settings.name': 'Film settings',
   'settings.format': 'Format',
   'settings.resolution': 'Resolution',

@@ -409,7 +409,6 @@ export const zh: Record<TextKey, string> = {
   'costs.state.charged': '已扣费',
   'costs.state.maybe': '可能已扣费',
   'costs.state.none': '没有扣费',
-  'costs.anyway': '仍然生成',
   'settings.name': '影片设置',
   'settings.format': '画幅',
   'settings.resolution': '分辨率',
