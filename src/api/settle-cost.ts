@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { chargeMaxMicros } from '../contract/limits';
 import { charge } from '../contract/money';
 import { settleCharge } from '../generation/settle';
 import { defineEndpoint } from '../utils/endpoint';
@@ -12,7 +13,7 @@ export const settleCost = defineEndpoint({
   body: z.strictObject({
     attempt_id: z.string().min(1).max(100),
     charged: z.boolean(),
-    micros: z.int().min(0).optional(),
+    micros: z.int().min(0).max(chargeMaxMicros).optional(),
   }),
   reply: z.strictObject({ charge }),
   errors: ['INVALID_INPUT', 'NOT_UNCLEAR', 'DATABASE_UNAVAILABLE'],

@@ -20,3 +20,6 @@ export const messageMaxCharacters = 2000;
 
 export const takesKept = 20;
 export const aiEntriesKept = 50;
+
+/** The most that one video can cost: 100,000 of its currency, above which a number is a mistake. */
+export const chargeMaxMicros = 100_000_000_000;

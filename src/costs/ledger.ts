@@ -37,3 +37,7 @@ export async function recordCharge(
     },
   );
 }
+
+/** Whether it is recorded that an attempt costs nothing. */
+export const isKnownFree = async (attemptId: string): Promise<boolean> =>
+  (await Charge.exists({ attempt_id: attemptId, state: 'none' })) !== null;

@@ -3,6 +3,7 @@ import type { ErrorCode } from '../contract/errors';
 import type { Cost, Money } from '../contract/money';
 import type { VideoError } from '../contract/video';
 import { costOf } from '../costs/amounts';
+import { isKnownFree } from '../costs/ledger';
 import { readFileFacts } from '../media/file-facts';
 import { hasVideo, makePoster, videoUrl } from '../media/videos';
 import { staleErrorOf, goneErrorOf, videoErrorOf } from '../services/provider-errors';
@@ -32,7 +33,7 @@ export async function complete(attempt: ActiveAttempt, cost?: Cost): Promise<nul
 
 /** Ends a failed attempt and stores whether it was charged. */
 export async function endAsFailed(
-  attempt: ActiveAttempt,
+  attempt: Attempt,
   failed: { code: ErrorCode; reason: string; charged?: VideoError['charged']; charge?: Money },
 ): Promise<null> {
   const { code, reason, charged = 'no' } = failed;
@@ -88,6 +89,11 @@ export async function failAndRecheck(
 
 /** Marks an attempt whose submit outcome is unknown; it is never submitted again automatically. */
 export async function markInDoubt(attempt: Attempt): Promise<null> {
+  const { attempt_id: attemptId, submit_attempts: submitAttempts } = attempt.job;
+  // Its only create was refused, and its process ended between the two writes that store that.
+  if (submitAttempts <= 1 && (await isKnownFree(attemptId))) {
+    return endAsFailed(attempt, { code: 'TASK_FAILED', reason: 'refused before the server ended' });
+  }
   logger.error('submit outcome unknown', logFields(attempt));
   return storeInDoubt(attempt, videoErrorOf('SUBMIT_UNKNOWN', attempt.job.provider, 'maybe'));
 }

@@ -1,12 +1,14 @@
 import { trusted } from 'mongoose';
-import type { Charge as WireCharge } from '../contract/money';
+import { emptyForm } from '../contract/defaults';
+import type { Charge as WireCharge, Cost } from '../contract/money';
 import type { Video } from '../contract/video';
 import { chargeState, recordCharge } from '../costs/ledger';
+import { estimateOf } from '../costs/prices';
 import { settleLatest, takeBack } from '../costs/reserve';
 import { addCharge, Charge, Spend, type StoredCharge } from '../db/charge';
 import { madeStates, type Job } from '../db/job';
 import { Workspace, type StoredWorkspace } from '../db/workspace';
-import { noChargeProviders } from '../services/providers';
+import { allVideoProviders, noChargeProviders } from '../services/providers';
 import { logger } from '../utils/logger';
 import { isProcessGone } from '../utils/process-id';
 import { attemptsIn } from './leases';
@@ -15,6 +17,8 @@ import { attemptIn } from './store';
 const everyMs = 60_000;
 /** After that, a reservation without an attempt belongs to no click that is still being stored. */
 const claimedWithinMs = 60_000;
+/** For so long a process may have stood still and still find that its reservation was taken back. */
+const takenBackKeptMs = 24 * 3600 * 1000;
 
 const readFields = { film_id: 1, video: 1, takes: 1, clicks: 1, job: 1, superseded: 1 } as const;
 
@@ -52,19 +56,20 @@ async function reconcile(charge: StoredCharge, workspace: StoredWorkspace | unde
     if (state !== 'reserved') await recordCharge(attempt.job, { state });
     return;
   }
-  const last = { ...charge, lease: { owner, until: startedAt, epoch } };
+  const asOf = (lease: number) => ({ ...charge, lease: { owner, until: startedAt, epoch: lease } });
   const video = workspace && videoIn(workspace, attemptId);
   if (video) {
     const charged = video.status === 'completed' ? 'yes' : (video.error?.charged ?? 'maybe');
     // A completed video has a cost of its own, which may be newer than that of the charge.
     const cost = video.cost ?? undefined;
-    return recordCharge(last, { state: chargeState(charged), cost });
+    // It was stored, so its charge stays, even if nothing was recorded before it ended.
+    return recordCharge(asOf(Math.max(1, epoch)), { state: chargeState(charged), cost });
   }
   const isAbandoned = isProcessGone(owner) || Date.now() - startedAt.getTime() > claimedWithinMs;
   if (!isAbandoned) return;
   // Every outcome but "never sent" is recorded before its attempt is gone; one that was sent and is gone is unclear.
   if (epoch === 0) await takeBack(attemptId);
-  else await recordCharge(last, { state: 'maybe' });
+  else await recordCharge(asOf(epoch), { state: 'maybe' });
 }
 
 const videoIn = ({ video, takes, clicks }: StoredWorkspace, attemptId: string): Video | null | undefined =>
@@ -85,7 +90,7 @@ async function removeTakenBack(): Promise<void> {
     state: 'none',
     epoch: 0,
     attempt_id: trusted({ $ne: spend?.latest?.attempt_id ?? null }),
-    started_at: trusted({ $lt: new Date(Date.now() - claimedWithinMs) }),
+    started_at: trusted({ $lt: new Date(Date.now() - takenBackKeptMs) }),
   });
 }
 
@@ -103,12 +108,20 @@ export async function addMissingCharges(): Promise<void> {
   for (const { job, ...place } of paid) if (!known.has(job.attempt_id)) await addCharge({ ...place, ...chargeOf(job) });
 }
 
+/** The estimate for an attempt of a version that knew no prices. */
+function estimateFor({ provider: name, model: id, form_data: form }: Job): Cost | null {
+  const model = allVideoProviders()
+    .find((provider) => provider.name === name)
+    ?.models.find((candidate) => candidate.id === id);
+  return model ? estimateOf(model, { ...emptyForm, ...form }) : null;
+}
+
 const chargeOf = (job: Job): Omit<StoredCharge, 'workspace_id' | 'film_id'> => ({
   attempt_id: job.attempt_id,
   provider: job.provider,
   model: job.model,
   state: stateOf(job),
-  cost: job.cost,
+  cost: job.cost ?? estimateFor(job),
   accept_over_limit: false,
   accept_unknown_price: false,
   started_at: job.intent_at,

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../contract/errors';
 import { costOf } from '../costs/amounts';
+import { isKnownFree, recordCharge } from '../costs/ledger';
 import { imageFile } from '../media/images';
 import { hasVideo } from '../media/videos';
 import type { Submitted, VideoJob, VideoProvider } from '../services/provider';
@@ -34,6 +35,8 @@ const notConfigured: Refusal = {
   code: 'PROVIDER_NOT_CONFIGURED',
   reason: 'the settings changed while it was queued',
 };
+/** Another process has given the reservation to others, since this one stood still after it was made. */
+const takenBack = { code: 'BUSY', reason: 'its reservation was taken back before it was sent' } as const;
 const transientCodes: ErrorCode[] = [
   'PROVIDER_RATE_LIMITED',
   'PROVIDER_FAILED',
@@ -98,6 +101,7 @@ async function sendPrepared(
   const isWanted = (await store.isWanted(attempt, { isProbe })) && !unwanted.signal.aborted;
   if (!isWanted) return leaveUnsent(attempt, isFirst, isProbe, before);
   if (attempt.stop.signal.aborted) return isFirst ? requeue(attempt) : restoreSubmitCount(attempt, before);
+  if (isFirst && (await isKnownFree(attempt.job.attempt_id))) return endAsFailed(attempt, takenBack);
 
   const outcome = await sendOnce(attempt, provider, job, unwanted.signal);
   if (outcome.state === 'not_accepted' && unwanted.signal.aborted)
@@ -125,7 +129,8 @@ async function leaveUnsent(
 ): Promise<number | null> {
   if (isFirst) return endAsFailed(attempt, { code: 'CANCELLED', reason: 'no longer wanted' });
   if (!isProbe) return markInDoubt(attempt);
-  // The workspace may be restored from the trash while the provider still knows the key.
+  // The workspace may be restored from the trash while the provider still knows the key; until then it is unclear.
+  await recordCharge(attempt.job, { state: 'maybe' });
   await restoreSubmitCount(attempt, submitAttempts);
   return longestBackoffMs;
 }

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { Settings } from '../config';
+import { nameMaxCharacters } from '../contract/limits';
 import type { Submitted, VideoModel } from './provider';
 
-const entryPattern = /^([\w.-]+):([\w.-]+)$/;
+const entryPattern = new RegExp(`^([\\w.-]{1,${nameMaxCharacters}}):([\\w.-]+)$`);
 
 /** A setting `*_EXTRA_MODELS`: a comma list of `new-name:known-name`. */
 export const extraModels = z
@@ -28,18 +29,18 @@ export function offerModels<Model extends VideoModel>(
 ): { models: Model[]; default_model: string } {
   const models = [...table];
   const modelOf = (id: string) => models.find((model) => model.id === id);
-  const report = (variable: string, id: string) =>
+  const report = (variable: string, id: string, known: Model[]) =>
     problems.push({
       variable: `${prefix}_${variable}`,
-      message: `names "${id}", which is not a model here; choose one of ${models.map((model) => model.id).join(', ')}`,
+      message: `names "${id}", which is not a model here; choose one of ${known.map((model) => model.id).join(', ')}`,
     });
   for (const [id, known] of extra) {
     const like = table.find((model) => model.id === known);
-    if (!like) report('EXTRA_MODELS', known);
+    if (!like) report('EXTRA_MODELS', known, table);
     else if (!modelOf(id)) models.push({ ...like, id, prices: [], priced_on: null });
   }
   if (modelOf(defaultModel)) return { models, default_model: defaultModel };
-  report('MODEL', defaultModel);
+  report('MODEL', defaultModel, models);
   return { models, default_model: table[0]!.id };
 }
 

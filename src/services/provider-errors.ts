@@ -43,6 +43,8 @@ const sentences: Partial<Record<ErrorCode, (service: Service) => string>> = {
     `The answer from ${label} was lost, so it may have started and charged this video; check your account there before you generate again.`,
   TIMEOUT: ({ label }) =>
     `${label} did not finish in time; it is checked for another 24 hours, and a late video will appear here.`,
+  BUSY: () =>
+    'The server stood still before this video was sent, so it was not sent and costs nothing; generate it again.',
   CANCELLED: () => 'The generation was cancelled.',
   DOWNLOAD_FAILED: ({ label }) => notFetchedSentence(label),
   TASK_FAILED: ({ label }) => `${label} could not make this video; try again, or change the prompt or the image.`,
@@ -68,6 +70,10 @@ export const goneErrorOf = (provider: string): VideoError => ({
   message: `${providerTitle(provider)} no longer has this video, so it cannot be downloaded; generating it again will be charged again.`,
   charged: 'yes',
 });
+
+/** What a video says once the user has settled whether its lost create was charged. */
+export const settledSentence = (provider: string, charged: boolean): string =>
+  `The answer from ${providerTitle(provider)} was lost. Its account says that this video was ${charged ? '' : 'not '}charged.`;
 
 /** The error of a generation that was queued for too long: never submitted, unless the database comes from a backup. */
 export const staleErrorOf = (provider: string): VideoError => ({

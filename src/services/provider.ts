@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Settings } from '../config';
 import type { ErrorCode } from '../contract/errors';
+import { chargeMaxMicros } from '../contract/limits';
 import type { FormData } from '../contract/form';
 import type { FormFault } from '../contract/model-choice';
 import type { Money } from '../contract/money';
@@ -63,7 +64,7 @@ export const completedAt = (url: unknown, charge?: Money): Checked => ({
 /** An amount of a vendor's bill in US dollars; undefined if it is no amount. */
 export function usd(micros: number | null | undefined): Money | undefined {
   const rounded = Math.round(micros ?? -1);
-  return Number.isSafeInteger(rounded) && rounded >= 0 ? { currency: 'USD', micros: rounded } : undefined;
+  return rounded >= 0 && rounded <= chargeMaxMicros ? { currency: 'USD', micros: rounded } : undefined;
 }
 
 /** One video provider. Each `reason` goes to the log; people read our own sentence for the code. */

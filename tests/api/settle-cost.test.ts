@@ -53,9 +53,11 @@ test('a charge that is not unclear is not settled', async () => {
   }
 });
 
-test.each([[{}], [{ attempt_id: 'x' }], [{ attempt_id: 'x', charged: true, micros: -1 }]])(
-  '%j is no settlement',
-  async (body) => {
-    expect(await settle(body)).toMatchObject({ status: 400, body: { error: { code: 'INVALID_INPUT' } } });
-  },
-);
+test.each([
+  [{}],
+  [{ attempt_id: 'x' }],
+  [{ attempt_id: 'x', charged: true, micros: -1 }],
+  [{ attempt_id: 'x', charged: true, micros: 1e12 }],
+])('%j is no settlement', async (body) => {
+  expect(await settle(body)).toMatchObject({ status: 400, body: { error: { code: 'INVALID_INPUT' } } });
+});

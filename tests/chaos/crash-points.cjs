@@ -68,7 +68,9 @@ const push = (original) => (filmId, message, except) => {
 };
 
 const recordCharge = (original) => async (job, change) => {
+  if (change.state) crash('before-charge');
   await original(job, change);
+  if (change.state) crash('after-charge');
   if (change.state === 'charged') crash('after-charge-before-save');
 };
 

@@ -5,6 +5,7 @@ import { startTestMongod } from '../helpers/mongod';
 import { runAmbiguous } from './ambiguous';
 import { runAway } from './away';
 import { runCancelling } from './cancelling';
+import { runCosts } from './costs';
 import { runEdits } from './edits';
 import { runFiles } from './files';
 import { runModel } from './model';
@@ -17,6 +18,7 @@ type Campaign = (options: Record<string, number>) => Promise<{ ok: boolean }>;
 
 const campaigns: Record<string, Campaign> = {
   money: runMoney,
+  costs: runCosts,
   edits: runEdits,
   ambiguous: async (options) => (await runAmbiguous(options)).result,
   model: runModel,

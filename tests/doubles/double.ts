@@ -4,8 +4,9 @@
 // (what a rule holds), POST forget {task_id} (the vendor no longer has it), POST reset.
 //
 // Every accepted task has the price of the vendor's list, and is billed once, when it ends: `completed` at that price, other ends
-// at nothing. `charges` changes that, `bills` whether answers tell it; a rule for creates may set both, and the end, for the tasks
-// that it makes: {match: 'POST /v1/image_to_video', times: 1, task: {ends: 'failed', charges: 'all'}}. GET billed is the truth.
+// at nothing. `charges` changes that, `bills` whether answers tell it; a rule for creates may set both, the end and its time,
+// for the tasks that it makes: {match: 'POST /v1/image_to_video', times: 1, task: {ends: 'failed', charges: 'all'}}. GET billed is
+// the truth.
 
 import { createHash } from 'node:crypto';
 import { appendFileSync, readFileSync } from 'node:fs';
@@ -18,6 +19,8 @@ import { parseArgs } from 'node:util';
 export type Rule = {
   /** Method and beginning of the path, such as "POST /v1/image_to_video". */
   match: string;
+  /** Only the requests with this in their body; what a create makes is then billed under it, as its `mark`. */
+  body_has?: string;
   /** How many requests the rule is for; without it, all. */
   times?: number;
   /** How long the answer is held back; the work is done before. */
@@ -43,7 +46,7 @@ export type Rule = {
 };
 
 /** How a task ends and what is billed for it. */
-type Fate = Pick<DoubleSettings, 'ends' | 'charges' | 'bills'>;
+export type Fate = Pick<DoubleSettings, 'ends' | 'charges' | 'bills' | 'running_ms'>;
 
 /** One create that was taken, and would be billed. */
 export type Accepted = {
@@ -62,6 +65,8 @@ export type Billed = {
   task_id: string;
   /** Our attempt, where the dialect has a place for it. */
   attempt_id: string | null;
+  /** Of the rule for its create. */
+  mark: string | null;
   price_micros: number;
   /** In millionths of a dollar; null before the task has ended. */
   billed_micros: number | null;
@@ -78,6 +83,7 @@ export type DoubleRequest = {
   base: string;
   /** Of the rule that matches it. */
   fate?: Partial<Fate>;
+  mark?: string;
 };
 
 export type DoubleReply = { status: number; headers?: Record<string, string>; body?: unknown };
@@ -89,8 +95,8 @@ export type DoubleSettings = {
   running_ms: number;
   /** How tasks end; `never` keeps them running. A task that has ended stays so. */
   ends: 'completed' | 'failed' | 'cancelled' | 'never';
-  /** Which tasks are billed: those that are completed, none (all is refunded), or failed and cancelled ones as well. */
-  charges: 'completed' | 'none' | 'all';
+  /** Which tasks are billed: completed ones, the same at half the price, none (all is refunded), or failed and cancelled ones too. */
+  charges: 'completed' | 'half' | 'none' | 'all';
   /** Whether answers tell costs and bills, leave them out, or have something there that makes no sense. */
   bills: 'told' | 'missing' | 'damaged';
   /** What a failed task says, in the words of the dialect. */
@@ -200,7 +206,8 @@ export function runDouble(dialect: Dialect): void {
       const age = Date.now() - task.created_ms;
       const ends = task.fate.ends ?? settings.ends;
       if (age < settings.queued_ms) return 'queued';
-      if (age < settings.queued_ms + settings.running_ms || ends === 'never') return 'running';
+      const runningMs = task.fate.running_ms ?? settings.running_ms;
+      if (age < settings.queued_ms + runningMs || ends === 'never') return 'running';
       return end(task, ends).phase;
     },
     cancel(task) {
@@ -218,7 +225,8 @@ export function runDouble(dialect: Dialect): void {
   const billed = (task: Task): Billed => {
     double.phaseOf(task);
     const { id: task_id, attempt_id, price_micros, end: ended } = task;
-    return { task_id, attempt_id, price_micros, billed_micros: ended && ended.billed_micros };
+    const mark = task.request.mark ?? null;
+    return { task_id, attempt_id, mark, price_micros, billed_micros: ended && ended.billed_micros };
   };
 
   function release(die: boolean): void {
@@ -264,12 +272,14 @@ export function runDouble(dialect: Dialect): void {
       task_phase,
     });
     const file = /^\/files\/(\d+)\//.exec(requestPath);
-    const rule = takeRule(rules, `${method} ${requestPath}`);
+    const rule = takeRule(rules, `${method} ${requestPath}`, request.bytes);
     const isReplaced = rule && (rule.status !== undefined || rule.body !== undefined || rule.redirect !== undefined);
     const works = !isReplaced || rule.work === true;
     const usual =
       works &&
-      (file ? sendFile(Number(file[1]), settings) : await dialect.handle({ ...request, fate: rule?.task }, double));
+      (file
+        ? sendFile(Number(file[1]), settings)
+        : await dialect.handle({ ...request, fate: rule?.task, mark: rule?.body_has }, double));
     if (rule?.delay_ms) await wait(rule.delay_ms);
     const isToDie = rule?.hold && (await new Promise<boolean>((letGo) => held.push(letGo)));
     if (rule?.accept_then_die || isToDie) return void response.destroy();
@@ -294,8 +304,9 @@ export function runDouble(dialect: Dialect): void {
 
 function end(task: Task, phase: NonNullable<Task['end']>['phase']) {
   const { charges } = task.fate;
-  const isBilled = charges === 'all' || (charges === 'completed' && phase === 'completed');
-  task.end ??= { phase, billed_micros: isBilled ? task.price_micros : 0 };
+  const isBilled = charges === 'all' || (charges !== 'none' && phase === 'completed');
+  const price = charges === 'half' ? Math.round(task.price_micros / 2) : task.price_micros;
+  task.end ??= { phase, billed_micros: isBilled ? price : 0 };
   return task.end;
 }
 
@@ -320,8 +331,9 @@ function toJson(bytes: Buffer): unknown {
   }
 }
 
-function takeRule(rules: Rule[], line: string): Rule | undefined {
-  const index = rules.findIndex(({ match, times }) => line.startsWith(match) && times !== 0);
+function takeRule(rules: Rule[], line: string, body: Buffer): Rule | undefined {
+  const has = (text: string | undefined) => text === undefined || body.includes(text);
+  const index = rules.findIndex(({ match, times, body_has }) => line.startsWith(match) && times !== 0 && has(body_has));
   const rule = rules[index];
   if (rule?.times) rule.times -= 1;
   return rule;

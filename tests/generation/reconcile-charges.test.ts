@@ -4,7 +4,7 @@ import { addMissingCharges, reconcileCharges } from '../../src/generation/reconc
 import { storeStep } from '../../src/generation/store';
 import { failure } from '../../src/generation/attempt';
 import { processId } from '../../src/utils/process-id';
-import { ago, finishedVideo, newAttempt, newJob, newWorkspace, videoOf, type Given } from '../helpers/attempts';
+import { ago, hourMs, finishedVideo, newAttempt, newJob, newWorkspace, videoOf, type Given } from '../helpers/attempts';
 import { chargeOf, forgetCosts, reserved, usd } from '../helpers/charges';
 import { useDatabase } from '../helpers/database';
 
@@ -52,7 +52,8 @@ describe('a reservation', () => {
     const video = { ...videoOf(job), ...failure('CANCELLED', 'runway', 'no') };
     const { _id } = await newWorkspace({ job: null, video });
     await reserved(0.6, { attempt_id: job.attempt_id, workspace_id: String(_id) });
-    expect(await reconciled(job.attempt_id)).toMatchObject({ state: 'none', settled_at: expect.any(Date) });
+    // Its charge stays, unlike that of a click which was never stored.
+    expect(await reconciled(job.attempt_id)).toMatchObject({ state: 'none', settled_at: expect.any(Date), epoch: 1 });
   });
 
   test('of a finished take is charged, at the cost of the take', async () => {
@@ -84,7 +85,7 @@ describe('a reservation', () => {
 
   test('whose click was overtaken by another is removed later', async () => {
     const { attempt_id } = await reserved(0.6);
-    await Charge.updateOne({ attempt_id }, { $set: { state: 'none', started_at: ago(minute + 1000) } });
+    await Charge.updateOne({ attempt_id }, { $set: { state: 'none', started_at: ago(25 * hourMs) } });
     await reserved(0.6, { attempt_id: 'newer' });
     expect(await reconciled(attempt_id)).toBeNull();
   });
@@ -92,13 +93,17 @@ describe('a reservation', () => {
 
 test('every paid attempt that an older version left without a charge gets one, once', async () => {
   const [polling, doubtful] = [
-    await newAttempt({ provider: 'runway', state: 'polling' }),
+    await newAttempt({ provider: 'runway', state: 'polling', job: { model: 'gen4.5', cost: null } }),
     await newAttempt({ provider: 'kling', state: 'in_doubt', isSuperseded: true }),
   ];
   await newAttempt({ provider: 'local', state: 'polling' });
   await addMissingCharges();
   await addMissingCharges();
-  expect(await chargeOf(polling.job.attempt_id)).toMatchObject({ state: 'reserved', cost: null, provider: 'runway' });
+  expect(await chargeOf(polling.job.attempt_id)).toMatchObject({
+    state: 'reserved',
+    cost: { ...usd(0.6), basis: 'estimate' },
+    provider: 'runway',
+  });
   expect(await chargeOf(doubtful.job.attempt_id)).toMatchObject({ state: 'maybe', provider: 'kling' });
   const providers = await Charge.distinct('provider');
   // The attempt that has replaced the one in doubt is paid too.

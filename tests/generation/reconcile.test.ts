@@ -1,4 +1,5 @@
 import { config } from '../../src/config';
+import { recordCharge } from '../../src/costs/ledger';
 import { journalTask, readAccepted } from '../../src/generation/journal';
 import { reconcile } from '../../src/generation/reconcile';
 import type { Submitted } from '../../src/services/provider';
@@ -15,6 +16,7 @@ import {
   type FakeProvider,
   type Given,
 } from '../helpers/attempts';
+import { chargeOf, reserved } from '../helpers/charges';
 import { useDatabase } from '../helpers/database';
 
 useDatabase();
@@ -74,6 +76,32 @@ describe('a provider that does not recognise a repetition', () => {
       expect(turns).toBe(1);
     },
   );
+});
+
+describe('a create of which it was recorded that it costs nothing, before its process ended', () => {
+  async function recorded(given: Given = {}) {
+    const provider = fakeProvider();
+    const attempt = await newAttempt({ provider: provider.name, state: 'submitting', ...given });
+    await reserved(1, { attempt_id: attempt.job.attempt_id, provider: provider.name });
+    await recordCharge(attempt.job, { state: 'none' });
+    expect(await reconcile(attempt, provider)).toBeNull();
+    return { result: await resultOf(attempt), charge: await chargeOf(attempt.job.attempt_id) };
+  }
+
+  test.each([
+    ['plain', 'mine failed TASK_FAILED no'],
+    ['cancelled', 'mine failed CANCELLED no'],
+    ['superseded', 'newer generating queued'],
+  ] as const)('a create that was refused has not become unclear after a kill (%s): %s', async (situation, video) => {
+    const { result, charge } = await recorded(situations[situation]);
+    expect(result).toEqual({ job: 'ended', video, takes: [] });
+    expect(charge.state).toBe('none');
+  });
+
+  test('an attempt that was sent twice stays in doubt, since only one of its creates was refused', async () => {
+    const { result } = await recorded({ job: { submit_attempts: 2 } });
+    expect(result).toMatchObject({ job: 'in_doubt', video: 'mine failed SUBMIT_UNKNOWN maybe' });
+  });
 });
 
 describe('a provider that recognises a key', () => {

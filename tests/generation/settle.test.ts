@@ -29,7 +29,11 @@ test.each([
     cost: usd(0.6),
     settled_at: expect.any(String),
   });
-  expect((await storedOf(attempt)).video.error).toMatchObject({ code: 'SUBMIT_UNKNOWN', charged: says });
+  expect((await storedOf(attempt)).video.error).toEqual({
+    code: 'SUBMIT_UNKNOWN',
+    message: `The answer from Kling was lost. Its account says that this video was ${charged ? '' : 'not '}charged.`,
+    charged: says,
+  });
   expect(told).toEqual([`mine failed SUBMIT_UNKNOWN ${says}`]);
 });
 
@@ -51,7 +55,9 @@ test('the amount that the user found counts as the charge, even where no price w
   const attempt = await unclear({}, null);
   const { attempt_id } = attempt.job;
   await settleCharge({ attempt_id, charged: true, micros: 700_000 });
-  expect(await chargeOf(attempt_id)).toMatchObject({ cost: { ...usd(0.7), basis: 'actual', priced_on: null } });
+  const cost = { ...usd(0.7), basis: 'actual', priced_on: null };
+  expect(await chargeOf(attempt_id)).toMatchObject({ cost });
+  expect((await storedOf(attempt)).video.cost).toEqual(cost);
 });
 
 test('what is not unclear is refused', async () => {

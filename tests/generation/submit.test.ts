@@ -1,5 +1,6 @@
 import { AppError } from '../../src/utils/errors';
 import { config } from '../../src/config';
+import { takeBack } from '../../src/costs/reserve';
 import { Workspace } from '../../src/db/workspace';
 import { active, cooldownLeftMs, LeaseLost } from '../../src/generation/attempt';
 import { cancelVideo, dropUnsentJob } from '../../src/generation/cancel';
@@ -22,6 +23,7 @@ import {
   type Given,
 } from '../helpers/attempts';
 import { afterRead, afterWrite } from '../helpers/driver-faults';
+import { chargeOf, forgetCosts, reserved } from '../helpers/charges';
 import { useDatabase } from '../helpers/database';
 
 useDatabase();
@@ -30,7 +32,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   active.clear();
-  await Workspace.deleteMany({});
+  await Promise.all([Workspace.deleteMany({}), forgetCosts()]);
 });
 
 type Answer = Submitted | Error;
@@ -203,12 +205,25 @@ describe('a create before it leaves', () => {
     const provider = fakeProvider(repeats);
     const inTrash = { deleted_at: new Date() };
     const attempt = await newAttempt({ provider: provider.name, state: 'submitting', workspace: inTrash });
+    await reserved(0.6, { attempt_id: attempt.job.attempt_id, workspace_id: attempt.workspaceId });
     expect(nextIn(await send(attempt, provider))).toBe('later');
+    expect(await chargeOf(attempt.job.attempt_id)).toMatchObject({ state: 'maybe' });
     expect(await jobOf(attempt)).toMatchObject({ state: 'submitting', submit_attempts: 1 });
     expect(provider.calls.submit).toBe(0);
     await Workspace.updateOne({ _id: attempt.workspaceId }, { deleted_at: null });
     await send(attempt, provider);
     expect(await resultOf(attempt)).toMatchObject({ job: 'polling' });
+    expect(await chargeOf(attempt.job.attempt_id)).toMatchObject({ state: 'reserved' });
+  });
+
+  test('an attempt whose reservation was taken back while its process stood still is not sent', async () => {
+    const provider = fakeProvider({ submit: answers.accepted });
+    const attempt = await newAttempt({ provider: provider.name });
+    await reserved(0.6, { attempt_id: attempt.job.attempt_id, workspace_id: attempt.workspaceId });
+    await takeBack(attempt.job.attempt_id);
+    expect(await submit(attempt, provider)).toBeNull();
+    expect(provider.calls.submit).toBe(0);
+    expect(await resultOf(attempt)).toMatchObject({ job: 'ended', video: 'mine failed BUSY no' });
   });
 
   test.each([

@@ -40,7 +40,7 @@ test('a double bills nothing for a task that runs, and its price once it is comp
   await double.set({ ends: 'never' });
   const taskId = await order();
   expect(await double.billed()).toEqual([
-    { task_id: taskId, attempt_id: null, price_micros: price, billed_micros: null },
+    { task_id: taskId, attempt_id: null, mark: null, price_micros: price, billed_micros: null },
   ]);
   await double.set({ ends: 'completed' });
   expect(await amounts()).toEqual([price]);
@@ -92,4 +92,23 @@ test('a rule of a double decides how the task of one create ends, and what is bi
     ['SUCCEEDED', { credits: 20 }],
   ]);
   expect(await amounts()).toEqual([price, 0, price]);
+});
+
+test('a rule of a double can be for one prompt, whose task is then billed under it', async () => {
+  const task = { charges: 'half' } as const;
+  await double.script([{ match: create, body_has: 'lamp 2,', task }]);
+  for (const promptText of ['The lamp 1, at the sea.', 'The lamp 2, at the sea.']) {
+    await ask('POST', '/v1/image_to_video', { ...body, promptText });
+  }
+  expect(await double.billed()).toMatchObject([
+    { mark: null, billed_micros: price },
+    { mark: 'lamp 2,', billed_micros: price / 2 },
+  ]);
+});
+
+test('a task of a double can run for longer than the others', async () => {
+  await double.script([{ match: create, times: 1, task: { running_ms: 60_000 } }]);
+  await order();
+  await order();
+  expect(await amounts()).toEqual([null, price]);
 });
