@@ -67,7 +67,7 @@ it('refuses at the limit of a film, says how much of it is spent, and generates 
   expect(await axeViolations(page)).toEqual([]);
   expect(await doubles.runway.accepted()).toHaveLength(0);
 
-  await button(page, 'Generate anyway').click();
+  await button(page, 'Generate anyway, about $0.60').click();
   await clip(page).waitFor();
   expect((await costs()).charges).toMatchObject([{ state: 'charged', accept_over_limit: true }]);
   await openCosts();

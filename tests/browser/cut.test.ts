@@ -136,6 +136,8 @@ it('moves out by a finger, and the page stays where it is', async () => {
   await saved(page);
   expect(await cutOf()).toMatchObject({ in_s: 0, out_s: 1 });
   expect(await page.evaluate(() => window.scrollY)).toBe(scrolled);
+  // Nothing of the strip makes the page wider than the screen.
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
 });
 
 it('has a caption for a picture too, but neither in nor out nor volume', async () => {

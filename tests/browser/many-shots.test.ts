@@ -178,7 +178,7 @@ it('asks once before it generates the chosen shots, and sends each', async () =>
   await selection(page).getByRole('button', { name: 'Generate' }).click();
   const dialog = page.getByRole('dialog', { name: 'Generate 2 shots?' });
   await dialog.getByText('Shots 1, 3').waitFor();
-  await dialog.getByText('0:10 of video by').waitFor();
+  await dialog.getByText('10 seconds of video with').waitFor();
   await button(page, 'Start').click();
   await page.getByText('Too many requests at once').first().waitFor();
   await page.waitForFunction(() => document.querySelectorAll('[data-state="failed"]').length === 2);

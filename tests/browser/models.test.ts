@@ -62,7 +62,7 @@ it('shows the price of each choice on the button, with its date', async () => {
   await addPictures(page, 1);
   await generateSays('Generate, about $0.60');
   await player(page)
-    .getByText(/price of \d{4}-\d\d-\d\d/)
+    .getByText(/price as of \w{3} \d+, \d{4}/)
     .waitFor();
   await field('Model').selectOption('gen4_turbo');
   await generateSays('Generate, about $0.25');
@@ -86,16 +86,36 @@ it('says before the click what a model cannot make, and which one can', async ()
   await field('Duration').selectOption('7');
   await field('Sound').check();
   await field('Model').selectOption('kling-2.5-turbo');
-  await form().getByText('Duration: kling-2.5-turbo does not offer this value.').waitFor();
-  await form().getByText('Sound: kling-2.5-turbo does not offer this value.').waitFor();
-  expect(await form().getByText('It works with the model kling-3.0.').count()).toBe(2);
-  await field('Model').selectOption('kling-2.6');
-  await field('Duration').selectOption('5');
-  await generateButton(page).click();
-  await page.getByRole('alert').filter({ hasText: 'kling-3.0 can make it. Nothing was charged.' }).waitFor();
+  await form().getByText('Duration: kling-2.5-turbo offers 5 and 10 s. It works with kling-3.0.').waitFor();
+  await form().getByText('kling-2.5-turbo makes no sound. Turn sound off or take kling-3.0.').waitFor();
+  await generateSays('Generate');
   await field('Model').selectOption('kling-3.0-turbo');
   await form().getByText('Clips of this model have sound.').waitFor();
-  expect(await form().getByText('does not offer').count()).toBe(0);
+  expect(await form().getByText('It works with').count()).toBe(0);
+});
+
+it('leads out of what a model cannot make with one press, at the field and in the refusal', async () => {
+  await addPictures(page, 1);
+  await field('Provider').selectOption('kling');
+  await field('Model').selectOption('kling-2.6');
+  await field('Sound').check();
+  await form().getByText('with sound, kling-2.6 offers 1080p.').waitFor();
+  await form().getByRole('button', { name: 'Use 1080p' }).click();
+  await generateSays('Generate, about $0.70');
+  await field('Model').selectOption('kling-2.5-turbo');
+  await generateSays('Generate');
+  await generateButton(page).click();
+  const alert = page.getByRole('alert');
+  await alert
+    .filter({ hasText: 'kling-2.5-turbo makes no sound.' })
+    .filter({ hasText: 'Nothing was charged.' })
+    .waitFor();
+  expect(await alert.getByRole('button', { name: 'Try again' }).count()).toBe(0);
+  expect(await axeViolations(page)).toEqual([]);
+  await alert.getByRole('button', { name: 'Turn sound off' }).click();
+  await alert.waitFor({ state: 'detached' });
+  await generateSays('Generate, about $0.35');
+  expect(await page.evaluate(() => document.activeElement?.id)).toBe('generate');
 });
 
 it('gives a model to all shots with its provider, in one step', async () => {

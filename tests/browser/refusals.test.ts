@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 import { wire } from '../helpers/generating';
-import { axeViolations } from './browser';
+import { axeViolations, openWindow } from './browser';
 import { doubles, list, page, server, useDoubles } from './doubles-page';
 import { addPictures, button, cards, choose, clip, generateButton, player, prompt, saved } from './timeline-page';
 
@@ -13,15 +13,17 @@ const form = () => page.getByRole('region', { name: 'Shot', exact: true });
 
 it('marks the prompt that Runway needs before the click, and says so after it, on the card too and in Chinese', async () => {
   await addPictures(page, 1);
-  await form().getByText('Runway needs a prompt.').waitFor();
+  await form().getByText('gen4.5 needs a prompt; gen4_turbo works without one.').waitFor();
   expect(await prompt(page).getAttribute('aria-required')).toBe('true');
   await generateButton(page).click();
-  await alert().filter({ hasText: 'Runway needs a prompt. Nothing was charged.' }).waitFor();
-  expect(await cards(page).first().innerText()).toContain('Runway needs a prompt.');
+  await alert()
+    .filter({ hasText: 'gen4.5 needs a prompt; gen4_turbo works without one. Nothing was charged.' })
+    .waitFor();
+  expect(await cards(page).first().innerText()).toContain('gen4.5 needs a prompt');
   expect(await axeViolations(page)).toEqual([]);
 
   await button(page, '切换到中文').click();
-  await alert().filter({ hasText: 'Runway 需要提示词。' }).waitFor();
+  await alert().filter({ hasText: 'gen4.5 需要提示词；gen4_turbo 可以不填。没有扣费。' }).waitFor();
   await page.getByRole('button', { name: '修改提示词' }).click();
   expect(await page.evaluate(() => document.activeElement?.id)).toBe('field-prompt');
 });
@@ -31,7 +33,30 @@ it('says how many characters a provider takes at most', async () => {
   await prompt(page).fill('x'.repeat(1001));
   await saved(page);
   await generateButton(page).click();
-  await alert().filter({ hasText: 'Prompt: Runway takes at most 1000 characters.' }).waitFor();
+  await alert().filter({ hasText: 'Prompt: gen4.5 takes at most 1000 characters.' }).waitFor();
+});
+
+it('takes a refusal back with its cause, here and elsewhere, and leaves a card with a clip its own state', async () => {
+  await addPictures(page, 1);
+  await generateButton(page).click();
+  await alert().waitFor();
+  expect(await cards(page).first().innerText()).toContain('needs a prompt');
+  const other = await openWindow(page.context().browser()!, server.url);
+  await prompt(other).fill('a boat leaves');
+  await alert().waitFor({ state: 'detached' });
+  expect(await cards(page).first().innerText()).toContain('Not generated');
+  await other.context().close();
+
+  await generateButton(page).click();
+  await clip(page).waitFor();
+  await page.getByLabel('Model', { exact: true }).selectOption('veo3.1');
+  await generateButton(page).click();
+  await alert().filter({ hasText: 'Duration: veo3.1 offers 4, 6 and 8 s.' }).waitFor();
+  expect(await cards(page).first().innerText()).toContain('Changed since');
+  await button(page, '切换到中文').click();
+  await alert().filter({ hasText: '时长：veo3.1 支持 4、6 和 8 秒。改用 ' }).waitFor();
+  await alert().getByRole('button', { name: '使用 6 秒' }).click();
+  await alert().waitFor({ state: 'detached' });
 });
 
 it('lists what the provider lacks in "Generate all", and starts the rest', async () => {
@@ -39,7 +64,7 @@ it('lists what the provider lacks in "Generate all", and starts the rest', async
   await choose(page, 2);
   await prompt(page).fill('a boat leaves');
   await button(page, 'Generate all').click();
-  await page.getByRole('dialog').getByText('Left out: 1, 3. Runway needs a prompt.').waitFor();
+  await page.getByRole('dialog').getByText('Left out: 1, 3. gen4.5 needs a prompt').waitFor();
   await button(page, 'Start').click();
   await clip(page).waitFor();
   expect((await list()).map(({ video }) => video.status)).toEqual(['idle', 'completed', 'idle']);
@@ -71,6 +96,45 @@ it('tells a lost answer in the words of the server, and leaves it in sight', asy
   const { error } = (await list())[0]!.video;
   expect(await alert().innerText()).toContain(error!.message);
   expect(await button(page, 'Close').count()).toBe(0);
+  await alert().getByText('The price is about $0.60.').waitFor();
+  const link = alert().getByRole('link', { name: 'Settle it under Costs' });
+  expect(await link.getAttribute('href')).toMatch(/\/costs$/);
+});
+
+it('says of a settled answer only what was noted, with the amount', async () => {
+  await addPictures(page, 1);
+  await prompt(page).fill('a boat in fog');
+  await saved(page);
+  await doubles.runway.script([{ match: wire.runway.create, accept_then_die: true }]);
+  await generateButton(page).click();
+  await alert().filter({ hasText: 'check your account there' }).waitFor();
+  const { attempt_id } = (await list())[0]!.video;
+  const settled = await server.post('/api/costs/settle', { attempt_id, charged: true, micros: 550_000 });
+  expect(settled.status).toBe(200);
+  await alert().filter({ hasText: 'You noted that it was charged ($0.55). The clip was not received.' }).waitFor();
+  expect(await alert().innerText()).not.toContain('check your account');
+});
+
+it('says at a limit what a video needs and where the limit is set, and what of many was refused', async () => {
+  await addPictures(page, 2);
+  await prompt(page).fill('a boat leaves');
+  await choose(page, 2);
+  await prompt(page).fill('a boat returns');
+  await saved(page);
+  await button(page, 'Costs').click();
+  await page.getByLabel('Limit per film').fill('0.70');
+  await saved(page);
+  await page.getByText('$0.00 of $0.70').waitFor();
+  await button(page, 'Untitled').click();
+  await button(page, 'Generate all').click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('Only $0.70 is left of the limit of this film').waitFor();
+  await button(page, 'Start').click();
+  await page.getByText('1 started, 1 refused').first().waitFor();
+  await cards(page).filter({ hasText: 'spending limit' }).getByRole('button').first().click();
+  await alert().getByText('This film: $0.60 of $0.70, and this video needs about $0.60.').waitFor();
+  await button(page, 'Generate anyway, about $0.60').click();
+  await clip(page).waitFor();
 });
 
 it('tells the directions of an orbit and of a crane apart, in the field and on the card', async () => {

@@ -53,7 +53,7 @@ it('keeps the clip while a new one is made, after its failure and after a cancel
   await player(page).getByText('Generating').waitFor();
 
   await button(page, 'Cancel').click();
-  await page.getByText('It was cancelled.').waitFor();
+  await page.getByText('You cancelled this.').waitFor();
   await expectClip(url);
   expect(await cardOf(1).innerText()).not.toContain('Failed');
 
@@ -123,7 +123,7 @@ it('takes only the clip of a take where that is asked for', async () => {
   await addPictures(page, 1);
   const first = await makeClip('slow river');
   await makeClip('fast river');
-  await button(page, 'Use its clip only').click();
+  await button(page, 'Use only the clip').click();
   await saved(page);
   expect((await list())[0]).toMatchObject({ video: { url: first }, form_data: { prompt: 'fast river' } });
 });

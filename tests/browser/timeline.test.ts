@@ -281,7 +281,7 @@ test('the timeline keeps every take, compares, brings one back, and undoes it', 
   await saved(page);
   expect((await list())[0]?.video.attempt_id).toBe(before?.video.attempt_id);
 
-  await page.getByRole('button', { name: 'Bring its form back' }).click();
+  await page.getByRole('button', { name: 'Restore its settings' }).click();
   expect(await prompt(page).inputValue()).toBe('');
   await page.keyboard.press('Control+z');
   expect(await prompt(page).inputValue()).toBe('another idea');

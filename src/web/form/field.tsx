@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import { ApplyField } from './apply-field';
+import { WaysOut } from '../generate/ways-out';
 import { useText } from '../i18n';
 import { classes } from '../ui/classes';
 import { EditedElsewhere } from './edited-elsewhere';
@@ -37,6 +38,11 @@ export function Field({ name, note, isWrong, isNeeded, side, children }: Props) 
         <p id={noteId(name)} className={classes(styles.note, isWrong && styles.wrong)}>
           {note}
         </p>
+      )}
+      {(isWrong || isNeeded) && !isOfCut(name) && (
+        <div className={styles.ways}>
+          <WaysOut field={name} focusId={fieldId(name)} />
+        </div>
       )}
       <EditedElsewhere field={keyOf(name)} />
     </div>

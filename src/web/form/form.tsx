@@ -65,7 +65,7 @@ export function Form() {
         placeholder={text('form.promptHint')}
         storedMax={promptMaxCharacters}
         limit={limit}
-        tooLong={text('form.tooLong', { provider: name, count: limit })}
+        tooLong={wrongOf('prompt') ?? ''}
         isNeeded={needed !== undefined}
         note={needed && faultText(text, needed, provider?.name)}
       />

@@ -5,12 +5,17 @@ import { useStore, type RefusedClick } from '../state/store';
 import { Alert } from '../ui/alert';
 import { Button } from '../ui/button';
 import { fieldId } from '../form/field';
+import { ChargedWords, isNoted } from './charged-words';
 import { failureOf } from './failures';
 import { dismissClick, isLost } from './generation';
+import { CostsLink } from './costs-link';
 import { isOfLimit, LimitButtons, PassedLimits } from './limit-refusal';
 import { faultsIn, refusalText } from './refusal';
+import { WaysOut } from './ways-out';
 
 type Props = { workspace: Workspace; click?: RefusedClick; onRetry: () => void };
+
+export const generateButtonId = 'generate';
 
 const needsAnotherPrompt = new Set<string>(['CONTENT_REFUSED', 'TASK_FAILED']);
 const needsSettings = new Set<string>(['PROVIDER_NOT_CONFIGURED', 'PROVIDER_AUTH', 'PROVIDER_QUOTA', 'IMAGE_MISSING']);
@@ -23,15 +28,19 @@ export function Failure({ workspace, click, onRetry }: Props) {
   if (!failure) return null;
   const { _id: id, video } = workspace;
   const { code } = failure;
-  const ofClick = failure.isOfClick && (isLost(code) ? 'maybe' : 'no');
+  const { isOfClick } = failure;
+  const ofClick = isOfClick && (isLost(code) ? 'maybe' : 'no');
   const charged = ofClick || (video.error?.charged ?? 'no');
   // The server has several sentences for this code, and each names what to look at.
-  const isServers = code === 'SUBMIT_UNKNOWN' && language === 'en' && !failure.isOfClick;
+  const isServers = code === 'SUBMIT_UNKNOWN' && language === 'en' && !isOfClick;
   const sentence = isServers ? video.error!.message : refusalText(text, failure);
-  const isOfPrompt = needsAnotherPrompt.has(code) || faultsIn(failure).some(({ field }) => field === 'prompt');
-  const canClose = failure.isOfClick || charged !== 'maybe';
+  const faults = faultsIn(failure);
+  const isOfPrompt = needsAnotherPrompt.has(code) || faults.some(({ field }) => field === 'prompt');
+  // To send the same form again would be refused again.
+  const canRetry = faults.length === 0 && !needsSettings.has(code);
+  const canClose = isOfClick || charged !== 'maybe';
   const close = () => {
-    if (failure.isOfClick) dismissClick(id);
+    if (isOfClick) dismissClick(id);
     else if (video.attempt_id) sync.dismissFailure(id, video.attempt_id);
   };
   const retry = () => {
@@ -42,22 +51,27 @@ export function Failure({ workspace, click, onRetry }: Props) {
   return (
     <Alert isCalm={code === 'CANCELLED'}>
       <p>
-        {sentence} {isOfLimit(code) && <PassedLimits id={id} />}
-        <span className="muted">{text(`generate.charged.${charged}`)}</span>
+        {!isNoted(code, isOfClick, charged) && sentence + text('common.sentenceGap')}
+        {isOfLimit(code) && <PassedLimits id={id} />}
+        <span className="muted">
+          <ChargedWords video={video} code={code} charged={charged} isOfClick={isOfClick} />
+        </span>
       </p>
+      {!isOfClick && charged === 'maybe' && <CostsLink>{text('generate.settle')}</CostsLink>}
       {isOfLimit(code) ? (
-        <LimitButtons id={id} code={code} accepted={failure.isOfClick ? click?.accepted : undefined} />
+        <LimitButtons id={id} code={code} accepted={isOfClick ? click?.accepted : undefined} />
       ) : isOfPrompt ? (
         <Button size="small" onClick={() => document.getElementById(fieldId('prompt'))?.focus()}>
           {text('generate.changePrompt')}
         </Button>
       ) : (
-        !needsSettings.has(code) && (
+        canRetry && (
           <Button size="small" onClick={retry}>
             {text('common.retry')}
           </Button>
         )
       )}
+      {faults.length > 0 && <WaysOut focusId={generateButtonId} />}
       {canClose && (
         <Button size="small" onClick={close}>
           {text('common.close')}

@@ -1,9 +1,8 @@
 import type { Workspace } from '../../contract/workspace';
-import { useText } from '../i18n';
+import { listWords, useText } from '../i18n';
 import { displayName, formFaults, providerOf } from '../state/providers';
 import { numberOf, useStore } from '../state/store';
 import { Button } from '../ui/button';
-import { clockTime } from '../ui/clock';
 import { closeDialog, Modal } from '../ui/modal';
 import { GenerateSum } from './generate-sum';
 import { generateAll, planAll } from './generation';
@@ -23,9 +22,7 @@ export function GenerateAll({ chosen }: Props) {
   const films = useStore((state) => state.films);
   const filmId = useStore((state) => state.filmId);
   const { ready, lacking, missing, running, unclear } = planAll({ ids, byId, options, films, filmId }, chosen);
-  const names = [...new Set(ready.map(({ form_data: form }) => displayName(providerOf({ options }, form)?.name)))].join(
-    text('common.listSeparator'),
-  );
+  const names = new Set(ready.map(({ form_data: form }) => displayName(providerOf({ options }, form)?.name)));
   const seconds = ready.reduce((sum, { form_data: form }) => sum + form.duration_s, 0);
   const numbers = (shots: Workspace[]) => shots.map(({ _id: id }) => numberOf(id)).join(text('common.listSeparator'));
   const reasons = (shots: Workspace[]) => {
@@ -35,7 +32,7 @@ export function GenerateAll({ chosen }: Props) {
       const provider = providerOf({ options }, form)?.name ?? form.provider;
       const reason = formFaults({ options }, form)
         .map((fault) => faultText(text, fault, provider))
-        .join(' ');
+        .join(text('common.sentenceGap'));
       byReason.set(reason, [...(byReason.get(reason) ?? []), shot]);
     }
     return [...byReason];
@@ -63,8 +60,8 @@ export function GenerateAll({ chosen }: Props) {
           <p>{text(ready.length === 1 ? 'generateAll.shot' : 'generateAll.shots', { shots: numbers(ready) })}</p>
           <p>
             {text(chosen ? 'generateAll.whatChosen' : 'generateAll.what', {
-              provider: names,
-              time: clockTime(seconds),
+              provider: listWords(text, [...names]),
+              count: seconds,
             })}
           </p>
           <GenerateSum shots={ready} />

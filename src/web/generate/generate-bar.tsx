@@ -1,11 +1,11 @@
 import { useText } from '../i18n';
-import { displayName, providerOf } from '../state/providers';
+import { displayName, formFaults, providerOf } from '../state/providers';
 import { setState, useSelected, useStore } from '../state/store';
 import { Button } from '../ui/button';
 import { classes } from '../ui/classes';
 import { Icon } from '../ui/icon';
-import { useMoney } from '../ui/money';
-import { Failure } from './failure';
+import { dateWords, useMoney } from '../ui/money';
+import { Failure, generateButtonId } from './failure';
 import styles from './generate-bar.module.css';
 import { GenerateProgress } from './generate-progress';
 import { cancel, generate } from './generation';
@@ -16,6 +16,7 @@ export function GenerateBar() {
   const text = useText();
   const { about } = useMoney();
   const workspace = useSelected();
+  const language = useStore((state) => state.language);
   const options = useStore((state) => state.options);
   const click = useStore(({ clicks, selectedId }) => clicks[selectedId ?? '']);
   if (!workspace) return null;
@@ -23,7 +24,9 @@ export function GenerateBar() {
   const { _id: id, video, form_data: form, image_path: picture } = workspace;
   const isGenerating = video.status === 'generating';
   const isSending = click === 'sending' && !isGenerating;
-  const price = expectedPrice({ options }, form);
+  // A prompt that is still to be written changes no price.
+  const canBeMade = formFaults({ options }, form).every(({ field }) => field === 'prompt');
+  const price = canBeMade ? expectedPrice({ options }, form) : null;
   const priceWords = price && (price === 'unknown' ? text('money.unknown') : about(price.money));
   const pricedOn = price && price !== 'unknown' && price.pricedOn;
   const provider = displayName(providerOf({ options }, form)?.name ?? form.provider);
@@ -44,6 +47,7 @@ export function GenerateBar() {
       ) : (
         <>
           <Button
+            id={generateButtonId}
             kind="primary"
             size="large"
             className={styles.button}
@@ -59,7 +63,7 @@ export function GenerateBar() {
           </span>
           {pricedOn && (
             <span className={classes(styles.what, 'muted')} id="generate-price">
-              {text('money.pricedOn', { date: pricedOn })}
+              {text('money.pricedOn', { date: dateWords(language, pricedOn) })}
             </span>
           )}
           {isSending && <span className={styles.spinner} aria-hidden="true" />}

@@ -3,14 +3,17 @@ import type { Video } from '../../contract/video';
 import { useText } from '../i18n';
 import { displayName } from '../state/providers';
 import { clockTime } from '../ui/clock';
+import { useMoney } from '../ui/money';
 import { Progress } from '../ui/progress';
 
-/** Phase, progress where the provider tells it, and the time so far. */
+/** Phase, progress where the provider tells it, the time so far and the price. */
 export function GenerateProgress({ video }: { video: Video }) {
   const text = useText();
+  const { cost } = useMoney();
   const time = useTimeSince(video.started_at);
   const phase = text(`generate.${video.phase ?? 'submitting'}`, { provider: displayName(video.provider) });
-  return <Progress label={phase} part={video.progress} note={text('generate.elapsed', { time })} />;
+  const note = [text('generate.elapsed', { time }), video.cost && cost(video.cost)].filter(Boolean).join(' · ');
+  return <Progress label={phase} part={video.progress} note={note} />;
 }
 
 function useTimeSince(started: string | null): string {

@@ -4,6 +4,7 @@ import { ApiError, cancelVideo, generateVideo, noAnswer, type Accepted } from '.
 import { clipOf } from '../../film/plan';
 import { isChanged, type ClipContext } from '../state/clip';
 import { sync } from '../state/connection';
+import { announce, say, showToast } from '../state/notices';
 import { formFaults, providerOf } from '../state/providers';
 import { getState, setState, type AppState, type RefusedClick } from '../state/store';
 import { newId } from '../sync/new-id';
@@ -20,24 +21,28 @@ const lostCodes: (ErrorCode | 'NETWORK')[] = ['NETWORK', 'DATABASE_UNAVAILABLE']
 /** Whether the answer to a click was lost, so that it may have been taken. */
 export const isLost = (code: ErrorCode | 'NETWORK'): boolean => lostCodes.includes(code);
 
-/** Sends one click; the same click is sent again where there is no answer, and is paid once. */
-export async function generate(id: string, accepted: Accepted = {}): Promise<void> {
+/** Sends one click; the same click is sent again where there is no answer, and is paid once. Answers whether it was taken. */
+export async function generate(id: string, accepted: Accepted = {}): Promise<boolean> {
   const workspace = getState().byId[id];
-  if (!workspace || getState().clicks[id] === 'sending') return;
+  if (!workspace || getState().clicks[id] === 'sending') return false;
   setClick(id, 'sending');
+  let { form_data: form } = workspace;
   try {
     sync.flush();
     await saved();
+    form = getState().byId[id]?.form_data ?? form;
     await send(id, accepted);
     setClick(id);
+    return true;
   } catch (error) {
     const { code, details } = error instanceof ApiError ? error : noAnswer();
     if (code === 'SECOND_CHARGE_POSSIBLE') setState({ dialog: { secondCharge: id, accepted } });
     // A refusal that is told as the state of the video need not be told twice.
     const isTold = getState().byId[id]?.video.error?.code === code || code === 'SECOND_CHARGE_POSSIBLE';
-    const provider = providerOf(getState(), workspace.form_data)?.name;
-    const refused = { code, details, provider, accepted, before: workspace.video.attempt_id };
+    const provider = providerOf(getState(), form)?.name;
+    const refused = { code, details, provider, form, accepted, before: workspace.video.attempt_id };
     setClick(id, isTold ? undefined : refused);
+    return false;
   }
 }
 
@@ -76,12 +81,17 @@ function isWanted(shot: Workspace, state: ClipContext): boolean {
   return hasFailed || !clipOf(shot) || isChanged(shot, state);
 }
 
+/** Sends a click for each of these shots that can be made, and says how many were taken. */
 export async function generateAll(chosen?: readonly string[]): Promise<void> {
   const ids = planAll(getState(), chosen).ready.map(({ _id: id }) => id);
+  const count = { started: 0, refused: 0 };
   const takeNext = async () => {
-    for (let id = ids.shift(); id; id = ids.shift()) await generate(id);
+    for (let id = ids.shift(); id; id = ids.shift()) count[(await generate(id)) ? 'started' : 'refused']++;
   };
   await Promise.all(Array.from({ length: clicksAtOnce }, takeNext));
+  const result = say(count.refused > 0 ? 'generateAll.someRefused' : 'generateAll.started', count);
+  showToast(result);
+  announce(result);
 }
 
 async function send(id: string, accepted: Accepted) {

@@ -1,29 +1,39 @@
 import { formKeys } from '../../contract/defaults';
 import type { ErrorCode, ErrorDetail } from '../../contract/errors';
-import { errorKey, type Translate } from '../i18n';
-import { displayName, type Fault } from '../state/providers';
+import type { FormData } from '../../contract/form';
+import { errorKey, listWords, type TextKey, type Translate } from '../i18n';
+import { displayName, formFaults, type Fault } from '../state/providers';
 import { getState } from '../state/store';
 
-export type Refusal = { code: ErrorCode | 'NETWORK'; details?: ErrorDetail[]; provider?: string | null };
+export type Refusal = {
+  code: ErrorCode | 'NETWORK';
+  details?: ErrorDetail[];
+  provider?: string | null;
+  /** The form that was refused. */
+  form?: FormData;
+};
 
 /** A field whose value is not taken, by the rule that it breaks. */
-type Broken = Pick<Fault, 'field' | 'model' | 'other'> & {
+type Broken = Omit<Fault, 'rule'> & {
   rule: NonNullable<ErrorDetail['rule']>;
-  limit?: number;
   /** What the server says about it, in English. */
   message?: string;
 };
 
-/** A refusal in the language of the page: by field, rule and limit where the server tells them, else by its code. */
+const longRun = 4;
+
+/** A refusal in the language of the page: by what the model offers, else by what the server says of a field, else by its code. */
 export function refusalText(text: Translate, refusal: Refusal): string {
-  const faults = faultsIn(refusal);
-  if (faults.length > 0) return faults.map((fault) => faultText(text, fault, refusal.provider)).join(' ');
+  const faults = faultsIn(refusal).map((fault) => faultText(text, fault, refusal.provider));
+  if (faults.length > 0) return faults.join(text('common.sentenceGap'));
   return text(errorKey(refusal.code), { provider: displayName(refusal.provider) });
 }
 
-/** The fields that a refusal names. */
-export function faultsIn({ code, details = [] }: Refusal): Broken[] {
+/** What a refusal is about: all that this page knows the form to lack, else the fields that the server names. */
+export function faultsIn({ code, details = [], form }: Refusal): Broken[] {
   if (code !== 'INVALID_INPUT') return [];
+  const known = form ? formFaults(getState(), form) : [];
+  if (known.length > 0) return known;
   return details.flatMap(({ path, rule, limit, message }) => {
     const field = formKeys.find((key) => key === path.split('.').at(-1));
     return field && rule ? [{ field, rule, limit, message }] : [];
@@ -32,14 +42,38 @@ export function faultsIn({ code, details = [] }: Refusal): Broken[] {
 
 /** What a field lacks, in a sentence, with a model that has it. */
 export function faultText(text: Translate, fault: Broken, provider?: string | null): string {
-  const { field, rule, limit, model, other, message } = fault;
-  const maker = displayName(provider);
-  const values = { field: text(`form.${field}`), provider: maker, limit: limit ?? '' };
-  const way = other ? ` ${text('rule.otherModel', { model: other })}` : '';
-  if (rule === 'required' && field === 'prompt') return text('rule.needsPrompt', values) + way;
-  if (rule === 'wrong_type' || rule === 'unknown_key') return text('rule.wrong_form', values);
+  const { field, rule, limit, model, other, message, pairedWith } = fault;
+  const values = {
+    field: text(`form.${field}`),
+    provider: model ?? displayName(provider),
+    limit: limit ?? '',
+    other: other ?? '',
+    offered: offeredWords(text, fault),
+    resolution: pairedWith ?? '',
+  };
   // The server knows rules between two fields, and which model can make the whole.
   if (rule === 'not_offered' && message && getState().language === 'en') return `${values.field}: ${message}.`;
-  if (rule !== 'not_offered' || !model) return text(`rule.${rule}`, values) + way;
-  return text('rule.not_offered', { ...values, provider: model }) + way;
+  const key = ruleKey(fault);
+  const way = other && !namesOther.has(key) ? text('common.sentenceGap') + text('rule.otherModel', values) : '';
+  return text(key, values) + way;
+}
+
+const namesOther = new Set<TextKey>(['rule.needsPromptOr', 'rule.noSoundOr']);
+
+function ruleKey({ field, rule, other, message, offered, pairedWith }: Broken): TextKey {
+  if (rule === 'wrong_type' || rule === 'unknown_key') return 'rule.wrong_form';
+  if (rule === 'required' && field === 'prompt') return other ? 'rule.needsPromptOr' : 'rule.needsPrompt';
+  if (rule !== 'not_offered' || message) return `rule.${rule}`;
+  if (field === 'audio' && pairedWith) return 'rule.noSoundAt';
+  if (field === 'audio') return other ? 'rule.noSoundOr' : 'rule.noSound';
+  if (offered?.length) return pairedWith ? 'rule.offersWithSound' : 'rule.offers';
+  return field === 'resolution' ? 'rule.ownResolution' : 'rule.not_offered';
+}
+
+/** What is offered, as a list or, where many numbers follow each other, as a range. */
+function offeredWords(text: Translate, { field, offered = [] }: Broken): string {
+  const [first, last] = [offered[0], offered.at(-1)];
+  const isRun = offered.length >= longRun && Number(last) - Number(first) === offered.length - 1;
+  const words = isRun ? `${first}–${last}` : listWords(text, offered.map(String));
+  return field === 'duration_s' ? text('common.seconds', { count: words }) : words;
 }

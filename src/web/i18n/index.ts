@@ -17,6 +17,13 @@ export function translate(language: Language, key: TextKey, values: Record<strin
   });
 }
 
+/** Words as a list in a sentence. */
+export function listWords(text: Translate, words: readonly string[]): string {
+  const [last = '', ...others] = words.toReversed();
+  if (others.length === 0) return last;
+  return text('common.and', { list: others.toReversed().join(text('common.listSeparator')), last });
+}
+
 /** Whether there is a text under this key. */
 export const isTextKey = (key: string): key is TextKey => key in texts.en;
 

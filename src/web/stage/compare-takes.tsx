@@ -1,9 +1,12 @@
 import { useRef, useState } from 'react';
 import { useText } from '../i18n';
+import { useSelected, useStore } from '../state/store';
 import { Button } from '../ui/button';
 import { Icon } from '../ui/icon';
 import { Modal } from '../ui/modal';
+import { useMoney } from '../ui/money';
 import styles from './compare-takes.module.css';
+import { makerWords } from './maker-words';
 
 const driftS = 0.08;
 
@@ -41,13 +44,27 @@ export function CompareTakes({ urls }: { urls: [string, string] }) {
       <div className={styles.videos}>
         <figure>
           <video ref={left} src={urls[0]} autoPlay loop muted playsInline onTimeUpdate={keepStep} />
-          <figcaption>{text('takes.current')}</figcaption>
+          <Caption url={urls[0]} title={text('takes.current')} />
         </figure>
         <figure>
           <video ref={right} src={urls[1]} autoPlay muted playsInline />
-          <figcaption>{text('takes.compare')}</figcaption>
+          <Caption url={urls[1]} title={text('takes.compare')} />
         </figure>
       </div>
     </Modal>
+  );
+}
+
+/** Which take it is, who made it and what it cost. */
+function Caption({ url, title }: { url: string; title: string }) {
+  const text = useText();
+  const { cost } = useMoney();
+  const shot = useSelected();
+  const options = useStore((state) => state.options);
+  const take = shot && [shot.video, ...shot.takes].find((one) => one.url === url);
+  return (
+    <figcaption>
+      {[title, take && makerWords(text, { options }, take), take?.cost && cost(take.cost)].filter(Boolean).join(' · ')}
+    </figcaption>
   );
 }

@@ -3,7 +3,6 @@ import type { Video } from '../../contract/video';
 import type { Workspace } from '../../contract/workspace';
 import { useText } from '../i18n';
 import { hasOtherForm } from '../state/out-of-date';
-import { displayName } from '../state/providers';
 import { fileNameOf } from '../state/shot-name';
 import { chooseTake, editForm } from '../state/shots';
 import { setState, useStore } from '../state/store';
@@ -12,6 +11,7 @@ import { classes } from '../ui/classes';
 import { DownloadButton } from '../ui/download-button';
 import { IconButton } from '../ui/icon-button';
 import { useMoney } from '../ui/money';
+import { makerWords } from './maker-words';
 import styles from './take.module.css';
 
 type Props = {
@@ -28,8 +28,8 @@ export function Take({ workspace, take, clip, number }: Props) {
   const { cost, source } = useMoney();
   const { _id: id, image_url: picture, form_data: form, video } = workspace;
   const made = take.form_data;
+  const maker = useStore(({ options }) => makerWords(text, { options }, take));
   const isOtherForm = useStore(({ options }) => hasOtherForm(form, take, { options }));
-  const maker = [displayName(take.provider), take.model, made && text('common.seconds', { count: made.duration_s })];
   const choose = (withForm: boolean) => chooseTake(id, take, withForm);
   const isBusy = video.status === 'generating';
 
@@ -45,7 +45,7 @@ export function Take({ workspace, take, clip, number }: Props) {
         )}
         {!clip && <span className={styles.inFilm}>{text('takes.current')}</span>}
       </span>
-      <span className={styles.maker}>{maker.filter(Boolean).join(' · ')}</span>
+      <span className={styles.maker}>{maker}</span>
       {made?.prompt && (
         <span className={styles.prompt} title={made.prompt}>
           {made.prompt}

@@ -6,9 +6,9 @@ import { getState, type AppState, type Filter } from './store';
 
 type Click = AppState['clicks'][string] | undefined;
 
-/** Where a shot stands on its card: a click that was refused here counts as a failure. */
+/** Where a shot stands on its card: a click that was refused here counts as a failure where there is no clip yet. */
 export const statusOf = (shot: Workspace, click: Click, state?: ClipContext): ReturnType<typeof stateOf> =>
-  failureOf(shot, click)?.isOfClick ? 'failed' : stateOf(shot, state);
+  failureOf(shot, click)?.isOfClick && !clipOf(shot) ? 'failed' : stateOf(shot, state);
 
 const fits: Record<Filter, (shot: Workspace, click: Click) => boolean> = {
   all: () => true,

@@ -1,4 +1,4 @@
-import { faultsOf, modelOf, type FormFault } from '../../contract/model-choice';
+import { faultsOf, modelOf, resolutionOf, type FormFault } from '../../contract/model-choice';
 import type { FormData } from '../../contract/form';
 import type { ModelOption } from '../../contract/options';
 import { isTextKey } from '../i18n';
@@ -8,8 +8,13 @@ import type { AppState } from './store';
 type WithOptions = Pick<AppState, 'options'>;
 export type Provider = NonNullable<AppState['options']>['video_providers'][number];
 
-/** What of a form cannot be made, with the model that is asked for it and one of the same provider that can. */
-export type Fault = FormFault & { model?: string; other?: string };
+/** What of a form cannot be made, with the model that is asked for it and one of the same provider that can make the whole. */
+export type Fault = FormFault & {
+  model?: string;
+  other?: string;
+  /** The resolution of the form, where the model has it but not with the sound of the form. */
+  pairedWith?: string;
+};
 
 /** The provider that a form means; undefined if the server has none with that name, or has not told yet. */
 export function providerOf({ options }: WithOptions, { provider: name }: Pick<FormData, 'provider'>) {
@@ -31,17 +36,18 @@ export function formFaults(state: WithOptions, form: FormData): Fault[] {
   const model = modelOf(provider, form);
   if (!model) return [{ field: 'model', rule: 'not_offered' }];
   const several = provider.models.length > 1;
+  const other = provider.models.find((one) => faultsOf(one, form).length === 0);
   return faultsOf(model, form).map((fault) => ({
     ...fault,
-    ...(several && { model: model.id, other: modelThatCan(provider, form, fault) }),
+    ...(several && { model: model.id, other: other?.id }),
+    pairedWith: pairedResolution(model, form, fault),
   }));
 }
 
-/** A model of the provider that can make the whole form, else one that can do what this one cannot. */
-function modelThatCan({ models }: Provider, form: FormData, { field }: FormFault): string | undefined {
-  const whole = models.find((model) => faultsOf(model, form).length === 0);
-  const other = models.find((model) => faultsOf(model, form).every((fault) => fault.field !== field));
-  return (whole ?? other)?.id;
+function pairedResolution(model: ModelOption, form: FormData, { field }: FormFault): string | undefined {
+  const resolution = resolutionOf(model, form) ?? '';
+  const isOfPair = model.audio !== 'never' && (field === 'resolution' || field === 'audio');
+  return isOfPair && model.resolutions.includes(resolution) ? resolution : undefined;
 }
 
 /** A provider's name as people write it in the language of the page. */

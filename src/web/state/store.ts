@@ -1,7 +1,7 @@
 import { create } from 'zustand';
 import type { ErrorCode, ErrorDetail } from '../../contract/errors';
 import type { FilmExport } from '../../contract/export';
-import type { AspectRatio } from '../../contract/form';
+import type { AspectRatio, FormData } from '../../contract/form';
 import type { Options } from '../../contract/options';
 import type { Workspace } from '../../contract/workspace';
 import type { Accepted } from '../api';
@@ -56,6 +56,8 @@ export type RefusedClick = {
   code: ErrorCode | 'NETWORK';
   details?: ErrorDetail[];
   provider?: string;
+  /** The form that the click was about. */
+  form?: FormData;
   /** What the click had accepted already. */
   accepted?: Accepted;
   before: string | null;

@@ -34,7 +34,7 @@ export const Card = memo(function Card({ id, number, left, index, count, isHeld,
   const { video, image_url: picture, form_data: form } = workspace;
   const clip = clipOf(workspace);
   const failure = failureOf(workspace, click);
-  const isRefused = failure?.isOfClick ?? false;
+  const isRefused = status === 'failed' && failure?.isOfClick === true;
   const reason = failure && status === 'failed' ? refusalText(text, failure) : '';
   const state = [isRefused ? '' : text(`card.${status}`), reason].filter(Boolean).join(' · ');
   const still = clip?.poster_url ?? picture;

@@ -28,6 +28,12 @@ export function localeOf(language: Language): string {
   return language === 'zh' ? 'zh-CN' : 'en';
 }
 
+/** The day of a price; Chinese reads the ISO date as it is. */
+export function dateWords(language: Language, date: string): string {
+  if (language === 'zh') return date;
+  return new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeZone: 'UTC' }).format(new Date(date));
+}
+
 /** Amounts in words: several of them, or one with how exactly it is known. */
 export function moneyWords(text: Translate, language: Language) {
   const money = (amount: Money) => formatMoney(language, amount);
@@ -40,7 +46,7 @@ export function moneyWords(text: Translate, language: Language) {
   };
   /** When our price was read, of a cost that rests on it. */
   const source = ({ basis, priced_on: date }: Cost) =>
-    basis === 'estimate' && date ? text('money.pricedOn', { date }) : undefined;
+    basis === 'estimate' && date ? text('money.pricedOn', { date: dateWords(language, date) }) : undefined;
   return { money, sum, about, cost, source };
 }
 
