@@ -24,6 +24,7 @@ export function Unclear({ costs, charges, onSettled }: Props) {
   const isMore = costs.unclear.some(
     ({ currency, micros }) => micros > (here.find((one) => one.currency === currency)?.micros ?? 0),
   );
+  const hint = text('costs.unclearHint');
   const settled = (id: string) => {
     leaveRow(id);
     onSettled();
@@ -36,7 +37,7 @@ export function Unclear({ costs, charges, onSettled }: Props) {
       {unclear.length === 0 && !isMore && <p className="muted">{text('costs.noneUnclear')}</p>}
       {(unclear.length > 0 || isMore) && (
         <p className="muted">
-          {text('costs.unclearHint')} {costs.unclear.length > 0 && text('costs.together', { sum: sum(costs.unclear) })}
+          {costs.unclear.length > 0 ? text('costs.together', { hint, sum: sum(costs.unclear) }) : hint}
         </p>
       )}
       <ul className={styles.list} role="list">

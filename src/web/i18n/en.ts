@@ -416,7 +416,7 @@ export const en = {
   'costs.unclearHint':
     'An answer was lost, or a video was cancelled after it was sent. Check your account at the provider, then say what it shows.',
   'costs.unclearOlder': 'There are more among the older charges.',
-  'costs.together': 'Together {sum}.',
+  'costs.together': '{hint} Together {sum}.',
   'costs.amount': 'Amount ({currency})',
   'costs.amountAtVendor': 'Amount in the currency of the account',
   'costs.asEstimated': 'As estimated',

@@ -398,7 +398,7 @@ export const zh: Record<TextKey, string> = {
   'costs.noneUnclear': '每个视频是否扣费都已确定。',
   'costs.unclearHint': '没有收到应答，或者发送之后被取消。请到该服务商的账户中查看，再选择结果。',
   'costs.unclearOlder': '更早的记录中还有。',
-  'costs.together': '合计 {sum}。',
+  'costs.together': '{hint}合计 {sum}。',
   'costs.amount': '金额（{currency}）',
   'costs.amountAtVendor': '金额（账户货币）',
   'costs.asEstimated': '与估价相同',
