@@ -14,7 +14,7 @@ it('names the vendors in Chinese as they are known there, without spaces among C
   const names = await vendor.locator('option').allInnerTexts();
   for (const name of ['可灵', '本地渲染', 'Pika', 'Runway']) expect(names.join()).toContain(name);
   expect(names.join()).not.toMatch(/Kling|Local/);
-  await page.getByText('Runway 需要提示词。').first().waitFor();
+  await page.getByText('gen4.5 需要提示词；gen4_turbo 可以不填。').first().waitFor();
   await vendor.selectOption('kling');
   await page.getByText(/^可灵 · 5 秒$/).waitFor();
   await page.getByLabel('提示词', { exact: true }).fill('x'.repeat(2500));

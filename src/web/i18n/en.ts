@@ -282,7 +282,7 @@ export const en = {
   'takes.noSound': 'no sound',
   'takes.use': 'Use this take',
   'takes.useClip': 'Use only the clip',
-  'takes.clipOnly': 'Clip only',
+  'takes.clipOnly': 'Only the clip',
   'takes.restore': 'Restore its settings',
   'takes.compare': 'Compare',
   'takes.compareWith': 'Compare with the film’s take',
