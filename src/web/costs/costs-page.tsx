@@ -1,8 +1,4 @@
-import { Dialogs } from '../app/dialogs';
-import { PageButtons } from '../app/page-buttons';
-import { RefusedEdits } from '../app/refused-edits';
-import { SaveState } from '../app/save-state';
-import { Toasts } from '../app/toasts';
+import { PageFrame } from '../app/page-frame';
 import { errorKey, useText } from '../i18n';
 import { filmIdOfAddress, filmPath, filmsPath } from '../state/address';
 import { ownFilm, titleOf } from '../state/films';
@@ -10,7 +6,6 @@ import { goTo } from '../state/go-to';
 import { useStore } from '../state/store';
 import { Button } from '../ui/button';
 import { Icon } from '../ui/icon';
-import { Mark } from '../ui/mark';
 import { Charges } from './charges';
 import styles from './costs-page.module.css';
 import { DayChart } from './day-chart';
@@ -26,27 +21,23 @@ export function CostsPage() {
   const text = useText();
   const film = useStore(ownFilm);
   const filmId = useStore((state) => filmIdOfAddress ?? state.filmId);
-  const announcement = useStore((state) => state.announcement);
   const { costs, charges, hasOlder, error, loadOlder, refresh } = useCosts(filmId, film?.version);
 
   return (
-    <div className={styles.page}>
-      <header className={styles.bar}>
-        <Mark />
-        <Button onClick={() => goTo(filmsPath)}>
-          <Icon name="films" /> <span>{text('films.name')}</span>
-        </Button>
-        {film && (
-          <Button className={styles.back} onClick={() => goTo(filmPath(film._id))}>
-            {titleOf(film)}
+    <PageFrame
+      start={
+        <>
+          <Button onClick={() => goTo(filmsPath)}>
+            <Icon name="films" /> <span>{text('films.name')}</span>
           </Button>
-        )}
-        <SaveState />
-        <div className={styles.buttons}>
-          <PageButtons />
-        </div>
-      </header>
-      <RefusedEdits />
+          {film && (
+            <Button className={styles.back} onClick={() => goTo(filmPath(film._id))}>
+              {titleOf(film)}
+            </Button>
+          )}
+        </>
+      }
+    >
       <main className={styles.main}>
         <h1>{text('costs.name')}</h1>
         {error && (
@@ -73,11 +64,6 @@ export function CostsPage() {
           </>
         )}
       </main>
-      <p className="hidden" aria-live="polite">
-        <span key={announcement.at}>{announcement.text}</span>
-      </p>
-      <Toasts isLow />
-      <Dialogs />
-    </div>
+    </PageFrame>
   );
 }

@@ -5,7 +5,7 @@ import { filmPath } from '../state/address';
 import { canLeave } from '../state/go-to';
 import { chooseOnNextVisit } from '../state/place';
 import { useStore, type AppState } from '../state/store';
-import styles from './shot-link.module.css';
+import { Link } from '../ui/link';
 
 /** The shot that an attempt was for, as a link to it; nothing where this page does not know it. */
 export function ShotLink({ attemptId, before }: { attemptId: string; before: string }) {
@@ -20,9 +20,9 @@ export function ShotLink({ attemptId, before }: { attemptId: string; before: str
   return (
     <>
       {before}
-      <a className={styles.link} href={filmPath(shot.film_id)} onClick={leave}>
+      <Link href={filmPath(shot.film_id)} onClick={leave}>
         {text('card.name', { number })}
-      </a>
+      </Link>
     </>
   );
 }

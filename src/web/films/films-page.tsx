@@ -1,10 +1,6 @@
 import { useRef } from 'react';
 import { useShallow } from 'zustand/react/shallow';
-import { Dialogs } from '../app/dialogs';
-import { PageButtons } from '../app/page-buttons';
-import { RefusedEdits } from '../app/refused-edits';
-import { SaveState } from '../app/save-state';
-import { Toasts } from '../app/toasts';
+import { PageFrame } from '../app/page-frame';
 import { useText } from '../i18n';
 import { sync } from '../state/connection';
 import { byRecency, openWhenStored, titleOf } from '../state/films';
@@ -13,7 +9,6 @@ import { getState, useStore } from '../state/store';
 import { isStoredFilm } from '../sync/films';
 import { Button } from '../ui/button';
 import { Icon } from '../ui/icon';
-import { Mark } from '../ui/mark';
 import { FilmRow } from './film-row';
 import styles from './films-page.module.css';
 import { GoneFilm } from './gone-film';
@@ -24,7 +19,6 @@ export function FilmsPage() {
   const text = useText();
   const films = useStore(useShallow((state) => byRecency(state.films)));
   const isLoaded = useStore((state) => state.areFilmsLoaded);
-  const announcement = useStore((state) => state.announcement);
   const isCreating = useStore(({ films: all, state }) => state !== 'offline' && !all.every(isStoredFilm));
   const heading = useRef<HTMLHeadingElement>(null);
   useFreshFilms();
@@ -43,18 +37,13 @@ export function FilmsPage() {
   };
 
   return (
-    <div className={styles.page}>
-      <header className={styles.bar}>
-        <Mark />
-        <h1 ref={heading} tabIndex={-1}>
+    <PageFrame
+      start={
+        <h1 className={styles.heading} ref={heading} tabIndex={-1}>
           {text('films.name')}
         </h1>
-        <SaveState />
-        <div className={styles.buttons}>
-          <PageButtons />
-        </div>
-      </header>
-      <RefusedEdits />
+      }
+    >
       <main className={styles.main}>
         <GoneFilm />
         <Button kind="primary" disabled={isCreating} onClick={create}>
@@ -67,11 +56,6 @@ export function FilmsPage() {
           ))}
         </ul>
       </main>
-      <p className="hidden" aria-live="polite">
-        <span key={announcement.at}>{announcement.text}</span>
-      </p>
-      <Toasts isLow />
-      <Dialogs />
-    </div>
+    </PageFrame>
   );
 }

@@ -398,7 +398,6 @@ export const en = {
   'costs.limit.day': 'Per day',
   'costs.limit.film': 'This film',
   'costs.limitSpent': '{spent} of {limit}',
-  'costs.limitNamed': '{name}: {words}.',
   'costs.resetsAfter': ' · {resets}',
   'costs.resets': 'resets {time}',
   'costs.filmLimit': 'Limit per film',

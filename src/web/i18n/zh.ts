@@ -381,7 +381,6 @@ export const zh: Record<TextKey, string> = {
   'costs.limit.day': '每天',
   'costs.limit.film': '本片',
   'costs.limitSpent': '已花 {spent}，上限 {limit}',
-  'costs.limitNamed': '{name}：{words}。',
   'costs.resetsAfter': '，{resets}',
   'costs.resets': '{time} 起重新计算',
   'costs.filmLimit': '本片花费上限',
