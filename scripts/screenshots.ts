@@ -2,7 +2,7 @@
 // `npm run screenshots`: the main states of the timeline, in both languages and themes, into docs/screenshots/.
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Locator, Page } from 'playwright-core';
 import sharp from 'sharp';
 import type { TextKey } from '../src/web/i18n/en';
 import { texts } from '../src/web/i18n/texts';
@@ -98,7 +98,8 @@ async function showIn(language: Language, browser: Browser): Promise<void> {
 }
 
 async function tour(browser: Browser, server: TestServer, look: Look, ids: string[]): Promise<void> {
-  const button = (page: Page, key: TextKey) => page.getByRole('button', { name: texts[languageOf(look)][key] });
+  const button = (page: Page | Locator, key: TextKey) =>
+    page.getByRole('button', { name: texts[languageOf(look)][key] });
   const choose = (page: Page, id: string) => page.locator(`[data-workspace-id="${id}"] [aria-current]`).click();
   const start = async (page: Page) => {
     await choose(page, ids[0]!);
@@ -121,10 +122,11 @@ async function tour(browser: Browser, server: TestServer, look: Look, ids: strin
   await shoot(browser, server, look, 'export', async (page) => {
     await button(page, 'export.name').click();
     await button(page, 'export.start').click();
-    await button(page, 'export.download').waitFor({ timeout: exportWithinMs });
+    await button(page.getByRole('dialog'), 'export.download').waitFor({ timeout: exportWithinMs });
   });
   await shoot(browser, server, look, 'films', async (page) => {
-    await button(page, 'films.name').click();
+    const { 'films.name': name } = texts[languageOf(look)];
+    await page.getByRole('button', { name, exact: true }).click();
     await page.waitForLoadState('networkidle');
   });
   await shoot(browser, server, look, 'keys', async (page) => page.keyboard.press('?'));
