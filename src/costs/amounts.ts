@@ -6,9 +6,6 @@ const microsPerUnit = 1_000_000;
 export const amountText = ({ currency, micros }: Money): string =>
   `${(micros / microsPerUnit).toFixed(6).replace(/0{1,4}$/, '')} ${currency}`;
 
-/** The amount that a number of units means, such as 0.42 for 420,000 millionths. */
-export const microsOf = (units: number): number => Math.round(units * microsPerUnit);
-
 /** What a vendor says of a task: its charge, else the most that it will charge; undefined if it says neither. */
 export function costOf({ bound, charge }: { bound?: Money; charge?: Money }): Cost | undefined {
   if (charge) return { ...charge, basis: 'actual', priced_on: null };

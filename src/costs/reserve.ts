@@ -1,6 +1,6 @@
 import type { Cost, Limit } from '../contract/money';
 import { addCharge, Charge, Spend, type StoredCharge } from '../db/charge';
-import { isDuplicateKey } from '../db/mongodb';
+import { ignoreDuplicate } from '../db/mongodb';
 import { AppError } from '../utils/errors';
 import { processId } from '../utils/process-id';
 import { createQueues } from '../utils/queue';
@@ -55,10 +55,6 @@ async function replaceLatest(latest: StoredCharge | null, charge: StoredCharge):
   const unchanged = { _id: spendId, 'latest.attempt_id': latest?.attempt_id ?? null };
   const { matchedCount } = await Spend.updateOne(unchanged, { $set: { latest: charge } });
   return matchedCount > 0;
-}
-
-function ignoreDuplicate(error: unknown): void {
-  if (!isDuplicateKey(error)) throw error;
 }
 
 /** Takes a reservation back whose attempt was not stored. */

@@ -1,8 +1,8 @@
 import { model, Schema, type Types } from 'mongoose';
-import { chargeStates, currencies, type Charge as WireCharge, type Cost } from '../contract/money';
+import { chargeStates, type Charge as WireCharge } from '../contract/money';
 import { isDuplicateKey } from './mongodb';
 import { schemaOptions } from './schema-options';
-import { toJson } from './workspace';
+import { costSchema, toJson } from './workspace';
 
 /** A charge as stored: the public fields, and those of the server only. */
 export type StoredCharge = Omit<WireCharge, 'workspace_id' | 'film_id' | 'started_at' | 'settled_at'> & {
@@ -24,13 +24,6 @@ type StoredSpend = {
 };
 
 const nested = { _id: false, strict: 'throw' } as const;
-const costFields = {
-  currency: { type: String, enum: currencies },
-  micros: Number,
-  basis: String,
-  priced_on: { type: String, default: null },
-} satisfies Record<keyof Cost, unknown>;
-
 const chargeFields = {
   attempt_id: { type: String, required: true },
   workspace_id: { type: Schema.Types.ObjectId, required: true },
@@ -38,7 +31,7 @@ const chargeFields = {
   provider: String,
   model: String,
   state: { type: String, enum: chargeStates, required: true },
-  cost: { type: new Schema(costFields, nested), default: null },
+  cost: { type: costSchema, default: null },
   accept_over_limit: { type: Boolean, default: false },
   accept_unknown_price: { type: Boolean, default: false },
   started_at: { type: Date, required: true },

@@ -1,6 +1,6 @@
 import { trusted, type ClientSession } from 'mongoose';
 import { Film, filmNotFound, type StoredFilm } from './film';
-import { isDuplicateKey, throwWhilePreparing } from './mongodb';
+import { ignoreDuplicate, throwWhilePreparing } from './mongodb';
 
 /** The id of a database's first film, fixed so that two servers that start at the same time make only one. */
 const firstFilmId = '000000000000000000000001';
@@ -45,7 +45,3 @@ export async function touchFilm(filmId: string, session?: ClientSession): Promis
 }
 
 const findOldest = () => Film.findOne({ deleted_at: null }).sort(oldestFirst).lean<StoredFilm>();
-
-function ignoreDuplicate(error: unknown): void {
-  if (!isDuplicateKey(error)) throw error;
-}

@@ -190,6 +190,11 @@ export async function readSnapshot<Result>(
 export const isDuplicateKey = (error: unknown): boolean =>
   error instanceof mongo.MongoServerError && error.code === duplicateKey;
 
+/** For a create that another server may have done at the same moment: throws any error but that one. */
+export function ignoreDuplicate(error: unknown): void {
+  if (!isDuplicateKey(error)) throw error;
+}
+
 /** Runs `work` in a transaction if the database has them, else without one. */
 export async function inTransaction(work: (session?: mongoose.ClientSession) => Promise<void>): Promise<void> {
   if (!hasReplicaSet) return work();

@@ -4,7 +4,7 @@ import { emptyForm, formKeys, idleVideo, wholeClip } from '../contract/defaults'
 import type { ErrorBody } from '../contract/errors';
 import type { FormData } from '../contract/form';
 import { aspectRatios } from '../contract/limits';
-import type { Cost } from '../contract/money';
+import { currencies, type Cost } from '../contract/money';
 import type { Video } from '../contract/video';
 import type { Cut, Workspace as WireWorkspace } from '../contract/workspace';
 import { AppError } from '../utils/errors';
@@ -77,8 +77,12 @@ const cutFields = {
   volume: { type: Number, default: wholeClip.volume },
 } satisfies Record<keyof Cut, unknown>;
 
-const costSchema = new Schema(
-  { currency: String, micros: Number, basis: String, priced_on: text } satisfies Record<keyof Cost, unknown>,
+/** What an attempt costs, as workspaces and charges store it. */
+export const costSchema = new Schema(
+  { currency: { type: String, enum: currencies }, micros: Number, basis: String, priced_on: text } satisfies Record<
+    keyof Cost,
+    unknown
+  >,
   nested,
 );
 

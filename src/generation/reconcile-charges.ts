@@ -22,7 +22,7 @@ const takenBackKeptMs = 24 * 3600 * 1000;
 
 const readFields = { film_id: 1, video: 1, takes: 1, clicks: 1, job: 1, superseded: 1 } as const;
 
-/** Reconciles now and once a minute, until the returned function is called. */
+/** Reconciles once a minute, until the returned function is called. */
 export function startReconciling(): () => void {
   const timer = setInterval(() => {
     reconcileCharges().catch((error: unknown) => logger.warn('charges not reconciled', { error }));

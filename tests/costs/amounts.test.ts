@@ -1,4 +1,4 @@
-import { amountText, costOf, microsOf } from '../../src/costs/amounts';
+import { amountText, costOf } from '../../src/costs/amounts';
 
 test.each([
   [420_000, '0.42 USD'],
@@ -8,14 +8,6 @@ test.each([
   [1, '0.000001 USD'],
 ])('%i millionths are written as %s', (micros, text) => {
   expect(amountText({ currency: 'USD', micros })).toBe(text);
-});
-
-test.each([
-  [0.42, 420_000],
-  [0.07 * 3, 210_000],
-  [12, 12_000_000],
-])('%d units are %i millionths', (units, micros) => {
-  expect(microsOf(units)).toBe(micros);
 });
 
 test('the charge of a vendor counts more than its bound, and without either there is no cost', () => {
