@@ -6,23 +6,10 @@ import type { Language } from '../../../src/web/i18n/texts';
 import { faultText } from '../../../src/web/generate/refusal';
 import { waysOut } from '../../../src/web/generate/ways';
 import { formFaults } from '../../../src/web/state/providers';
+import { plainModel } from '../../fixtures/models';
 
-const model = (id: string, more: Partial<ModelOption> = {}): ModelOption => ({
-  id,
-  durations_s: [5, 10],
-  aspect_ratios: ['16:9', '9:16'],
-  resolutions: ['720p', '1080p'],
-  default_resolution: '720p',
-  audio: 'never',
-  end_image: false,
-  prompt_max: 1000,
-  prompt_required: false,
-  negative_prompt: false,
-  seed: true,
-  prices: [],
-  priced_on: null,
-  ...more,
-});
+const model = (id: string, more: Partial<ModelOption> = {}) =>
+  plainModel(id, { aspect_ratios: ['16:9', '9:16'], ...more });
 
 const price = (resolution: string, audio: boolean) =>
   ({ resolution, audio, currency: 'USD', micros_per_s: 1 }) as const;

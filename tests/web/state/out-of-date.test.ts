@@ -5,23 +5,7 @@ import type { Video } from '../../../src/contract/video';
 import { atProvider } from '../../../src/web/state/inherited-form';
 import { isOutOfDate } from '../../../src/web/state/out-of-date';
 import { formFaults } from '../../../src/web/state/providers';
-
-const model = (id: string, more: Partial<ModelOption> = {}): ModelOption => ({
-  id,
-  durations_s: [5, 10],
-  aspect_ratios: ['16:9'],
-  resolutions: ['720p', '1080p'],
-  default_resolution: '720p',
-  audio: 'never',
-  end_image: false,
-  prompt_max: 1000,
-  prompt_required: false,
-  negative_prompt: false,
-  seed: true,
-  prices: [],
-  priced_on: null,
-  ...more,
-});
+import { plainModel } from '../../fixtures/models';
 
 const provider = (name: string, models: ModelOption[], isDefault = false): Options['video_providers'][number] => ({
   ...models[0]!,
@@ -36,10 +20,13 @@ const provider = (name: string, models: ModelOption[], isDefault = false): Optio
 
 const runway = provider(
   'runway',
-  [model('gen4.5', { resolutions: [], default_resolution: null }), model('turbo')],
+  [plainModel('gen4.5', { resolutions: [], default_resolution: null }), plainModel('turbo')],
   true,
 );
-const kling = provider('kling', [model('kling-3.0', { audio: 'switch', durations_s: [5, 7] }), model('kling-2.6')]);
+const kling = provider('kling', [
+  plainModel('kling-3.0', { audio: 'switch', durations_s: [5, 7] }),
+  plainModel('kling-2.6'),
+]);
 const options: Options = {
   camera_movements: [],
   shot_sizes: [],
