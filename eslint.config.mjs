@@ -85,7 +85,13 @@ export default tseslint.config(
         {
           patterns: [
             {
-              group: ['**/contract/*', '!**/contract/defaults', '!**/contract/limits', '!**/contract/model-choice'],
+              group: [
+                '**/contract/*',
+                '!**/contract/continuity',
+                '!**/contract/defaults',
+                '!**/contract/limits',
+                '!**/contract/model-choice',
+              ],
               allowTypeImports: true,
               message:
                 'It would bring zod to the browser: types only; values are in defaults.ts, limits.ts and model-choice.ts.',

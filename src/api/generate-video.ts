@@ -9,8 +9,20 @@ import { defineEndpoint } from '../utils/endpoint';
 import { AppError } from '../utils/errors';
 import { parseInput } from '../utils/parse';
 
-/** The form that the user saw; clients of 1.0.0 know no models. */
-const seenForm = formData.partial({ provider: true, model: true, resolution: true, audio: true });
+/** The form that the user saw; clients of 1.0.0 know neither models nor what a clip starts from and ends on. */
+const seenForm = formData.partial({
+  provider: true,
+  model: true,
+  resolution: true,
+  audio: true,
+  start: true,
+  end: true,
+});
+const seen = z.strictObject({
+  form_data: seenForm,
+  image_path: imagePath.nullable(),
+  end_image_path: imagePath.nullable().optional(),
+});
 
 /** Starts one paid generation, once for each request_id. */
 export const generateVideo = defineEndpoint({
@@ -24,7 +36,7 @@ export const generateVideo = defineEndpoint({
     accept_second_charge: z.boolean().optional(),
     accept_over_limit: z.boolean().optional(),
     accept_unknown_price: z.boolean().optional(),
-    expects: z.strictObject({ form_data: seenForm, image_path: imagePath.nullable() }).optional(),
+    expects: seen.optional(),
   }),
   reply: z.strictObject({ workspace_id: objectId, task_id: z.string().nullable(), video }),
   status: 202,
@@ -34,6 +46,8 @@ export const generateVideo = defineEndpoint({
     'NOT_FOUND',
     'VIDEO_IN_PROGRESS',
     'IMAGE_MISSING',
+    'PREVIOUS_CLIP_MISSING',
+    'NEXT_IMAGE_MISSING',
     'SECOND_CHARGE_POSSIBLE',
     'FORM_CHANGED',
     'SPEND_LIMIT_REACHED',

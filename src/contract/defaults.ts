@@ -18,6 +18,8 @@ export const emptyForm: FormData = {
   model: '',
   resolution: '',
   audio: false,
+  start: 'image',
+  end: 'none',
 };
 
 export const formKeys = Object.keys(emptyForm) as (keyof FormData)[];

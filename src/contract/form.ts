@@ -31,6 +31,10 @@ export const formData = z.strictObject({
   resolution: text(nameMaxCharacters),
   /** False: no sound where the model can be silent. */
   audio: z.boolean(),
+  /** What the first frame is: the image of the shot, or the last frame of the clip before it. */
+  start: z.enum(['image', 'previous']),
+  /** What the last frame is: left to the model, the end image of the shot, or the image of the shot after it. */
+  end: z.enum(['none', 'image', 'next']),
 });
 export type FormData = z.infer<typeof formData>;
 

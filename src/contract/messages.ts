@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { batch } from './batch';
 import { aiEntry } from './conversation';
 import { errorBody } from './errors';
 import { filmExport } from './export';
@@ -72,6 +73,7 @@ export const serverMessages = {
     changes: filmChanges,
   }),
   'film.deleted': z.strictObject({ type: z.literal('film.deleted'), ...echo, film_id: objectId }),
+  'batch.status_update': z.strictObject({ type: z.literal('batch.status_update'), batch }),
   'export.status_update': z.strictObject({ type: z.literal('export.status_update'), export: filmExport }),
   error: z.strictObject({
     type: z.literal('error'),

@@ -47,6 +47,7 @@ export function faultsOf(model: ModelOption, form: FormData): FormFault[] {
   if (!model.aspect_ratios.includes(form.aspect_ratio)) offer('aspect_ratio', model.aspect_ratios);
   if (form.resolution && !model.resolutions.includes(form.resolution)) offer('resolution', model.resolutions);
   if (form.audio && model.audio === 'never') offer('audio', undefined);
+  if (form.end !== 'none' && !model.end_image) offer('end', undefined);
   if (form.prompt.length > model.prompt_max) {
     faults.push({ field: 'prompt', rule: 'too_long', limit: model.prompt_max });
   }

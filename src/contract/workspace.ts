@@ -29,6 +29,8 @@ export const workspace = z.strictObject({
   order_index: z.int().min(0),
   image_path: z.string().nullable(),
   image_url: z.string().nullable(),
+  end_image_path: z.string().nullable(),
+  end_image_url: z.string().nullable(),
   form_data: formData,
   cut,
   video,
@@ -40,10 +42,17 @@ export const workspace = z.strictObject({
 });
 export type Workspace = z.infer<typeof workspace>;
 
-/** The changes that a client may send: the image, and the form as an object, as dotted keys, or both. */
-export const updates = z.strictObject({
+/** The images of a shot as a client may send them, by path or by URL. */
+export const images = {
   image_path: imagePath.nullable().optional(),
   image_url: imageUrl.nullable().optional(),
+  end_image_path: imagePath.nullable().optional(),
+  end_image_url: imageUrl.nullable().optional(),
+};
+
+/** The changes that a client may send: the images, and the form as an object, as dotted keys, or both. */
+export const updates = z.strictObject({
+  ...images,
   form_data: formData.partial().optional(),
   cut: cut.partial().optional(),
   ...dottedForm,
@@ -55,6 +64,8 @@ export type Updates = z.infer<typeof updates>;
 export const changes = z.strictObject({
   image_path: z.string().nullable().optional(),
   image_url: z.string().nullable().optional(),
+  end_image_path: z.string().nullable().optional(),
+  end_image_url: z.string().nullable().optional(),
   ...dottedForm,
   ...dottedCut,
 });

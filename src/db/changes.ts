@@ -2,10 +2,14 @@ import type { FilmChanges, FilmUpdates } from '../contract/film';
 import type { Changes, Updates } from '../contract/workspace';
 import { AppError } from '../utils/errors';
 
-/** Flattens the updates of a shot to dotted keys; `image_path` and `image_url` are derived from each other. */
-export function toChanges({ image_path, image_url, form_data, cut, ...dotted }: Updates): Changes {
-  const file = fileChanges('image', { image_path, image_url });
-  return { ...file, ...flatten({ form_data, cut }, dotted) };
+/** Flattens the updates of a shot to dotted keys; the path and the URL of an image are derived from each other. */
+export function toChanges(updates: Updates): Changes {
+  const { image_path, image_url, end_image_path, end_image_url, form_data, cut, ...dotted } = updates;
+  return {
+    ...fileChanges('image', { image_path, image_url }),
+    ...fileChanges('end_image', { end_image_path, end_image_url }),
+    ...flatten({ form_data, cut }, dotted),
+  };
 }
 
 /** Flattens the updates of a film to dotted keys; `music_path` and `music_url` are derived from each other. */
@@ -30,7 +34,7 @@ const under = (name: string, part: object = {}): object =>
   Object.fromEntries(Object.entries(part).map(([key, value]) => [`${name}.${key}`, value as unknown]));
 
 /** The path and the URL of a file, each derived from the other; nothing if neither is given. */
-function fileChanges(name: 'image' | 'music', given: Record<string, string | null | undefined>): object {
+function fileChanges(name: 'image' | 'end_image' | 'music', given: Record<string, string | null | undefined>): object {
   const path = given[`${name}_path`];
   const url = given[`${name}_url`];
   if (path === undefined && url === undefined) return {};

@@ -21,7 +21,13 @@ export type Job = {
   audio: boolean;
   /** Null: it costs nothing, or the price is not known. */
   cost: Cost | null;
-  image_path: string;
+  /** Null until the attempt is sent, if it starts from the shot before. */
+  image_path: string | null;
+  /** Null without an end frame, and until the attempt is sent if that is the image of the shot after. */
+  end_image_path: string | null;
+  /** The take of the shot before whose frame was sent, and where in it; see `Video`. */
+  from_attempt_id: string | null;
+  from_s: number | null;
   state: JobState;
   task_id: string | null;
   /** The result of the provider's `prepare` as JSON, so that a repetition sends the same. */

@@ -4,6 +4,7 @@ import { moveReorderKeys } from './migrations/003-reorder-keys';
 import { addFilms } from './migrations/004-films';
 import { addCutsAndFileFacts } from './migrations/005-cuts-and-file-facts';
 import { addModelsAndCosts } from './migrations/006-models-and-costs';
+import { addContinuity } from './migrations/007-continuity';
 
 /** Run in this order at every start, since an older version may have run in between; each is safe to repeat and to interrupt. */
 const migrations = [
@@ -13,6 +14,7 @@ const migrations = [
   addFilms,
   addCutsAndFileFacts,
   addModelsAndCosts,
+  addContinuity,
 ];
 
 /** Migrates the documents of all older versions to the current shape, and changes nothing else. */

@@ -56,6 +56,8 @@ const formFields = {
   model: word,
   resolution: word,
   audio: { type: Boolean, default: emptyForm.audio },
+  start: { type: String, default: emptyForm.start },
+  end: { type: String, default: emptyForm.end },
 } satisfies Record<keyof FormData, unknown>;
 
 const formSchema = new Schema(formFields, nested);
@@ -127,7 +129,10 @@ const jobSchema = new Schema(
     resolution: text,
     audio: { type: Boolean, default: false },
     cost: { type: costSchema, default: null },
-    image_path: String,
+    image_path: text,
+    end_image_path: text,
+    from_attempt_id: text,
+    from_s: number,
     state: String,
     task_id: text,
     prepared: text,
@@ -149,6 +154,8 @@ const workspaceSchema = new Schema(
     order_index: { type: Number, required: true },
     image_path: text,
     image_url: text,
+    end_image_path: text,
+    end_image_url: text,
     form_data: { type: formSchema, default: () => ({}) },
     cut: { type: new Schema(cutFields, nested), default: () => ({}) },
     video: { type: videoSchema, default: () => ({}) },

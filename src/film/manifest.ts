@@ -1,6 +1,6 @@
 import type { Film } from '../contract/film';
 import type { Workspace } from '../contract/workspace';
-import { clipOf } from './plan';
+import { clipOf } from '../contract/continuity';
 
 /** The manifest of a package: its film, and one row for each shot in order; `files` has the place of each shot's file. */
 export function toManifest(

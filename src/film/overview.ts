@@ -4,7 +4,8 @@ import { defaultFilm } from '../db/find-films';
 import type { StoredFilm } from '../db/film';
 import { toJson, Workspace, type StoredWorkspace } from '../db/workspace';
 import { BoundedMap } from '../utils/bounded-map';
-import { clipOf, durationOf, planFilm, type Shot } from './plan';
+import { clipOf } from '../contract/continuity';
+import { durationOf, planFilm, type Shot } from './plan';
 
 /** A shot, and when it was last changed. */
 type Row = Shot & { film_id: string; updated_at: string };

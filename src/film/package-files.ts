@@ -9,7 +9,8 @@ import { lengthOfAudio } from '../media/audio';
 import { fileOfUrl } from '../media/uploads';
 import { AppError } from '../utils/errors';
 import { toNumberedName } from '../utils/file-name';
-import { clipOf, lengthOf, type Plan, type PlannedShot } from './plan';
+import { clipOf } from '../contract/continuity';
+import { lengthOf, type Plan, type PlannedShot } from './plan';
 import type { Media, Music } from './sequence';
 
 /** A file of ours and its place in a package. */

@@ -1,3 +1,4 @@
+import { clipOf } from '../contract/continuity';
 import type { FilmSettings } from '../contract/film';
 import type { AspectRatio } from '../contract/form';
 import type { Video } from '../contract/video';
@@ -32,10 +33,6 @@ export type Plan = {
 export type Caption = { text: string; start: number; end: number };
 
 type Timing = Pick<FilmSettings, 'fps' | 'transition' | 'transition_ms'>;
-
-/** The clip on show: the video if it is completed, else the first take. */
-export const clipOf = ({ video, takes }: Pick<Workspace, 'video' | 'takes'>): Video | null =>
-  video.status === 'completed' ? video : (takes[0] ?? null);
 
 /** Where each shot of a film begins and how long it lasts, in whole frames; player, file and packages all follow it. */
 export function planFilm(shots: Shot[], { fps, transition, transition_ms: transitionMs }: Timing): Plan {

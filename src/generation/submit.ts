@@ -137,7 +137,7 @@ async function leaveUnsent(
 
 /** Does the free work: converts the image, uploads it. A stop aborts it, and an error here costs nothing. */
 async function prepare(attempt: ActiveAttempt, provider: VideoProvider): Promise<Prepared> {
-  const { attempt_id, model: id, form_data, resolution, audio, image_path, prepared } = attempt.job;
+  const { attempt_id, model: id, form_data, resolution, audio, image_path, end_image_path, prepared } = attempt.job;
   const model = provider.models.find((candidate) => candidate.id === id);
   if (!model) return { refusal: notConfigured };
   const job: VideoJob = {
@@ -147,15 +147,17 @@ async function prepare(attempt: ActiveAttempt, provider: VideoProvider): Promise
     // A job of 1.0.0 has none.
     resolution: resolution ?? model.default_resolution,
     audio,
-    imageFile: imageFile(image_path),
+    imageFile: imageFile(image_path!),
+    endImageFile: end_image_path === null ? null : imageFile(end_image_path),
     image: Buffer.alloc(0),
+    endImage: null,
     prepared: prepared === null ? undefined : JSON.parse(prepared),
   };
   // A repetition sends the stored preparation, so it needs neither the image nor another upload.
   if (prepared !== null && provider.prepare) return { job };
   try {
-    const withImage = { ...job, image: (await provider.image?.(job)) ?? job.image };
-    return { job: { ...withImage, prepared: await provider.prepare?.(withImage, attempt.stop.signal) } };
+    const withImages = { ...job, ...(await convertImages(provider, job)) };
+    return { job: { ...withImages, prepared: await provider.prepare?.(withImages, attempt.stop.signal) } };
   } catch (thrown) {
     const error =
       thrown instanceof AppError
@@ -166,6 +168,13 @@ async function prepare(attempt: ActiveAttempt, provider: VideoProvider): Promise
     const state = transientCodes.includes(code) ? 'not_accepted' : 'refused';
     return { refusal: { state, code, reason, retryAfterMs } };
   }
+}
+
+async function convertImages(provider: VideoProvider, job: VideoJob): Promise<Pick<VideoJob, 'image' | 'endImage'>> {
+  if (!provider.image) return job;
+  const image = await provider.image(job.imageFile, job);
+  const endImage = job.endImageFile === null ? null : await provider.image(job.endImageFile, job);
+  return { image, endImage };
 }
 
 /** Sends one paid request; an error after a byte has left means that the outcome is unknown. */

@@ -117,11 +117,13 @@ function isPossible(key: keyof FormData, value: FormData[keyof FormData], capabi
     case 'negative_prompt':
     case 'seed':
       return capabilities[key];
-    // Only the user chooses what is paid.
+    // Only the user chooses what is paid and what is sent.
     case 'provider':
     case 'model':
     case 'resolution':
     case 'audio':
+    case 'start':
+    case 'end':
       return false;
   }
 }

@@ -25,6 +25,10 @@ const sentences: Partial<Record<ErrorCode, (service: Service) => string>> = {
   INVALID_INPUT: ({ label }) => `${label} does not accept this image, prompt or setting; change it and try again.`,
   IMAGE_UNREADABLE: () => 'The image cannot be read; upload it again or choose another one.',
   IMAGE_MISSING: () => 'The file of the image is gone; upload it again.',
+  PREVIOUS_CLIP_MISSING: () =>
+    'This shot starts from the shot before, which has no clip; generate that one first, or start from a picture.',
+  NEXT_IMAGE_MISSING: () =>
+    'This shot ends on the picture of the shot after, which has none; add one there, or let this shot end on something else.',
   CONTENT_REFUSED: ({ label }) =>
     `${label} refused this under its content policy; change the prompt or the image and try again.`,
   PROVIDER_RATE_LIMITED: ({ label }) => `${label} is limiting requests; try again in a minute.`,

@@ -26,8 +26,12 @@ export type VideoJob = {
   audio: boolean;
   /** The absolute path of the image on our disk. */
   imageFile: string;
+  /** The absolute path of the image that the video must end on; null: it may end as it likes. */
+  endImageFile: string | null;
   /** The result of the provider's `image`, in memory only; empty if the provider reads `imageFile` itself. */
   image: Buffer;
+  /** The same of the end image; null without one. */
+  endImage: Buffer | null;
   /** The result of `prepare`; stored before the paid request, so that a repetition sends the same. */
   prepared: unknown;
 };
@@ -81,8 +85,8 @@ export type VideoProvider = {
   problem?: () => string | null;
   /** Milliseconds between two checks, if less than VIDEO_POLL_INTERVAL_MS. */
   checkEveryMs?: number;
-  /** Converts the image to what the provider accepts, before the paid request, so that a bad file costs nothing. */
-  image?: (job: VideoJob) => Promise<Buffer>;
+  /** Converts an image of the job to what the provider accepts, before the paid request, so that a bad file costs nothing. */
+  image?: (imageFile: string, job: VideoJob) => Promise<Buffer>;
   /** Free preparation before the paid request, such as an upload; its JSON result is stored as `job.prepared`. */
   prepare?: (job: VideoJob, signal: AbortSignal) => Promise<unknown>;
   /** `signal` aborts it only before any byte has left (`isPaid` of `sendRequest`). */

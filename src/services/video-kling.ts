@@ -80,7 +80,7 @@ export default defineVideoProvider({
   default_model,
   deduplication: 'lookup',
 
-  image: ({ imageFile, form_data: form }) =>
+  image: (imageFile, { form_data: form }) =>
     prepareJpeg(imageFile, {
       aspectRatio: form.aspect_ratio,
       clampRatio: imageRatios,

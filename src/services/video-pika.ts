@@ -103,7 +103,7 @@ export default defineVideoProvider({
   default_model,
   deduplication: 'key',
 
-  image: ({ imageFile, form_data: form }) =>
+  image: (imageFile, { form_data: form }) =>
     prepareJpeg(imageFile, { aspectRatio: form.aspect_ratio, longestSide: 2048, maxBytes: maxImageBytes }),
 
   /** Uploads the picture and returns the whole body of the create, since a repetition must send the same one. */

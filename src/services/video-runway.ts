@@ -91,7 +91,7 @@ export default defineVideoProvider({
   default_model,
   deduplication: 'none',
 
-  image: ({ imageFile, form_data: form }) =>
+  image: (imageFile, { form_data: form }) =>
     prepareJpeg(imageFile, {
       aspectRatio: form.aspect_ratio,
       clampRatio: imageRatios,

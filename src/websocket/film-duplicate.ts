@@ -58,15 +58,17 @@ async function copyFilm(film: StoredFilm, title: string, identity: FilmIdentity)
 }
 
 async function copyShots(shots: StoredWorkspace[], filmId: Types.ObjectId, session?: ClientSession): Promise<void> {
-  const copies = shots.map(({ image_path, image_url, form_data, cut, video, takes }, order_index) => ({
+  const copies = shots.map((shot, order_index) => ({
     film_id: filmId,
     order_index,
-    image_path,
-    image_url,
-    form_data,
-    cut,
-    video: video.status === 'completed' ? video : idleVideo,
-    takes,
+    image_path: shot.image_path,
+    image_url: shot.image_url,
+    end_image_path: shot.end_image_path,
+    end_image_url: shot.end_image_url,
+    form_data: shot.form_data,
+    cut: shot.cut,
+    video: shot.video.status === 'completed' ? shot.video : idleVideo,
+    takes: shot.takes,
     stored_by: newWriteId(),
   }));
   await Workspace.insertMany(copies, { session });

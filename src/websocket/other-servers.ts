@@ -201,7 +201,7 @@ function messageOf(stored: StoredWorkspace, fields: Fields, version: number): Se
 const hasTakes = (fields: Fields): boolean => Object.keys(fields).some((key) => /^takes\b/.test(key));
 
 function partOf(key: string): Part | null {
-  if (/^(form_data|cut)\./.test(key) || key === 'image_path' || key === 'image_url') return 'form';
+  if (/^(form_data\.|cut\.|(end_)?image_(path|url)$)/.test(key)) return 'form';
   const [root] = key.split('.');
   if (root === 'video' || root === 'takes') return 'video';
   return root === 'ai_collaboration' ? 'ai' : null;

@@ -3,7 +3,7 @@ import { emptyForm, wholeClip } from '../contract/defaults';
 import { formData } from '../contract/form';
 import { objectId } from '../contract/ids';
 import { clientMessage } from '../contract/messages';
-import { cut, imagePath, imageUrl } from '../contract/workspace';
+import { cut, images } from '../contract/workspace';
 import { findFilm } from '../db/find-films';
 import { Film } from '../db/film';
 import { readOrder } from '../db/find-workspaces';
@@ -19,8 +19,7 @@ import { logger } from '../utils/logger';
 import { newWriteId } from '../utils/process-id';
 
 const data = z.strictObject({
-  image_path: imagePath.nullable().optional(),
-  image_url: imageUrl.nullable().optional(),
+  ...images,
   form_data: formData.partial().optional(),
   cut: cut.partial().optional(),
 });
@@ -46,11 +45,11 @@ export const workspaceCreate = defineMessage({
     // Together, since creates of a film wait for each other.
     const [film, place] = await Promise.all([findFilm(filmId), findPlace(filmId, beforeId)]);
     const { aspect_ratio } = film.settings;
-    const { form_data, cut: wantedCut, ...image } = wanted;
+    const { form_data, cut: wantedCut, ...wantedImages } = wanted;
     const document = {
       ...(workspaceId && { _id: workspaceId }),
       film_id: filmId,
-      ...toChanges(image),
+      ...toChanges(wantedImages),
       form_data: { ...emptyForm, aspect_ratio, ...form_data },
       cut: { ...wholeClip, ...wantedCut },
       // An id chosen by the client already identifies a repetition.

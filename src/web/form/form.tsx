@@ -8,7 +8,7 @@ import {
   promptMaxCharacters,
 } from '../../contract/limits';
 import { faultText } from '../generate/refusal';
-import { clipOf } from '../../film/plan';
+import { clipOf } from '../../contract/continuity';
 import { useText } from '../i18n';
 import { chosenModel, displayName, formFaults, providerOf } from '../state/providers';
 import { useSelected, useStore } from '../state/store';

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../contract/errors';
 import type { Workspace } from '../../contract/workspace';
 import { ApiError, cancelVideo, generateVideo, noAnswer, type Accepted } from '../api';
-import { clipOf } from '../../film/plan';
+import { clipOf } from '../../contract/continuity';
 import { isChanged, type ClipContext } from '../state/clip';
 import { sync } from '../state/connection';
 import { announce, say, showToast } from '../state/notices';

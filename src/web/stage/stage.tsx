@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'react';
 import type { Workspace } from '../../contract/workspace';
 import { useText } from '../i18n';
 import { replacePicture } from '../pictures/uploads';
-import { clipOf } from '../../film/plan';
+import { clipOf } from '../../contract/continuity';
 import { isChanged, stateOf } from '../state/clip';
 import { movesPictureOnly } from '../state/providers';
 import { fileNameOf } from '../state/shot-name';

@@ -1,6 +1,6 @@
 import type { Workspace } from '../../contract/workspace';
 import { useText } from '../i18n';
-import { clipOf } from '../../film/plan';
+import { clipOf } from '../../contract/continuity';
 import { useSelected } from '../state/store';
 import { Take } from './take';
 import styles from './takes.module.css';

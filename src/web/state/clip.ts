@@ -1,5 +1,5 @@
 import type { Workspace } from '../../contract/workspace';
-import { clipOf } from '../../film/plan';
+import { clipOf } from '../../contract/continuity';
 import { settingsOf } from './films';
 import { isOutOfDate } from './out-of-date';
 import { getState, type AppState } from './store';
@@ -10,7 +10,14 @@ export type ClipContext = Pick<AppState, 'options' | 'films' | 'filmId'>;
 /** Whether the clip of a shot was made from something else than what the shot is now. */
 export function isChanged(workspace: Workspace, state: ClipContext = getState()): boolean {
   const clip = clipOf(workspace);
-  return clip !== null && isOutOfDate(workspace, clip, { ...settingsOf(state), options: state.options });
+  return (
+    clip !== null &&
+    isOutOfDate(workspace, clip, {
+      ...settingsOf(state),
+      options: state.options,
+      neighbours: { previous: null, next: null },
+    })
+  );
 }
 
 /** Where a shot stands. A cancelled attempt leaves it as it was before. */

@@ -1,6 +1,6 @@
 import type { Workspace } from '../../contract/workspace';
 import { failureOf } from '../generate/failures';
-import { clipOf } from '../../film/plan';
+import { clipOf } from '../../contract/continuity';
 import { isChanged, stateOf, type ClipContext } from './clip';
 import { getState, type AppState, type Filter } from './store';
 
