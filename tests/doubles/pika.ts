@@ -16,7 +16,7 @@ const createBody = z.strictObject({
 });
 
 /** What was granted and, once it is there, uploaded; by the last part of the address. */
-const uploads = new Map<string, { type: string; size: number; isThere: boolean }>();
+const uploads = new Map<string, { type: string; size: number; file: Buffer | null }>();
 const jobsByKey = new Map<string, { task: Task; body: string }>();
 
 runDouble({
@@ -57,7 +57,7 @@ function grant({ json, base }: DoubleRequest): DoubleReply {
   if (!/^image\/(jpeg|png|webp|gif)$/.test(type)) return { status: 415, body: { message: 'Unsupported content type' } };
   if (size > maxUploadBytes) return { status: 413, body: { message: 'File is too large' } };
   const name = `${sha256(`${uploads.size} ${Date.now()}`).slice(0, 16)}.jpg`;
-  uploads.set(name, { type, size, isThere: false });
+  uploads.set(name, { type, size, file: null });
   const headers = { 'Content-Type': type, 'Content-Length': String(size) };
   const url = `${base}/storage/${name}`;
   return { status: 200, body: { upload_url: `${url}?X-Signature=double`, headers, url } };
@@ -72,7 +72,7 @@ function store({ method, path, headers, query, bytes }: DoubleRequest): DoubleRe
     const body = '<Error><Code>SignatureDoesNotMatch</Code></Error>';
     return { status: 403, headers: { 'Content-Type': 'application/xml' }, body };
   }
-  granted.isThere = true;
+  granted.file = bytes;
   return { status: 200, body: '' };
 }
 
@@ -80,7 +80,8 @@ function create(request: DoubleRequest, double: Double): DoubleReply {
   const parsed = createBody.safeParse(request.json);
   if (!parsed.success) return { status: 422, body: { message: z.prettifyError(parsed.error) } };
   const { image } = parsed.data;
-  if (image.startsWith(`${request.base}/storage/`) && !uploads.get(image.split('/').pop() ?? '')?.isThere) {
+  const first = uploads.get(image.split('/').pop() ?? '')?.file ?? null;
+  if (image.startsWith(`${request.base}/storage/`) && !first) {
     return { status: 422, body: { message: 'image: could not be fetched' } };
   }
   const key = request.headers['idempotency-key'];
@@ -90,8 +91,8 @@ function create(request: DoubleRequest, double: Double): DoubleReply {
   if (known && known.body !== body) {
     return { status: 409, body: { message: 'Idempotency-Key was used with another request' } };
   }
-  const task =
-    known?.task ?? double.accept(request, { price_micros: priceOf(parsed.data), idempotency_key: idempotencyKey });
+  const order = { price_micros: priceOf(parsed.data), frames: { first, last: null }, idempotency_key: idempotencyKey };
+  const task = known?.task ?? double.accept(request, order);
   if (idempotencyKey) jobsByKey.set(idempotencyKey, { task, body });
   return { status: known ? 200 : 202, body: { id: task.id, status: 'queued' } };
 }
