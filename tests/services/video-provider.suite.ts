@@ -155,6 +155,18 @@ export function describeVideoProvider(subject: VideoSubject): void {
       expect(await double.accepted()).toHaveLength(durations.length + ratios.length);
     });
 
+    test(`the provider ${name} sends the first frame and, where a form asks for it, the last one to every model that takes it`, async () => {
+      const able = provider.models.filter(({ end_image: takesEnd }) => takesEnd);
+      for (const { id, durations_s: durations } of able) {
+        const job = await makeJob(provider, { model: id, duration_s: durations[0], end: 'image' });
+        expect(await provider.submit(job, open())).toMatchObject({ state: 'accepted' });
+        expect((await double.pictures()).at(-1)).toMatchObject({ first: job.image, last: job.endImage });
+      }
+      expect(able.length).toBeGreaterThan(0);
+      await submitOne();
+      expect((await double.pictures()).at(-1)).toMatchObject({ first: expect.any(Buffer) as Buffer, last: null });
+    });
+
     test(`the provider ${name} sends what the form says, and never more words than the vendor takes`, async () => {
       const long = { shot_size: 'x'.repeat(100), lighting: 'y'.repeat(100), camera_movement: 'z'.repeat(100) };
       const prompt = 'p'.repeat(defaultModel(provider).prompt_max - 50);
