@@ -108,7 +108,7 @@ export async function runBatches(options: BatchesOptions = {}): Promise<BatchesR
 async function startServers(doubles: Doubles, count: number): Promise<TestServer[]> {
   const settings = { ...settingsFor(doubles), VIDEO_MAX_CONCURRENT: String(slots), LOG_LEVEL: 'info' };
   const first = await startServer({ ...settings, MONGODB_URI: freshDatabase(), VIDEO_POLL_INTERVAL_MS: '100' });
-  const { UPLOAD_DIR, MONGODB_URI, VIDEO_POLL_INTERVAL_MS } = first.env as Record<string, string>;
+  const { UPLOAD_DIR, MONGODB_URI, VIDEO_POLL_INTERVAL_MS } = first.env;
   const shared = {
     ...settings,
     UPLOAD_DIR: UPLOAD_DIR!,
