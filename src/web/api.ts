@@ -28,7 +28,7 @@ export type GenerateRequest = {
   workspace_id: string;
   provider?: string;
   request_id: string;
-  expects: { form_data: ShotForm; image_path: string | null };
+  expects: { form_data: ShotForm; image_path: string | null; end_image_path: string | null };
 } & Accepted;
 
 export const getOptions = (): Promise<Options> => request<Options>('/api/options');

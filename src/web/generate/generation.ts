@@ -96,7 +96,7 @@ export async function generateAll(chosen?: readonly string[]): Promise<void> {
 
 async function send(id: string, accepted: Accepted) {
   const { byId, options } = getState();
-  const { form_data, image_path } = byId[id]!;
+  const { form_data, image_path, end_image_path } = byId[id]!;
   const provider = providerOf({ options }, form_data)?.name;
   const before = byId[id]!.video.attempt_id;
   const earlier = unanswered.get(id);
@@ -106,7 +106,7 @@ async function send(id: string, accepted: Accepted) {
     workspace_id: id,
     request_id: requestId,
     // What the screen shows: anything else is not paid for.
-    expects: { form_data, image_path },
+    expects: { form_data, image_path, end_image_path },
     ...(provider && { provider }),
     ...accepted,
   };
