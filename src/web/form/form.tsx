@@ -14,6 +14,7 @@ import { chosenModel, displayName, formFaults, providerOf } from '../state/provi
 import { useSelected, useStore } from '../state/store';
 import { Panel } from '../ui/panel';
 import { Chooser } from './chooser';
+import { ContinuityFields } from './continuity-fields';
 import styles from './form.module.css';
 import { ModelFields } from './model-fields';
 import { SeedField } from './seed-field';
@@ -47,6 +48,7 @@ export function Form() {
   return (
     <Panel label={text('form.name')} className={styles.form} key={id}>
       <h2>{text('form.name')}</h2>
+      <ContinuityFields shot={workspace} wrongOf={wrongOf} />
       <Chooser
         shotId={id}
         name="camera_movement"

@@ -13,6 +13,9 @@ export type Theme = 'dark' | 'light';
 /** Why the browser cannot make a picture of a file. */
 export type PictureFault = `PICTURE_${'UNREADABLE' | 'EMPTY' | 'HEIC' | 'TIFF' | 'IS_VIDEO' | 'IS_OTHER' | 'WAITS'}`;
 
+/** A picture of a shot: the one it starts from, or the one it ends on. */
+export type PictureField = 'image_path' | 'end_image_path';
+
 /** A picture on its way to becoming a shot; it stands in the timeline behind `after`. */
 export type Upload = {
   id: string;
@@ -21,6 +24,8 @@ export type Upload = {
   after: string | null;
   /** The shot whose picture it replaces. */
   replaces?: string;
+  /** Which picture of that shot; default the one that it starts from. */
+  field?: PictureField;
   /** The pictures that were added at once: their common id, the first of them, and what was chosen then. */
   drop?: {
     id: string;

@@ -2,6 +2,7 @@ import { memo, useState, type PointerEvent } from 'react';
 import { useWord } from '../form/use-word';
 import { failureOf } from '../generate/failures';
 import { refusalText } from '../generate/refusal';
+import { LastFrame } from '../stage/last-frame';
 import { useText } from '../i18n';
 import { clipOf } from '../../contract/continuity';
 import { isShortened, partOf } from '../../film/plan';
@@ -12,6 +13,7 @@ import { choose, hasMany } from '../state/selection';
 import { useStore } from '../state/store';
 import { classes } from '../ui/classes';
 import { clockTenths } from '../ui/clock';
+import { Icon } from '../ui/icon';
 import { IconButton } from '../ui/icon-button';
 import styles from './card.module.css';
 
@@ -39,6 +41,8 @@ export const Card = memo(function Card({ id, number, left, index, count, isHeld,
   const reason = failure && status === 'failed' ? refusalText(text, failure) : '';
   const state = [isRefused ? '' : text(`card.${status}`), reason].filter(Boolean).join(' · ');
   const still = clip?.poster_url ?? picture;
+  const isLinked = form.start === 'previous';
+  const continues = isLinked && number > 1 ? text('source.continues', { number: number - 1 }) : null;
   const part = isShortened(workspace) ? partOf(workspace, fps) : null;
   const duration = text('common.seconds', { count: form.duration_s });
 
@@ -71,13 +75,19 @@ export const Card = memo(function Card({ id, number, left, index, count, isHeld,
         onKeyUp={(event) => event.key === ' ' && event.preventDefault()}
       >
         <span className={styles.picture}>
-          {still ? (
+          {isLinked && !clip ? (
+            <>
+              <span className={styles.blank} />
+              <LastFrame shot={workspace} />
+            </>
+          ) : still ? (
             <img src={still} alt="" draggable={false} loading="lazy" decoding="async" />
           ) : (
             <span className={styles.blank} />
           )}
           {isPlaying && !isMoving && clip?.url && <video src={clip.url} muted loop autoPlay playsInline />}
           <span className="hidden">{text('card.name', { number })}</span>
+          {continues && <span className="hidden">{continues}</span>}
           <span className={styles.number} aria-hidden="true">
             {number}
           </span>
@@ -101,6 +111,11 @@ export const Card = memo(function Card({ id, number, left, index, count, isHeld,
           <span className={styles.reason}>{state}</span>
         </span>
       </button>
+      {continues && (
+        <span className={styles.link} title={continues} data-testid="link">
+          <Icon name="link" />
+        </span>
+      )}
       {isSelected && !isOfMany && (
         <IconButton
           data-own-keys
