@@ -53,6 +53,8 @@ function shot(film_id: mongo.ObjectId, index: number, more: Partial<StoredWorksp
     order_index: index,
     image_path: `uploads/images/${name}.jpg`,
     image_url: `/uploads/images/${name}.jpg`,
+    end_image_path: null,
+    end_image_url: null,
     form_data: form,
     cut: wholeClip,
     video: {

@@ -1,5 +1,5 @@
 import type mongoose from 'mongoose';
-import { mongo, Types } from 'mongoose';
+import { mongo, trusted, Types } from 'mongoose';
 import type { Workspace as WireWorkspace } from '../contract/workspace';
 import { readSnapshot, throwWhilePreparing } from './mongodb';
 import { publicFields, toWire, Workspace, workspaceNotFound, type StoredWorkspace } from './workspace';
@@ -31,6 +31,30 @@ async function findTimeline(filmId: string, session?: mongoose.ClientSession): P
 export async function findShots(filmId: string): Promise<WireWorkspace[]> {
   const documents = await findTimeline(filmId);
   return documents.map((document) => toWire(mongo.BSON.deserialize(document) as StoredWorkspace));
+}
+
+const besides = { image_path: 1, image_url: 1, end_image_url: 1, form_data: 1, cut: 1, video: 1, takes: 1 } as const;
+export type Neighbour = Pick<StoredWorkspace, '_id' | keyof typeof besides>;
+
+/** The workspaces before and after one in the order of its film, without those in the trash; null at its ends. */
+export async function findNeighbours({
+  _id,
+  film_id,
+  order_index: place,
+}: Pick<StoredWorkspace, '_id' | 'film_id' | 'order_index'>) {
+  const beside = (side: '$lt' | '$gt', sort: 1 | -1) =>
+    Workspace.findOne(
+      {
+        film_id,
+        deleted_at: null,
+        $or: [{ order_index: trusted({ [side]: place }) }, { order_index: place, _id: trusted({ [side]: _id }) }],
+      } as object,
+      besides,
+    )
+      .sort({ order_index: sort, _id: sort })
+      .lean<Neighbour>();
+  const [previous, next] = await Promise.all([beside('$lt', -1), beside('$gt', 1)]);
+  return { previous, next };
 }
 
 /** The ids of the workspaces of a film that are not in the trash, in order. */

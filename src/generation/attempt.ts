@@ -1,4 +1,5 @@
 import { config } from '../config';
+import type { Sources } from '../contract/continuity';
 import { formKeys, idleVideo } from '../contract/defaults';
 import type { ErrorCode } from '../contract/errors';
 import type { FormData } from '../contract/form';
@@ -134,9 +135,27 @@ export const videoOf = (job: Job): Video => ({
   model: job.model,
   attempt_id: job.attempt_id,
   form_data: toJson<FormData>(pickForm(job.form_data)),
-  image_url: `/${job.image_path}`,
+  ...videoSources(job),
   cost: job.cost,
   started_at: job.intent_at.toISOString(),
+});
+
+/** The pictures of an attempt, which are those of its neighbours only from the moment on at which it is sent. */
+export type JobSources = Pick<Job, 'image_path' | 'end_image_path' | 'from_attempt_id' | 'from_s'>;
+
+export const sourcesIn = ({ image_path, end_image_path, from_attempt_id, from_s }: JobSources): JobSources => ({
+  image_path,
+  end_image_path,
+  from_attempt_id,
+  from_s,
+});
+
+/** The pictures of the video of an attempt. */
+export const videoSources = ({ image_path, end_image_path, from_attempt_id, from_s }: JobSources): Sources => ({
+  image_url: image_path && `/${image_path}`,
+  end_image_url: end_image_path && `/${end_image_path}`,
+  from_attempt_id,
+  from_s,
 });
 
 const pickForm = (form: FormData) => Object.fromEntries(formKeys.map((key) => [key, form[key]]));

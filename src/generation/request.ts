@@ -1,17 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { access } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
 import type { ErrorCode } from '../contract/errors';
 import type { FormData } from '../contract/form';
 import type { Video } from '../contract/video';
-import { madeStates, type Job } from '../db/job';
-import { findWorkspace } from '../db/find-workspaces';
+import type { Job } from '../db/job';
+import { findNeighbours, findWorkspace } from '../db/find-workspaces';
 import { toJson, type StoredWorkspace } from '../db/workspace';
-import { imageFile } from '../media/images';
 import { estimateOf } from '../costs/prices';
 import { reserve, takeBack } from '../costs/reserve';
-import { videoProvider } from '../services/providers';
 import { AppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { processId } from '../utils/process-id';
@@ -19,8 +15,9 @@ import { isNoCharge, logFields, videoOf, type ActiveAttempt, type Attempt } from
 import { generationChanged, storeClaim, storeRefusal } from './clicks';
 import { lookUpInDoubt } from './in-doubt';
 import { leaseMs } from './leases';
-import { chooseModel } from './model-choice';
+import { checkClick, isInDoubt } from './check-click';
 import { hasFreeSlot } from './queue';
+import { ownSources } from './sources';
 import { startAttempt, isEngineStopping } from './worker';
 
 const replyWithinMs = 30_000;
@@ -36,7 +33,7 @@ export type Click = {
   acceptOverLimit?: boolean;
   acceptUnknownPrice?: boolean;
   /** What the user saw; nothing starts if the stored state differs. */
-  expects?: { form_data: Partial<FormData>; image_path: string | null };
+  expects?: { form_data: Partial<FormData>; image_path: string | null; end_image_path?: string | null };
 };
 export type ClickResult = { workspace_id: string; task_id: string | null; video: Video };
 
@@ -145,23 +142,10 @@ const toClickResult = (workspaceId: string, video: Video): ClickResult =>
 
 /** Checks everything that can be checked before anything is paid, and freezes the request. */
 async function newAttempt(workspace: StoredWorkspace, click: Click): Promise<Attempt> {
-  if (click.provider !== undefined) videoProvider(click.provider);
-  const { form_data: form, image_path: imagePath } = workspace;
-  if (workspace.video.status === 'generating') {
-    throw new AppError('VIDEO_IN_PROGRESS', 'This workspace is already generating a video; wait for it or cancel it.');
-  }
-  refuseIfChanged(workspace, click);
-  const made = findMade(workspace, click);
+  const { form_data: form } = workspace;
+  const { made, choice } = await checkClick(workspace, await findNeighbours(workspace), click);
   if (made) return resumeDownload(workspace, made);
-  if (!imagePath || !(await exists(imageFile(imagePath)))) {
-    throw new AppError('IMAGE_MISSING', 'This workspace has no image; upload one and set image_path, then generate.');
-  }
-  if (isInDoubt(workspace) && !click.acceptSecondCharge) {
-    const message =
-      'The last generation may have been charged; check your account, then send accept_second_charge: true.';
-    throw new AppError('SECOND_CHARGE_POSSIBLE', message);
-  }
-  const { provider, model, form: meant, resolution, audio } = chooseModel(form, click.provider);
+  const { provider, model, form: meant, resolution, audio } = choice;
   const now = new Date();
   const job: Job = {
     attempt_id: randomUUID(),
@@ -171,7 +155,7 @@ async function newAttempt(workspace: StoredWorkspace, click: Click): Promise<Att
     resolution,
     audio,
     cost: estimateOf(model, meant),
-    image_path: imagePath,
+    ...ownSources(workspace),
     state: 'queued',
     task_id: null,
     prepared: null,
@@ -189,28 +173,6 @@ async function newAttempt(workspace: StoredWorkspace, click: Click): Promise<Att
   return { workspaceId: String(workspace._id), isSuperseded: false, video, job };
 }
 
-function refuseIfChanged({ form_data: form, image_path: imagePath }: StoredWorkspace, { expects }: Click): void {
-  if (!expects) return;
-  const seen = Object.entries(expects.form_data).every(([field, value]) => form[field as keyof FormData] === value);
-  const isUnchanged = seen && imagePath === expects.image_path;
-  if (isUnchanged) return;
-  const message =
-    'The stored form or image differs from what you saw, so nothing was started; check it and click again.';
-  throw new AppError('FORM_CHANGED', message);
-}
-
-/** The newest attempt with the same form and image whose clip is made and paid, but not downloaded. */
-function findMade({ job, superseded, form_data: form, image_path: imagePath }: StoredWorkspace, click: Click) {
-  const attempts = [...superseded, ...(job ? [job] : [])];
-  return attempts.findLast(
-    (made) =>
-      madeStates.includes(made.state) &&
-      made.image_path === imagePath &&
-      (click.provider === undefined || click.provider === made.provider) &&
-      isDeepStrictEqual(made.form_data, form),
-  );
-}
-
 /** A new click on a video that is made and paid only downloads its file. */
 function resumeDownload({ _id }: StoredWorkspace, made: Job): Attempt {
   return {
@@ -226,18 +188,3 @@ function resumeDownload({ _id }: StoredWorkspace, made: Job): Attempt {
     },
   };
 }
-
-/** Whether an attempt in doubt may have been charged, and no user has accepted that risk. */
-function isInDoubt({ job, superseded, video }: StoredWorkspace): boolean {
-  const doubtful = [...superseded, ...(job ? [job] : [])].filter(
-    ({ state, risk_accepted: isAccepted }) => !isAccepted && (state === 'in_doubt' || state === 'submitting'),
-  );
-  const isUnclear = video.error?.code === ('SUBMIT_UNKNOWN' satisfies ErrorCode) && video.error.charged === 'maybe';
-  return doubtful.length > 0 || isUnclear;
-}
-
-const exists = (file: string): Promise<boolean> =>
-  access(file).then(
-    () => true,
-    () => false,
-  );

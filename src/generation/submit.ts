@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ErrorCode } from '../contract/errors';
+import type { Video } from '../contract/video';
 import { costOf } from '../costs/amounts';
 import { isKnownFree, recordCharge } from '../costs/ledger';
 import { imageFile } from '../media/images';
@@ -14,21 +16,28 @@ import {
   logFields,
   nextPollMs,
   pauseMs,
+  sourcesIn,
+  videoSources,
   type ActiveAttempt,
+  type JobSources,
 } from './attempt';
 import { onAccepted } from './accept';
 import { complete, endAsFailed, markInDoubt } from './ends';
 import { isOverbooked } from './queue';
+import { findLinks, takeLinked } from './sources';
 import * as store from './store';
 
 const maxRefusals = 5;
+/** How often a neighbour may change during the free work before the attempt is sent with what it was. */
+const maxLinkChanges = 3;
 
 /** Paid requests in flight, each until its outcome is stored; a stop waits for them. */
 export const submitsInFlight = new Set<Promise<unknown>>();
 
 type Refusal = Exclude<Submitted, { state: 'accepted' }>;
 type SubmitOutcome = Submitted | { state: 'unknown' };
-type Prepared = { job: VideoJob; refusal?: undefined } | { job?: undefined; refusal: Refusal };
+type ReadyToSend = { job: VideoJob; sources: JobSources; refusal?: undefined };
+type Prepared = ReadyToSend | { refusal: Refusal };
 
 const notConfigured: Refusal = {
   state: 'refused',
@@ -58,11 +67,12 @@ export async function send(attempt: ActiveAttempt, provider: VideoProvider): Pro
   // A restored database may not know that the attempt was submitted, but its clip is here.
   if (hasVideo(attempt.job.attempt_id)) return complete(attempt);
   const isFirst = attempt.job.state === 'queued';
-  const { job, refusal } = await prepare(attempt, provider);
+  const prepared = await (isFirst ? prepareLinked(attempt, provider) : prepare(attempt, provider, sourcesIn(attempt.job)));
   if (attempt.stop.signal.aborted) return null;
+  const { refusal } = prepared;
   if (refusal) return isFirst ? notAccepted(attempt, refusal) : repetitionRefused(attempt, refusal);
 
-  const sending = sendPrepared(attempt, provider, job, isFirst);
+  const sending = sendPrepared(attempt, provider, prepared, isFirst);
   submitsInFlight.add(sending);
   try {
     return await sending;
@@ -76,14 +86,16 @@ export async function send(attempt: ActiveAttempt, provider: VideoProvider): Pro
 async function sendPrepared(
   attempt: ActiveAttempt,
   provider: VideoProvider,
-  job: VideoJob,
+  { job, sources }: ReadyToSend,
   isFirst: boolean,
 ): Promise<number | null> {
   attempt.isSending = true;
   const { submit_attempts: before } = attempt.job;
+  const video = changesIn(attempt.video, { phase: 'submitting' as const, ...videoSources(sources) });
   await store.storeStep(attempt, {
-    ...(attempt.video.phase !== 'submitting' && { video: { phase: 'submitting' } }),
+    ...(video && { video }),
     job: {
+      ...sources,
       state: 'submitting',
       sent_at: new Date(),
       submit_attempts: before + 1,
@@ -135,9 +147,34 @@ async function leaveUnsent(
   return longestBackoffMs;
 }
 
-/** Does the free work: converts the image, uploads it. A stop aborts it, and an error here costs nothing. */
-async function prepare(attempt: ActiveAttempt, provider: VideoProvider): Promise<Prepared> {
-  const { attempt_id, model: id, form_data, resolution, audio, image_path, end_image_path, prepared } = attempt.job;
+/** The changes of a video that are not in it yet; undefined if there are none. */
+function changesIn(video: Video, changes: Partial<Video>): Partial<Video> | undefined {
+  const isIn = Object.entries(changes).every(([key, value]) => video[key as keyof Video] === value);
+  return isIn ? undefined : changes;
+}
+
+/** Does the free work with what the shots beside it have at the end of that work, since it may take long. */
+async function prepareLinked(attempt: ActiveAttempt, provider: VideoProvider): Promise<Prepared> {
+  const { signal } = attempt.stop;
+  try {
+    let links = await findLinks(attempt);
+    for (let change = 0; ; change++) {
+      const prepared = await prepare(attempt, provider, await takeLinked(attempt, links, signal));
+      const read = links;
+      links = await findLinks(attempt);
+      if (isDeepStrictEqual(links, read) || change === maxLinkChanges) return prepared;
+    }
+  } catch (thrown) {
+    const { code, message: reason } = toAppError(thrown);
+    if (code === 'DATABASE_UNAVAILABLE') throw thrown;
+    return { refusal: { state: 'refused', code, reason } };
+  }
+}
+
+/** Does the free work: converts the images, uploads them. A stop aborts it, and an error here costs nothing. */
+async function prepare(attempt: ActiveAttempt, provider: VideoProvider, sources: JobSources): Promise<Prepared> {
+  const { attempt_id, model: id, form_data, resolution, audio } = attempt.job;
+  const prepared = isDeepStrictEqual(sources, sourcesIn(attempt.job)) ? attempt.job.prepared : null;
   const model = provider.models.find((candidate) => candidate.id === id);
   if (!model) return { refusal: notConfigured };
   const job: VideoJob = {
@@ -147,17 +184,17 @@ async function prepare(attempt: ActiveAttempt, provider: VideoProvider): Promise
     // A job of 1.0.0 has none.
     resolution: resolution ?? model.default_resolution,
     audio,
-    imageFile: imageFile(image_path!),
-    endImageFile: end_image_path === null ? null : imageFile(end_image_path),
+    imageFile: imageFile(sources.image_path!),
+    endImageFile: sources.end_image_path === null ? null : imageFile(sources.end_image_path),
     image: Buffer.alloc(0),
     endImage: null,
     prepared: prepared === null ? undefined : JSON.parse(prepared),
   };
-  // A repetition sends the stored preparation, so it needs neither the image nor another upload.
-  if (prepared !== null && provider.prepare) return { job };
+  // A repetition sends the stored preparation, so it needs neither the images nor another upload.
+  if (prepared !== null && provider.prepare) return { job, sources };
   try {
     const withImages = { ...job, ...(await convertImages(provider, job)) };
-    return { job: { ...withImages, prepared: await provider.prepare?.(withImages, attempt.stop.signal) } };
+    return { sources, job: { ...withImages, prepared: await provider.prepare?.(withImages, attempt.stop.signal) } };
   } catch (thrown) {
     const error =
       thrown instanceof AppError

@@ -74,17 +74,18 @@ export async function inspectImage(bytes: Buffer): Promise<ImageFacts> {
 /** Stores a picture that passes `inspectImage` under a random name; a rejected one leaves nothing on the disk. */
 export async function storeImage(bytes: Buffer): Promise<StoredImage> {
   const { bytes: stored, width, height, mime, ext } = await inspectImage(bytes);
+  return { ...(await storePicture(stored, ext)), width, height, size: stored.length, mime };
+}
+
+/** Stores the bytes of a picture that is known to be one under a random name. */
+export async function storePicture(
+  bytes: Buffer,
+  ext: ImageFacts['ext'],
+): Promise<Pick<StoredImage, 'image_path' | 'image_url'>> {
   const name = `${randomBytes(16).toString('hex')}.${ext}`;
   const file = path.join(uploadFolder('images'), name);
-  await writeDurably(file, stored, draftOf(file));
-  return {
-    image_path: `uploads/images/${name}`,
-    image_url: `/uploads/images/${name}`,
-    width,
-    height,
-    size: stored.length,
-    mime,
-  };
+  await writeDurably(file, bytes, draftOf(file));
+  return { image_path: `uploads/images/${name}`, image_url: `/uploads/images/${name}` };
 }
 
 /** The size of a stored picture as it is shown, without decoding it. */

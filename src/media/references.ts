@@ -15,9 +15,11 @@ export const attemptIdsOf = ({ video, takes, ...stored }: StoredWorkspace): stri
 /** The names, without extension, of all files that workspaces, films and exports on their way refer to, the trash included. */
 export async function referredNames(): Promise<Set<string>> {
   const names = new Set<string>();
-  const all = Workspace.find({}, { ...attemptFields, ...sentPictures, image_path: 1 }).lean<StoredWorkspace[]>();
+  const fields = { ...attemptFields, ...sentPictures, image_path: 1, end_image_path: 1 };
+  const all = Workspace.find({}, fields).lean<StoredWorkspace[]>();
   for await (const workspace of all) {
-    for (const { image_path: image } of [workspace, ...jobsOf(workspace)]) if (image) names.add(uploadName(image));
+    for (const { image_path, end_image_path } of [workspace, ...jobsOf(workspace)])
+      for (const image of [image_path, end_image_path]) if (image) names.add(uploadName(image));
     for (const image of sentPicturesOf(workspace)) names.add(uploadName(image));
     for (const attemptId of attemptIdsOf(workspace)) names.add(attemptId);
   }

@@ -36,7 +36,16 @@ const oldJob = (state: string, attemptId = 'attempt-1') => ({
 /** The same as it is stored now. */
 function nowJob(state: JobState, attemptId?: string): Job {
   const { sends, ...rest } = oldJob(state, attemptId);
-  const added = { cancelled_at: null, risk_accepted: false, resolution: null, audio: false, cost: null };
+  const added = {
+    cancelled_at: null,
+    risk_accepted: false,
+    resolution: null,
+    audio: false,
+    cost: null,
+    end_image_path: null,
+    from_attempt_id: null,
+    from_s: null,
+  };
   return { ...rest, ...added, state, submit_attempts: sends, step: 'migrated' };
 }
 

@@ -1,7 +1,8 @@
 // What all provider doubles share: a server as a process of its own, which outlives a killed application and judges it.
 // `tsx tests/doubles/runway.ts --port 0 --log accepted.jsonl` prints `listening <port>`. Control, under /__double__/:
-// POST script [Rule] (replaces the rules), POST settings {...}, GET accepted, GET requests, GET tasks, GET billed, POST release {die?}
-// (what a rule holds), POST forget {task_id} (the vendor no longer has it), POST reset.
+// POST script [Rule] (replaces the rules), POST settings {...}, GET accepted, GET requests, GET tasks, GET billed, GET pictures (what
+// each accepted task was to begin and to end with), POST release {die?} (what a rule holds), POST forget {task_id} (the vendor no
+// longer has it), POST reset.
 //
 // Every accepted task has the price of the vendor's list, and is billed once, when it ends: `completed` at that price, other ends
 // at nothing. `charges` changes that, `bills` whether answers tell it; a rule for creates may set both, the end and its time,
@@ -72,6 +73,10 @@ export type Billed = {
   billed_micros: number | null;
 };
 
+/** The files that a create brought or had uploaded, before or after their way as base64; null: there is none, or only a link. */
+export type Frames<File> = { first: File | null; last: File | null };
+export type ReceivedPictures<File> = Pick<Billed, 'task_id' | 'attempt_id' | 'mark'> & Frames<File>;
+
 export type DoubleRequest = {
   method: string;
   path: string;
@@ -114,13 +119,14 @@ export type Task = {
   attempt_id: string | null;
   external_id: string | null;
   price_micros: number;
+  frames: Frames<Buffer>;
   fate: Partial<Fate>;
   /** How it ended and what was billed for it; null before. */
   end: { phase: 'completed' | 'failed' | 'cancelled'; billed_micros: number } | null;
 };
 
 /** What was accepted. */
-type Order = { price_micros: number; idempotency_key?: string; external_id?: string };
+type Order = { price_micros: number; frames: Frames<Buffer>; idempotency_key?: string; external_id?: string };
 
 export type Double = {
   settings: DoubleSettings;
@@ -175,7 +181,7 @@ export function runDouble(dialect: Dialect): void {
       return settings;
     },
     tasks,
-    accept(request, { price_micros, idempotency_key, external_id }) {
+    accept(request, { price_micros, frames, idempotency_key, external_id }) {
       const id = `${dialect.idPrefix ?? ''}${sha256(`${process.pid} ${accepted.length} ${Date.now()}`).slice(0, 24)}`;
       const task: Task = {
         id,
@@ -184,6 +190,7 @@ export function runDouble(dialect: Dialect): void {
         attempt_id: idempotency_key ?? external_id ?? null,
         external_id: external_id ?? null,
         price_micros,
+        frames,
         fate: { charges: settings.charges, bills: settings.bills, ...request.fate },
         end: null,
       };
@@ -222,11 +229,17 @@ export function runDouble(dialect: Dialect): void {
     linkTo: ({ id }, { base }) => `${base}/files/${Date.now()}/${id}.mp4`,
   };
 
+  const namesOf = ({ id, attempt_id, request }: Task) => ({ task_id: id, attempt_id, mark: request.mark ?? null });
+
   const billed = (task: Task): Billed => {
     double.phaseOf(task);
-    const { id: task_id, attempt_id, price_micros, end: ended } = task;
-    const mark = task.request.mark ?? null;
-    return { task_id, attempt_id, mark, price_micros, billed_micros: ended && ended.billed_micros };
+    const { price_micros, end: ended } = task;
+    return { ...namesOf(task), price_micros, billed_micros: ended && ended.billed_micros };
+  };
+
+  const pictures = (task: Task): ReceivedPictures<string> => {
+    const { first, last } = task.frames;
+    return { ...namesOf(task), first: first && first.toString('base64'), last: last && last.toString('base64') };
   };
 
   function release(die: boolean): void {
@@ -242,6 +255,7 @@ export function runDouble(dialect: Dialect): void {
     'GET tasks': (): KnownTask[] =>
       [...tasks.values()].map((task) => ({ task_id: task.id, phase: double.phaseOf(task) })),
     'GET billed': () => orders.map(billed),
+    'GET pictures': () => orders.map(pictures),
     'POST release': (body) => release((body as { die?: boolean } | undefined)?.die === true),
     'POST forget': (body) => tasks.delete((body as { task_id: string }).task_id),
     'POST reset': () => {

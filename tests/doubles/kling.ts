@@ -130,13 +130,21 @@ async function create(name: string, request: DoubleRequest, double: Double): Pro
     return say(400, 1201, `external_task_id ${externalId} already exists`);
   }
   const price_micros = Math.round(model.units(settings) * settings.duration * microsPerUnit);
-  const task = double.accept(request, { price_micros, external_id: externalId });
+  const frames = { first: fileOf(contents, 'first_frame'), last: fileOf(contents, 'last_frame') };
+  const task = double.accept(request, { price_micros, frames, external_id: externalId });
   const time = { create_time: task.created_ms, update_time: task.created_ms };
   return say(200, 0, 'SUCCEED', { id: task.id, status: 'submitted', ...time, external_id: externalId ?? '' });
 }
 
 type Content = { type: 'prompt'; text: string } | { type: 'first_frame' | 'last_frame'; url: string };
+const isLink = (url: string) => /^https?:\/\//.test(url);
 const isLast = ({ type }: Content) => type === 'last_frame';
+
+/** The file of a picture; null if it is a link. */
+function fileOf(contents: Content[], type: Content['type']): Buffer | null {
+  const content = contents.find((one) => one.type === type);
+  return content && 'url' in content && !isLink(content.url) ? Buffer.from(content.url, 'base64') : null;
+}
 
 async function faultOfContents(contents: Content[], model: string): Promise<string | null> {
   const count = (type: Content['type']) => contents.filter((content) => content.type === type).length;
@@ -151,7 +159,7 @@ async function faultOfContents(contents: Content[], model: string): Promise<stri
 }
 
 async function faultOfImage(url: string): Promise<string | null> {
-  if (/^https?:\/\//.test(url)) return null;
+  if (isLink(url)) return null;
   if (url.startsWith('data:')) return 'image base64 must have no prefix';
   try {
     const { format, width, height } = await sharp(Buffer.from(url, 'base64')).metadata();

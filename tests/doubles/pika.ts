@@ -6,17 +6,38 @@ import { runDouble, sha256, type Double, type DoubleReply, type DoubleRequest, t
 const maxUploadBytes = 20_000_000;
 
 const uploadBody = z.strictObject({ content_type: z.string(), size_bytes: z.int().min(1) });
-const createBody = z.strictObject({
-  image: z.string().regex(/^https?:\/\//, 'must be an http or https URL'),
+const link = z.string().regex(/^https?:\/\//, 'must be an http or https URL');
+const common = {
   prompt: z.string().nullish(),
   negative_prompt: z.string().nullish(),
   resolution: z.enum(['720p', '1080p']).optional(),
-  duration_s: z.literal([5, 10]).optional(),
   seed: z.int().nullish(),
-});
+};
+/** A create as its catalog record takes it: the pictures in their order, the length, and what a second of that costs. */
+type Create = { images: string[]; seconds: number; microsPerS: number };
+
+/** The body of a create by the name of its model (P1). */
+const bodies: Record<string, z.ZodType<Create>> = {
+  'pika-2.5': z
+    .strictObject({ ...common, image: link, duration_s: z.literal([5, 10]).default(5) })
+    .transform(({ image, duration_s: seconds, resolution }) => {
+      const large = seconds === 5 ? 90_000 : 60_000;
+      return { images: [image], seconds, microsPerS: resolution === '720p' ? 40_000 : large };
+    }),
+  pikaframes: z
+    .strictObject({
+      ...common,
+      images: z.array(link).min(2).max(5),
+      transition_duration_s: z.int().min(1).max(10).default(5),
+    })
+    .refine((body) => body.transition_duration_s <= 5 || body.images.length === 2, 'over 5 s needs exactly 2 keyframes')
+    .transform(({ images, transition_duration_s: each, resolution }) => {
+      return { images, seconds: each * (images.length - 1), microsPerS: resolution === '720p' ? 40_000 : 60_000 };
+    }),
+};
 
 /** What was granted and, once it is there, uploaded; by the last part of the address. */
-const uploads = new Map<string, { type: string; size: number; isThere: boolean }>();
+const uploads = new Map<string, { type: string; size: number; file: Buffer | null }>();
 const jobsByKey = new Map<string, { task: Task; body: string }>();
 
 runDouble({
@@ -36,7 +57,9 @@ function handle(request: DoubleRequest, double: Double): DoubleReply {
     return { status: 401, body: { message: 'Invalid API key' } };
   }
   if (method === 'POST' && path === '/v1/media/uploads') return grant(request);
-  if (method === 'POST' && path === '/v1/media/pika/pika-2.5/image-to-video') return create(request, double);
+  const [, model] = /^\/v1\/media\/pika\/([^/]+)\/image-to-video$/.exec(path) ?? [];
+  const body = model && method === 'POST' && bodies[model];
+  if (body) return create(body, request, double);
   const [, id, content] = /^\/v1\/media\/jobs\/([^/]+)(\/content)?$/.exec(path) ?? [];
   const task = id && double.tasks.get(id);
   if (!task) return { status: 404, body: { message: 'Not found' } };
@@ -57,7 +80,7 @@ function grant({ json, base }: DoubleRequest): DoubleReply {
   if (!/^image\/(jpeg|png|webp|gif)$/.test(type)) return { status: 415, body: { message: 'Unsupported content type' } };
   if (size > maxUploadBytes) return { status: 413, body: { message: 'File is too large' } };
   const name = `${sha256(`${uploads.size} ${Date.now()}`).slice(0, 16)}.jpg`;
-  uploads.set(name, { type, size, isThere: false });
+  uploads.set(name, { type, size, file: null });
   const headers = { 'Content-Type': type, 'Content-Length': String(size) };
   const url = `${base}/storage/${name}`;
   return { status: 200, body: { upload_url: `${url}?X-Signature=double`, headers, url } };
@@ -72,15 +95,16 @@ function store({ method, path, headers, query, bytes }: DoubleRequest): DoubleRe
     const body = '<Error><Code>SignatureDoesNotMatch</Code></Error>';
     return { status: 403, headers: { 'Content-Type': 'application/xml' }, body };
   }
-  granted.isThere = true;
+  granted.file = bytes;
   return { status: 200, body: '' };
 }
 
-function create(request: DoubleRequest, double: Double): DoubleReply {
-  const parsed = createBody.safeParse(request.json);
+function create(shape: z.ZodType<Create>, request: DoubleRequest, double: Double): DoubleReply {
+  const parsed = shape.safeParse(request.json);
   if (!parsed.success) return { status: 422, body: { message: z.prettifyError(parsed.error) } };
-  const { image } = parsed.data;
-  if (image.startsWith(`${request.base}/storage/`) && !uploads.get(image.split('/').pop() ?? '')?.isThere) {
+  const { images, seconds, microsPerS } = parsed.data;
+  const files = images.map((image) => uploads.get(image.split('/').pop() ?? '')?.file ?? null);
+  if (images.some((image, index) => image.startsWith(`${request.base}/storage/`) && !files[index])) {
     return { status: 422, body: { message: 'image: could not be fetched' } };
   }
   const key = request.headers['idempotency-key'];
@@ -90,16 +114,11 @@ function create(request: DoubleRequest, double: Double): DoubleReply {
   if (known && known.body !== body) {
     return { status: 409, body: { message: 'Idempotency-Key was used with another request' } };
   }
-  const task =
-    known?.task ?? double.accept(request, { price_micros: priceOf(parsed.data), idempotency_key: idempotencyKey });
+  const frames = { first: files[0] ?? null, last: files.length > 1 ? (files.at(-1) ?? null) : null };
+  const order = { price_micros: seconds * microsPerS, frames, idempotency_key: idempotencyKey };
+  const task = known?.task ?? double.accept(request, order);
   if (idempotencyKey) jobsByKey.set(idempotencyKey, { task, body });
   return { status: known ? 200 : 202, body: { id: task.id, status: 'queued' } };
-}
-
-// The catalog of October 2026: a second costs 0.04 USD at 720p and 0.06 at 1080p, where a video of 5 s costs 0.09.
-function priceOf({ resolution = '1080p', duration_s: seconds = 5 }: z.infer<typeof createBody>): number {
-  if (resolution === '720p') return seconds * 40_000;
-  return seconds * (seconds === 5 ? 90_000 : 60_000);
 }
 
 function show(task: Task, request: DoubleRequest, double: Double): object {

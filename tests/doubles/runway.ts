@@ -36,9 +36,18 @@ async function create(request: DoubleRequest, double: Double): Promise<DoubleRep
     const fault = await faultOfImage(uri, minSide);
     if (fault) return invalid([{ code: 'custom', path: ['promptImage'], message: fault }]);
   }
-  const task = double.accept(request, { price_micros: Math.round(creditsOf(parsed.data) * microsPerCredit) });
+  const task = double.accept(request, {
+    price_micros: Math.round(creditsOf(parsed.data) * microsPerCredit),
+    frames: { first: fileOf(parsed.data.promptImage, 'first'), last: fileOf(parsed.data.promptImage, 'last') },
+  });
   const estimatedCost = double.tell(task, costOf(task.price_micros), damagedCost);
   return { status: 200, body: { id: task.id, estimatedCost } };
+}
+
+/** The file of the picture at a position; null if it is a link. */
+function fileOf(pictures: Parameters<typeof framesOf>[0], position: 'first' | 'last'): Buffer | null {
+  const frame = framesOf(pictures).find((one) => one.position === position);
+  return frame?.uri.startsWith('data:') ? Buffer.from(frame.uri.split(';base64,')[1]!, 'base64') : null;
 }
 
 const costOf = (micros: number) => ({ credits: micros / microsPerCredit });

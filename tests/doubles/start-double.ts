@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Accepted, Billed, DoubleSettings, KnownTask, Rule } from './double';
+import type { Accepted, Billed, DoubleSettings, KnownTask, ReceivedPictures, Rule } from './double';
 
 export type DialectName = 'runway' | 'pika' | 'kling' | 'openai' | 'claude' | 'qwen';
 
@@ -27,6 +27,8 @@ export type StartedDouble = {
   tasks: () => Promise<KnownTask[]>;
   /** What the vendor bills for each accepted task, oldest first; those that have not ended are billed nothing yet. */
   billed: () => Promise<Billed[]>;
+  /** The first and the last frame that each accepted task was to have, oldest first: the very files, as they were received. */
+  pictures: () => Promise<ReceivedPictures<Buffer>[]>;
   /** Lets go the answers that a rule holds; or ends their connections without an answer. */
   release: (options?: { die?: boolean }) => Promise<void>;
   /** Removes a task, as a vendor does after some time. */
@@ -69,6 +71,10 @@ export async function startDouble(dialect: DialectName, logFile?: string): Promi
     requests: () => control('GET', 'requests'),
     tasks: () => control('GET', 'tasks'),
     billed: () => control('GET', 'billed'),
+    async pictures() {
+      const received = await control<ReceivedPictures<string>[]>('GET', 'pictures');
+      return received.map(({ first, last, ...task }) => ({ ...task, first: toFile(first), last: toFile(last) }));
+    },
     release: (options = {}) => control('POST', 'release', options),
     forget: (task_id) => control('POST', 'forget', { task_id }),
     reset: () => control('POST', 'reset'),
@@ -79,3 +85,5 @@ export async function startDouble(dialect: DialectName, logFile?: string): Promi
     },
   };
 }
+
+const toFile = (base64: string | null) => (base64 === null ? null : Buffer.from(base64, 'base64'));

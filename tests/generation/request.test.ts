@@ -38,7 +38,8 @@ import { eventually } from '../helpers/generating';
 import { useDatabase } from '../helpers/database';
 
 const accepted: Submitted = { state: 'accepted', taskId: 'task-new' };
-const { form_data: form, image_path: imagePath } = newJob();
+const imagePath = 'uploads/images/picture.png';
+const { form_data: form } = newJob();
 
 let provider: FakeProvider;
 

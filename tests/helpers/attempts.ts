@@ -66,6 +66,9 @@ export function newJob({ provider = 'fake', state = 'queued', isCancelled, job }
     audio: false,
     cost: null,
     image_path: 'uploads/images/picture.png',
+    end_image_path: null,
+    from_attempt_id: null,
+    from_s: null,
     state,
     task_id: isAccepted ? idOf('task') : null,
     prepared: null,
@@ -141,8 +144,9 @@ export async function newAttempt(given: Given = {}): Promise<ActiveAttempt> {
 
 /** Stores a workspace without a generation. */
 export async function newWorkspace(fields: Partial<StoredWorkspace> = {}): Promise<StoredWorkspace> {
-  const { form_data, image_path } = newJob();
-  const made = await Workspace.create({ film_id, order_index: 0, form_data, image_path, ...fields });
+  const { form_data, image_path } = { ...newJob(), ...fields };
+  const image_url = image_path && `/${image_path}`;
+  const made = await Workspace.create({ film_id, order_index: 0, ...fields, form_data, image_path, image_url });
   return (await Workspace.findById(made._id).lean<StoredWorkspace>())!;
 }
 
