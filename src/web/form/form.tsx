@@ -48,7 +48,6 @@ export function Form() {
   return (
     <Panel label={text('form.name')} className={styles.form} key={id}>
       <h2>{text('form.name')}</h2>
-      <ContinuityFields shot={workspace} wrongOf={wrongOf} />
       <Chooser
         shotId={id}
         name="camera_movement"
@@ -81,6 +80,7 @@ export function Form() {
         tooLong=""
         note={model && !model.negative_prompt ? unused : undefined}
       />
+      <ContinuityFields shot={workspace} wrongOf={wrongOf} />
       <div className={styles.row}>
         <SelectField
           shotId={id}
