@@ -1,4 +1,5 @@
 import { useText, type Translate } from '../i18n';
+import { isWaitingInBatch, waitsForNumber } from '../state/batches';
 import { displayName, formFaults, providerOf } from '../state/providers';
 import { lacksOf, type Lack } from '../state/sources';
 import { setState, useSelected, useStore } from '../state/store';
@@ -21,6 +22,7 @@ export function GenerateBar() {
   const options = useStore((state) => state.options);
   const click = useStore(({ clicks, selectedId }) => clicks[selectedId ?? '']);
   const lack = useStore((state) => workspace && lackWords(text, lacksOf(workspace, state)));
+  const isWaiting = useStore((state) => workspace !== undefined && isWaitingInBatch(state, workspace._id));
   if (!workspace) return null;
 
   const { _id: id, video, form_data: form } = workspace;
@@ -41,9 +43,9 @@ export function GenerateBar() {
 
   return (
     <div className={styles.bar}>
-      {isGenerating ? (
+      {isGenerating || isWaiting ? (
         <>
-          <GenerateProgress video={video} />
+          {isGenerating ? <GenerateProgress video={video} /> : <Waiting id={id} />}
           <Button onClick={() => void cancel(id)}>{text('common.cancel')}</Button>
         </>
       ) : (
@@ -73,6 +75,15 @@ export function GenerateBar() {
         </>
       )}
     </div>
+  );
+}
+
+/** That a shot waits in a batch, and for which other one. */
+function Waiting({ id }: { id: string }) {
+  const text = useText();
+  const number = useStore((state) => waitsForNumber(state, id));
+  return (
+    <p className={styles.waiting}>{number === null ? text('generate.waiting') : text('card.waitingFor', { number })}</p>
   );
 }
 

@@ -1,4 +1,5 @@
 import { create } from 'zustand';
+import type { Batch } from '../../contract/batch';
 import type { ErrorCode, ErrorDetail } from '../../contract/errors';
 import type { FilmExport } from '../../contract/export';
 import type { AspectRatio, FormData } from '../../contract/form';
@@ -83,6 +84,8 @@ export type AppState = SyncSnapshot & {
   uploads: Upload[];
   /** The finished films of this page's film, the newest first. */
   exports: readonly FilmExport[];
+  /** The batches of this page's film, the newest first. */
+  batches: readonly Batch[];
   toasts: Toast[];
   dialog: Dialog | null;
   /** Clicks that are on their way, and the answers that refused one. */
@@ -120,6 +123,7 @@ export const useStore = create<AppState>(() => ({
   revealedId: null,
   uploads: [],
   exports: [],
+  batches: [],
   toasts: [],
   dialog: null,
   clicks: {},

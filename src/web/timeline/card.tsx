@@ -6,6 +6,7 @@ import { LastFrame } from '../stage/last-frame';
 import { useText } from '../i18n';
 import { clipOf } from '../../contract/continuity';
 import { isShortened, partOf } from '../../film/plan';
+import { waitsForNumber } from '../state/batches';
 import { useFilmSettings } from '../state/films';
 import { statusOf } from '../state/filter';
 import { remove } from '../state/row';
@@ -29,6 +30,7 @@ export const Card = memo(function Card({ id, number, left, index, count, isHeld,
   const isMarked = useStore((state) => hasMany(state) && state.marked.has(id));
   const click = useStore(({ clicks }) => clicks[id]);
   const status = useStore((state) => (workspace ? statusOf(workspace, click, state) : 'idle'));
+  const waitedFor = useStore((state) => (status === 'waiting' ? waitsForNumber(state, id) : null));
   const { fps } = useFilmSettings();
   const [isPlaying, setIsPlaying] = useState(false);
   const movement = useWord('camera_movements', workspace?.form_data.camera_movement ?? '');
@@ -39,7 +41,8 @@ export const Card = memo(function Card({ id, number, left, index, count, isHeld,
   const failure = failureOf(workspace, click);
   const isRefused = status === 'failed' && failure?.isOfClick === true;
   const reason = failure && status === 'failed' ? refusalText(text, failure) : '';
-  const state = [isRefused ? '' : text(`card.${status}`), reason].filter(Boolean).join(' · ');
+  const where = waitedFor === null ? text(`card.${status}`) : text('card.waitingFor', { number: waitedFor });
+  const state = [isRefused ? '' : where, reason].filter(Boolean).join(' · ');
   const still = clip?.poster_url ?? picture;
   const isLinked = form.start === 'previous';
   const continues = isLinked && number > 1 ? text('source.continues', { number: number - 1 }) : null;
