@@ -19,9 +19,16 @@ async function loadBatches(): Promise<void> {
   const { filmId } = getState();
   if (!filmId) return;
   await getBatches(filmId).then(
-    (batches) => setState((state) => ({ batches: batches.map((one) => newer(one, batchIn(state, one._id))) })),
+    (listed) => setState(({ batches }) => ({ batches: merged(listed, batches) })),
     () => undefined,
   );
+}
+
+/** The listed batches as they are known by now, behind those that were told since they were listed. */
+function merged(listed: Batch[], known: readonly Batch[]): Batch[] {
+  const newest = listed[0]?.created_at ?? '';
+  const since = known.filter((one) => one.created_at > newest && !batchIn({ batches: listed }, one._id));
+  return [...since, ...listed.map((one) => newer(one, batchIn({ batches: known }, one._id)))];
 }
 
 /** Takes in what the server tells of a batch; says to everybody when it has ended. */
