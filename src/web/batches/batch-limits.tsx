@@ -42,7 +42,7 @@ export function BatchLimits({ preview, onAccept }: Props) {
       </p>
       <CostsLink>{text('costs.name')}</CostsLink>
       <Button size="small" onClick={accept}>
-        {text('batch.includeAnyway')}
+        {text(refused.length === 1 ? 'batch.includeOne' : 'batch.includeAll')}
       </Button>
     </Alert>
   );

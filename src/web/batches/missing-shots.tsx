@@ -1,4 +1,5 @@
 import type { BatchPreview } from '../../contract/batch';
+import { isOfLimit } from '../generate/limit-refusal';
 import { refusalText } from '../generate/refusal';
 import { useText } from '../i18n';
 import { providerOf } from '../state/providers';
@@ -27,6 +28,7 @@ function Reason({ blocked }: { blocked: BlockedShot }) {
   const text = useText();
   return useStore((state) => {
     const { workspace_id: id, code, details } = blocked;
+    if (isOfLimit(code)) return text(`batch.blocked.${code}`);
     const shot = state.byId[id];
     // The page knows which shot lacks what; a code does not.
     const lacks = shot && ofSources.has(code) ? lacksOf(shot, state) : [];

@@ -60,17 +60,22 @@ export function batchWords(batch: Batch): string {
 }
 
 /** Whether a shot waits for its turn in a batch. */
-export const isWaitingInBatch = ({ batches }: WithBatches, id: string): boolean =>
+export const isWaitingInBatch = (state: WithBatches, id: string): boolean => isInBatch(state, id, 'waiting');
+
+const isInBatch = ({ batches }: WithBatches, id: string, state: Item['state']): boolean =>
   batches.some(
-    (batch) => isUnderWay(batch) && batch.items.some((item) => item.workspace_id === id && item.state === 'waiting'),
+    (batch) => isUnderWay(batch) && batch.items.some((item) => item.workspace_id === id && item.state === state),
   );
 
 /** The number of the shot whose clip a waiting shot needs first; null where it waits for its turn only. */
 export function waitsForNumber(state: WithBatches & Row, id: string): number | null {
   if (state.byId[id]?.form_data.start !== 'previous') return null;
   const { previous } = neighboursOf(id, state);
-  const isComing = previous?.video.status === 'generating' || (previous && isWaitingInBatch(state, previous._id));
-  return isComing ? state.ids.indexOf(previous._id) + 1 : null;
+  if (!previous) return null;
+  const { _id: before, video } = previous;
+  const isComing =
+    video.status === 'generating' || isInBatch(state, before, 'waiting') || isInBatch(state, before, 'generating');
+  return isComing ? state.ids.indexOf(before) + 1 : null;
 }
 
 const steps: Record<Item['state'], number> = { waiting: 0, generating: 1, completed: 2, failed: 2, cancelled: 2 };
