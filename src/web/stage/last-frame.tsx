@@ -1,7 +1,8 @@
+import type { Workspace } from '../../contract/workspace';
 import { startFrameOf } from '../state/sources';
 import { neighboursOf } from '../state/neighbours';
 import { useStore } from '../state/store';
-import type { Workspace } from '../../contract/workspace';
+import styles from './last-frame.module.css';
 
 const usualFps = 24;
 
@@ -20,20 +21,20 @@ export function LastFrame({ shot, label, className }: Props) {
   if ('image' in frame) return <img className={className} src={frame.image} alt={label ?? ''} draggable={false} />;
   const { clip, atS, fps } = frame;
   return (
-    <video
-      key={`${clip} ${atS}`}
-      className={className}
-      src={clip}
-      role={label ? 'img' : undefined}
-      aria-label={label}
-      aria-hidden={!label}
-      muted
-      playsInline
-      preload="auto"
-      onLoadedMetadata={({ currentTarget }) => {
-        // The middle of the frame that ends there.
-        currentTarget.currentTime = Math.max(0, (atS ?? currentTarget.duration) - 0.5 / (fps ?? usualFps));
-      }}
-    />
+    <span className={styles.frame} role={label ? 'img' : undefined} aria-label={label}>
+      <video
+        key={`${clip} ${atS}`}
+        className={className}
+        src={clip}
+        aria-hidden={label === undefined || undefined}
+        muted
+        playsInline
+        preload="auto"
+        onLoadedMetadata={({ currentTarget }) => {
+          // The middle of the frame that ends there.
+          currentTarget.currentTime = Math.max(0, (atS ?? currentTarget.duration) - 0.5 / (fps ?? usualFps));
+        }}
+      />
+    </span>
   );
 }
