@@ -144,6 +144,7 @@ it('remembers the provider of each shot over a reload, and says who made a take 
   await addPictures(page, 2);
   await choose(page, 2);
   await page.getByLabel('Provider').selectOption('kling');
+  await saved(page);
   await page.reload();
   await choose(page, 1);
   expect(await page.getByLabel('Provider').inputValue()).toBe('runway');

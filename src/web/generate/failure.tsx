@@ -7,10 +7,11 @@ import { Button } from '../ui/button';
 import { fieldId } from '../form/field';
 import { ChargedWords, isNoted } from './charged-words';
 import { failureOf } from './failures';
-import { dismissClick, isLost } from './generation';
+import { dismissClick } from './generation';
 import { CostsLink } from './costs-link';
 import { isOfLimit, LimitButtons, PassedLimits } from './limit-refusal';
 import { faultsIn, refusalText } from './refusal';
+import { isLost } from './send';
 import { WaysOut } from './ways-out';
 
 type Props = { workspace: Workspace; click?: RefusedClick; onRetry: () => void };

@@ -1,0 +1,56 @@
+import { useEffect, useState } from 'react';
+import { useText } from '../i18n';
+import { batchIn, countOf, isUnderWay, runningBatch } from '../state/batches';
+import { useStore } from '../state/store';
+import { Button } from '../ui/button';
+import { Modal } from '../ui/modal';
+import styles from './batch-sheet.module.css';
+import { BatchView } from './batch-view';
+import { Preflight } from './preflight';
+import type { BatchChoice } from './start-batch';
+
+type Props = {
+  /** The shots that were chosen for it; without, those of a kind. */
+  chosen?: readonly string[];
+};
+
+/** Many shots at once: what would be made, and then how far it is. */
+export function BatchSheet({ chosen }: Props) {
+  const text = useText();
+  const runningId = useStore((state) => runningBatch(state)?._id ?? null);
+  const [shownId, setShownId] = useState<string | null>(runningId);
+  const [isChoosing, setIsChoosing] = useState(chosen !== undefined);
+  const [only, setOnly] = useState<BatchChoice>('changed');
+  const shown = useStore((state) => batchIn(state, shownId));
+  const last = useStore(({ batches }) => batches[0]);
+  // Also after it has ended, until something else is asked for.
+  useEffect(() => {
+    if (!isChoosing && shownId === null && runningId !== null) setShownId(runningId);
+  }, [isChoosing, shownId, runningId]);
+
+  const show = (id: string) => {
+    setIsChoosing(false);
+    setShownId(id);
+  };
+  const choose = (wanted: BatchChoice) => {
+    setOnly(wanted);
+    setIsChoosing(true);
+  };
+  const hasFailed = last !== undefined && !isUnderWay(last) && countOf(last, 'failed') > 0;
+  const title = chosen ? text('batch.titleChosen', { count: chosen.length }) : text('top.generateAll');
+
+  return (
+    <Modal title={title} className={styles.sheet}>
+      {shown && !isChoosing ? (
+        <BatchView batch={shown} onStarted={show} onRefused={() => choose('failed')}>
+          <Button onClick={() => setIsChoosing(true)}>{text('batch.other')}</Button>
+        </BatchView>
+      ) : (
+        <>
+          <Preflight chosen={chosen} only={only} onChoose={setOnly} onStarted={show} />
+          {!chosen && hasFailed && <BatchView batch={last} onStarted={show} onRefused={() => choose('failed')} />}
+        </>
+      )}
+    </Modal>
+  );
+}
