@@ -2,9 +2,19 @@ import importX from 'eslint-plugin-import-x';
 import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescript';
 import tseslint from 'typescript-eslint';
 
-// contract, config -> utils -> db -> media, prompts -> services -> costs -> generation -> api | websocket -> server.
+// contract, config -> utils -> db -> media, prompts -> services -> costs -> generation -> batches -> api | websocket -> server.
 // An arrow may skip a step, never turn back.
-const layers = ['utils', 'db', 'media', 'prompts', 'services', 'costs', ['generation', 'film'], ['api', 'websocket']];
+const layers = [
+  'utils',
+  'db',
+  'media',
+  'prompts',
+  'services',
+  'costs',
+  ['generation', 'film'],
+  'batches',
+  ['api', 'websocket'],
+];
 const zones = layers.flatMap((layer, index) =>
   [layer].flat().map((name) => {
     const later = [
@@ -17,7 +27,7 @@ const zones = layers.flatMap((layer, index) =>
       target: `./src/${name}`,
       from: later.map((folder) => `./src/${folder}`),
       message:
-        'Imports go from the later to the earlier: utils, db, media, prompts, services, costs, generation and film, api and websocket, server.',
+        'Imports go from the later to the earlier: utils, db, media, prompts, services, costs, generation and film, batches, api and websocket, server.',
     };
   }),
 );

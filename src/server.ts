@@ -8,7 +8,10 @@ import { getCosts } from './api/get-costs';
 import { getExports } from './api/get-exports';
 import { createApp, createSocketApp } from './app';
 import { exportPackage } from './api/export-package';
+import { generateBatch } from './api/generate-batch';
 import { generateCancel } from './api/generate-cancel';
+import { getBatches } from './api/get-batches';
+import { startBatches, stopBatches } from './batches/runner';
 import { generateVideo } from './api/generate-video';
 import { getFilms } from './api/get-films';
 import { getOptions } from './api/get-options';
@@ -49,7 +52,9 @@ const endpoints = [
   getWorkspaces,
   getTrash,
   generateVideo,
+  generateBatch,
   generateCancel,
+  getBatches,
   getCosts,
   settleCost,
   exportPackage,
@@ -140,6 +145,7 @@ async function startWork(): Promise<void> {
   adoptSockets(String((await defaultFilm())._id));
   await startEngine();
   startExporter();
+  startBatches();
   stopSweeping();
   stopSweeping = startSweeping();
 }
@@ -184,7 +190,7 @@ async function stop(): Promise<void> {
   stopHeartbeat();
   stopSweeping();
   const closed = [http, socketHttp].map(({ close }) => close());
-  await Promise.all([closeSockets(), stopEngine(), stopExporter()]);
+  await Promise.all([closeSockets(), stopBatches(), stopEngine(), stopExporter()]);
   await Promise.all(closed);
   await stopWatching();
   await leaveServers().catch((error: unknown) => logger.warn('server not deregistered', { error }));

@@ -46,7 +46,7 @@ function endImageOf({ form_data: { end }, end_image_url: own }: LinkedShot, next
 }
 
 /** What a form leaves empty, as it is meant now. */
-type Meaning = { provider?: string; model?: string; resolution?: string | null };
+export type Meaning = { provider?: string; model?: string; resolution?: string | null };
 type Styles = { style: string; negative_style: string };
 
 /**

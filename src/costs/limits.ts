@@ -15,6 +15,14 @@ export async function limitsFor(filmId: string | undefined): Promise<Limit[]> {
   return ofFilm ? [...days, ofFilm] : days;
 }
 
+/** The same limits once this was spent too. */
+export const afterSpending = (limits: Limit[], cost: Money | null): Limit[] =>
+  limits.map((one) =>
+    one.spent.currency === cost?.currency
+      ? { ...one, spent: { ...one.spent, micros: one.spent.micros + cost.micros } }
+      : one,
+  );
+
 async function filmLimit(filmId: string): Promise<Limit | null> {
   const film = await Film.findById(filmId, { 'settings.spend_limit': 1 }).lean<StoredFilm>();
   const limit = film?.settings?.spend_limit;

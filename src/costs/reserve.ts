@@ -27,7 +27,7 @@ export const reserve = (request: Request): Promise<void> => oneByOne(['spend'], 
 async function decide(request: Request): Promise<void> {
   for (;;) {
     const latest = await settleLatest();
-    refuse(request, await limitsFor(request.film_id));
+    refuseBeyond(await limitsFor(request.film_id), request);
     const charge: StoredCharge = {
       ...request,
       state: 'reserved',
@@ -64,7 +64,11 @@ export async function takeBack(attemptId: string): Promise<void> {
   await Charge.updateOne(unclaimed, { $set: { state: 'none', settled_at: new Date() } });
 }
 
-function refuse({ cost, accept_over_limit, accept_unknown_price, model }: Request, limits: Limit[]): void {
+type Asked = Pick<Request, 'model' | 'cost' | 'accept_over_limit' | 'accept_unknown_price'>;
+
+/** Throws SPEND_LIMIT_REACHED or PRICE_UNKNOWN for what would pass one of these limits. */
+export function refuseBeyond(limits: Limit[], asked: Asked): void {
+  const { cost, accept_over_limit, accept_unknown_price, model } = asked;
   if (limits.length === 0) return;
   if (!cost) {
     if (accept_unknown_price) return;

@@ -33,6 +33,16 @@ export async function findShots(filmId: string): Promise<WireWorkspace[]> {
   return documents.map((document) => toWire(mongo.BSON.deserialize(document) as StoredWorkspace));
 }
 
+/** Without what a plan of a film never reads. */
+const withoutTalk = { ai_collaboration: 0, applied: 0, changed: 0, refusals: 0 } as const;
+
+/** The stored workspaces of a film that are not in the trash, in order. */
+export const findStoredShots = (filmId: string): Promise<StoredWorkspace[]> =>
+  Workspace.find({ film_id: filmId, deleted_at: null }, withoutTalk)
+    .sort({ order_index: 1, _id: 1 })
+    .lean<StoredWorkspace[]>()
+    .exec();
+
 const besides = { image_path: 1, image_url: 1, end_image_url: 1, form_data: 1, cut: 1, video: 1, takes: 1 } as const;
 export type Neighbour = Pick<StoredWorkspace, '_id' | keyof typeof besides>;
 

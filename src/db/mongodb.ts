@@ -4,6 +4,7 @@ import { AppError, toAppError } from '../utils/errors';
 import { logger, logToFiles } from '../utils/logger';
 import { startEmbedded } from './embedded/embedded';
 import { checkUri, withoutPinned, wrongUri } from './mongodb-uri';
+import { Batch } from './batch';
 import { Charge } from './charge';
 import { Export } from './export';
 import { Film } from './film';
@@ -79,7 +80,7 @@ async function prepare(uri: string): Promise<void> {
     await mongoose.connect(uri, connectionOptions);
     const hello = await mongoose.connection.db!.admin().command({ hello: 1 });
     if (hello.maxWireVersion < oldestWireVersion) throw tooOld();
-    await Promise.all([Workspace, Film, Export, Charge].map((model) => model.createIndexes()));
+    await Promise.all([Workspace, Film, Export, Charge, Batch].map((model) => model.createIndexes()));
     hasReplicaSet = Boolean(hello.setName) || hello.msg === 'isdbgrid';
     if (!hasReplicaSet) {
       logger.warn('mongodb is a standalone server, start it as a replica set to make reorders atomic', {});

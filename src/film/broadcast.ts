@@ -1,4 +1,5 @@
 import type { FilmExport } from '../contract/export';
+import type { ServerMessage } from '../contract/messages';
 import { Export, type StoredExport } from '../db/export';
 import { findExports } from '../db/export-queue';
 import { BoundedMap } from '../utils/bounded-map';
@@ -37,17 +38,17 @@ export async function broadcastExportOf(exportId: string): Promise<void> {
 const changing = /^(workspace\.(created|updated|deleted|reordered)|video\.status_update|film\.(created|updated))$/;
 
 /** From now on, a change of a film is followed by a broadcast of each export that it makes out of date, or not any more. */
-export function watchStaleness(): void {
-  listenToPushes((filmId, message) => {
-    if (!changing.test(message.type)) return;
-    const changedFilm = 'film_id' in message ? message.film_id : 'film' in message ? message.film._id : filmId;
-    if (!changedFilm || changed.has(changedFilm)) return;
-    const look = () => {
-      changed.delete(changedFilm);
-      void pushChanged(changedFilm).catch((error: unknown) => logger.warn('exports not compared', { error }));
-    };
-    changed.set(changedFilm, setTimeout(look, settleMs).unref());
-  });
+export const watchStaleness = (): void => listenToPushes(onPush);
+
+function onPush(filmId: string | null, message: ServerMessage): void {
+  if (!changing.test(message.type)) return;
+  const changedFilm = 'film_id' in message ? message.film_id : 'film' in message ? message.film._id : filmId;
+  if (!changedFilm || changed.has(changedFilm)) return;
+  const look = () => {
+    changed.delete(changedFilm);
+    void pushChanged(changedFilm).catch((error: unknown) => logger.warn('exports not compared', { error }));
+  };
+  changed.set(changedFilm, setTimeout(look, settleMs).unref());
 }
 
 async function pushChanged(filmId: string): Promise<void> {

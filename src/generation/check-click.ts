@@ -12,6 +12,8 @@ import { isMadeFrom, requireSources } from './sources';
 type Wanted = {
   provider?: string;
   acceptSecondCharge: boolean;
+  /** Whether the clip before it is made first, so that it need not be there yet. */
+  waitsForPrevious?: boolean;
   /** What the user saw; nothing starts if the stored state differs. */
   expects?: { form_data: Partial<FormData>; image_path: string | null; end_image_path?: string | null };
 };
@@ -28,7 +30,7 @@ export async function checkClick(shot: StoredWorkspace, neighbours: Neighbours, 
   refuseIfChanged(shot, wanted);
   const made = findMade(shot, neighbours, wanted);
   if (made) return { made };
-  await requireSources(shot, neighbours);
+  await requireSources(shot, neighbours, wanted.waitsForPrevious);
   if (isInDoubt(shot) && !wanted.acceptSecondCharge) throw secondChargePossible();
   return { choice: chooseModel(shot.form_data, wanted.provider) };
 }

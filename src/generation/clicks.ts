@@ -41,7 +41,7 @@ const unchangedSince = ({ _id, video, takes, job, superseded }: StoredWorkspace)
 export async function storeClaim(
   read: StoredWorkspace,
   { job, video }: Attempt,
-  { requestId, acceptSecondCharge }: { requestId?: string; acceptSecondCharge: boolean },
+  { requestId, acceptSecondCharge, batch }: { requestId?: string; acceptSecondCharge: boolean; batch?: object },
 ): Promise<Attempt | null> {
   const before = [...read.superseded, ...(read.job ? [read.job] : [])].filter(
     (other) => other.attempt_id !== job.attempt_id,
@@ -54,8 +54,10 @@ export async function storeClaim(
   const kept = takes.slice(0, takesKept);
   const click = requestId ? [{ request_id: requestId, attempt_id: job.attempt_id }] : [];
   const clicks = [...withOutcomes(read, [video, ...kept]), ...click].slice(-requestIdsKept);
+  // A shot of a batch is sent as it is stored, a click as it was seen.
+  const filter = { ...unchangedSince(read), ...(batch && { version: read.version }) };
   const stored = await Workspace.findOneAndUpdate(
-    unchangedSince(read),
+    filter,
     versionedUpdate({ video, takes: kept, job, superseded, clicks, 'changed.video': { version: read.version + 1 } }),
     { returnDocument: 'after', projection: readFields },
   ).lean<StoredWorkspace>();

@@ -1,10 +1,11 @@
 import { config } from '../config';
+import type { Meaning } from '../contract/continuity';
 import type { FormData } from '../contract/form';
 import { faultsOf, formElsewhere, hasAudio, modelOf, resolutionOf, type FormFault } from '../contract/model-choice';
 import { promptTooLong } from '../prompts/compose-prompt';
 import type { VideoModel, VideoProvider } from '../services/provider';
 import { providerTitle } from '../services/provider-errors';
-import { videoProvider } from '../services/providers';
+import { allVideoProviders, videoProvider } from '../services/providers';
 import { AppError } from '../utils/errors';
 
 /** What a click makes, with everything that its form leaves open. */
@@ -30,6 +31,14 @@ export function chooseModel(stored: FormData, providerName?: string): Choice {
   const [fault] = allFaults(model, form);
   if (fault) throw cannotMake(provider, form, fault);
   return { provider, model, form, resolution: resolutionOf(model, form), audio: hasAudio(model, form) };
+}
+
+/** What the empty names of a form stand for. */
+export function meaningOf(form: FormData): Meaning {
+  const name = form.provider || config.VIDEO_PROVIDER;
+  const provider = allVideoProviders().find((one) => one.name === name);
+  const resolution = provider && modelOf(provider, form)?.default_resolution;
+  return { provider: name, model: provider?.default_model, resolution };
 }
 
 /** The provider and the model that advice is for: those of the form, else the default ones. */

@@ -14,6 +14,14 @@ const oneByOne = createQueues();
 export const hasFreeSlot = async (provider: string): Promise<boolean> =>
   (await countTakenSlots(provider)) < config.VIDEO_MAX_CONCURRENT;
 
+/** How many more tasks may start now, besides the attempts that wait for a slot already. */
+export async function countFreeSlots(provider: string): Promise<number> {
+  const waiting = [...active.values()].filter(
+    ({ hasSlot, job }) => !hasSlot && job.state === 'queued' && isNoCharge(job.provider) === isNoCharge(provider),
+  );
+  return config.VIDEO_MAX_CONCURRENT - waiting.length - (await countTakenSlots(provider));
+}
+
 /** Gives the attempt a slot if it is next in the queue and one is available; returns the milliseconds until its next try. */
 export async function acquireSlot(attempt: ActiveAttempt): Promise<number> {
   const { provider } = attempt.job;

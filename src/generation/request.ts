@@ -4,6 +4,7 @@ import type { ErrorCode } from '../contract/errors';
 import type { FormData } from '../contract/form';
 import type { Video } from '../contract/video';
 import type { Job } from '../db/job';
+import { isWaitingInBatch } from '../db/batch';
 import { findNeighbours, findWorkspace } from '../db/find-workspaces';
 import { toJson, type StoredWorkspace } from '../db/workspace';
 import { estimateOf } from '../costs/prices';
@@ -32,6 +33,8 @@ export type Click = {
   acceptSecondCharge: boolean;
   acceptOverLimit?: boolean;
   acceptUnknownPrice?: boolean;
+  /** The batch that makes it, for which the shot must have been left alone for a while. */
+  batch?: { id: string; quietMs: number };
   /** What the user saw; nothing starts if the stored state differs. */
   expects?: { form_data: Partial<FormData>; image_path: string | null; end_image_path?: string | null };
 };
@@ -45,8 +48,7 @@ const openClicks = new Map<string, Promise<ClickResult>>();
  * A repeated request_id gets the outcome of the first click, whether that is still in progress or not.
  */
 export function requestVideo(click: Click): Promise<ClickResult> {
-  if (isEngineStopping())
-    throw new AppError('BUSY', 'The server is stopping and nothing was started; click again in a moment.');
+  if (isEngineStopping()) throw stopping();
   if (!click.requestId) return startVideo(click);
   const key = `${click.workspaceId} ${click.requestId}`;
   const first = openClicks.get(key);
@@ -58,11 +60,34 @@ export function requestVideo(click: Click): Promise<ClickResult> {
 }
 
 async function startVideo(click: Click): Promise<ClickResult> {
+  const { started, earlier } = await claim(click);
+  return started ? replyToClick(started) : replayReply(earlier.workspace, earlier.attemptId);
+}
+
+/**
+ * Starts the video of a shot of a batch; returns its attempt_id once it is stored, also of one that was stored before. Throws what
+ * refuses the click, and BUSY while the shot is being edited.
+ */
+export async function startForBatch(click: Click & Required<Pick<Click, 'batch' | 'requestId'>>): Promise<string> {
+  if (isEngineStopping()) throw stopping();
+  const { started, earlier } = await claim(click);
+  return started ? started.job.attempt_id : earlier.attemptId;
+}
+
+const stopping = (): AppError =>
+  new AppError('BUSY', 'The server is stopping and nothing was started; click again in a moment.');
+
+type Claim =
+  | { started: ActiveAttempt; earlier?: undefined }
+  | { started?: undefined; earlier: { workspace: StoredWorkspace; attemptId: string } };
+
+/** Stores and starts the attempt of a click, or finds the one that the same click has started before. */
+async function claim(click: Click): Promise<Claim> {
   for (let race = 0; race < maxClaimTries; race++) {
     const workspace = await findWorkspace(click.workspaceId);
     const isSame = ({ request_id: requestId }: { request_id: string }) => requestId === click.requestId;
     const earlier = workspace.clicks.find(isSame);
-    if (earlier) return replayReply(workspace, earlier.attempt_id);
+    if (earlier) return { earlier: { workspace, attemptId: earlier.attempt_id } };
     const refused = workspace.refusals?.find(isSame)?.error;
     if (refused) throw new AppError(refused.code, refused.message, { details: refused.details });
 
@@ -81,7 +106,7 @@ async function startVideo(click: Click): Promise<ClickResult> {
       continue;
     }
     logger.info('video requested', logFields(claimed));
-    return replyToClick(startAttempt(claimed));
+    return { started: startAttempt(claimed) };
   }
   throw generationChanged();
 }
@@ -143,6 +168,8 @@ const toClickResult = (workspaceId: string, video: Video): ClickResult =>
 /** Checks everything that can be checked before anything is paid, and freezes the request. */
 async function newAttempt(workspace: StoredWorkspace, click: Click): Promise<Attempt> {
   const { form_data: form } = workspace;
+  if (click.batch) refuseWhileEdited(workspace, click.batch.quietMs);
+  else await refuseWaiting(String(workspace._id));
   const { made, choice } = await checkClick(workspace, await findNeighbours(workspace), click);
   if (made) return resumeDownload(workspace, made);
   const { provider, model, form: meant, resolution, audio } = choice;
@@ -171,6 +198,17 @@ async function newAttempt(workspace: StoredWorkspace, click: Click): Promise<Att
   const phase = (await hasFreeSlot(provider.name)) ? 'submitting' : 'queued';
   const video: Video = { ...videoOf(job), status: 'generating', phase };
   return { workspaceId: String(workspace._id), isSuperseded: false, video, job };
+}
+
+function refuseWhileEdited({ updated_at: changedAt }: StoredWorkspace, quietMs: number): void {
+  if (Date.now() - new Date(changedAt).getTime() >= quietMs) return;
+  throw new AppError('BUSY', 'The workspace is being edited, so nothing was started; it is tried again in a moment.');
+}
+
+async function refuseWaiting(workspaceId: string): Promise<void> {
+  if (!(await isWaitingInBatch(workspaceId))) return;
+  const message = 'This workspace waits for its turn in a batch; let it come, or cancel it there.';
+  throw new AppError('VIDEO_IN_PROGRESS', message);
 }
 
 /** A new click on a video that is made and paid only downloads its file. */

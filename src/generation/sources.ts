@@ -9,9 +9,10 @@ import { hasVideo } from '../media/videos';
 import { AppError, toAppError } from '../utils/errors';
 import { sourcesIn, videoSources, type Attempt, type JobSources } from './attempt';
 
-/** Throws the code of the first picture that a shot needs and that is not there. */
-export async function requireSources(shot: StoredWorkspace, neighbours: Neighbours): Promise<void> {
-  await requireStart(shot, neighbours);
+/** Throws the code of the first picture that a shot needs and that is not there; `isComing` of the clip before it. */
+export async function requireSources(shot: StoredWorkspace, neighbours: Neighbours, isComing = false): Promise<void> {
+  if (isComing) frameProgram();
+  else await requireStart(shot, neighbours);
   const { end } = shot.form_data;
   if (end === 'none') return;
   const { end_image_url: endImage } = sourcesOf(shot, neighbours);

@@ -67,7 +67,9 @@ export async function send(attempt: ActiveAttempt, provider: VideoProvider): Pro
   // A restored database may not know that the attempt was submitted, but its clip is here.
   if (hasVideo(attempt.job.attempt_id)) return complete(attempt);
   const isFirst = attempt.job.state === 'queued';
-  const prepared = await (isFirst ? prepareLinked(attempt, provider) : prepare(attempt, provider, sourcesIn(attempt.job)));
+  const prepared = await (isFirst
+    ? prepareLinked(attempt, provider)
+    : prepare(attempt, provider, sourcesIn(attempt.job)));
   if (attempt.stop.signal.aborted) return null;
   const { refusal } = prepared;
   if (refusal) return isFirst ? notAccepted(attempt, refusal) : repetitionRefused(attempt, refusal);

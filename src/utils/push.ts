@@ -15,11 +15,11 @@ export const sockets = new Map<WebSocket, SocketFilm>();
 
 type Listener = (filmId: string | null, message: ServerMessage) => void;
 
-let onPush: Listener = () => undefined;
+const listeners = new Set<Listener>();
 
 /** Has a function called with every broadcast, which stands for a stored change, of this server or of another one. */
 export function listenToPushes(listener: Listener): void {
-  onPush = listener;
+  listeners.add(listener);
 }
 
 /** Broadcasts to every open socket of a film, or of all films if it is null, but `except`; never throws and never waits. */
@@ -27,7 +27,7 @@ export function push(filmId: string | null, message: ServerMessage, except?: Web
   let frame: Buffer | null = null;
   for (const [socket, of] of sockets)
     if (socket !== except && (filmId === null || of.filmId === filmId)) sendFrame(socket, (frame ??= toFrame(message)));
-  onPush(filmId, message);
+  for (const listener of listeners) listener(filmId, message);
 }
 
 /** Sends to one socket; a slow consumer is disconnected when its unread data exceeds 4 MiB. */

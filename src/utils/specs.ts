@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { batch } from '../contract/batch';
 import { aiEntry, suggestion } from '../contract/conversation';
 import { errorBody, errorCodes } from '../contract/errors';
 import { filmExport } from '../contract/export';
@@ -18,6 +19,7 @@ const named = z.registry<{ id: string }>();
 named.add(workspace, { id: 'Workspace' });
 named.add(film, { id: 'Film' });
 named.add(filmExport, { id: 'Export' });
+named.add(batch, { id: 'Batch' });
 named.add(formData, { id: 'FormData' });
 named.add(video, { id: 'Video' });
 named.add(suggestion, { id: 'Suggestion' });

@@ -5,6 +5,8 @@ import type { AiEntry } from '../contract/conversation';
 import type { ServerMessage } from '../contract/messages';
 import type { FilmChanges } from '../contract/film';
 import type { Changes } from '../contract/workspace';
+import { tellBatchOf } from '../batches/broadcast';
+import { Batch } from '../db/batch';
 import { Export } from '../db/export';
 import { Film, type StoredFilm } from '../db/film';
 import { readOrder } from '../db/find-workspaces';
@@ -80,7 +82,7 @@ const writeIdField = 'stored_by';
 const pipeline = [
   {
     $match: {
-      'ns.coll': { $in: [Workspace.collection.name, Film.collection.name, Export.collection.name] },
+      'ns.coll': { $in: [Workspace, Film, Export, Batch].map(({ collection }) => collection.name) },
       operationType: { $in: ['insert', 'update', 'replace'] },
     },
   },
@@ -96,15 +98,17 @@ const pipeline = [
 ];
 
 function onEvent(event: Event): void {
-  if (event.ns.coll === Export.collection.name) onExportEvent(event);
+  if (event.ns.coll === Export.collection.name) onOtherWrite(event, broadcastExportOf);
+  else if (event.ns.coll === Batch.collection.name) onOtherWrite(event, tellBatchOf);
   else if (event.ns.coll === Film.collection.name) onFilmEvent(event);
   else onWorkspaceEvent(event);
 }
 
-/** Each progress of an export that another server renders. */
-function onExportEvent({ documentKey: { _id }, fullDocument, updateDescription }: Event): void {
+/** Each progress of an export or a batch that another server runs. */
+function onOtherWrite(event: Event, tell: (id: string) => Promise<unknown>): void {
+  const { documentKey, fullDocument, updateDescription } = event;
   const writeId = updateDescription?.updatedFields?.[writeIdField] ?? fullDocument?.[writeIdField];
-  if (writeId !== undefined && !isOwnWriteId(writeId)) void broadcastExportOf(String(_id)).catch(onMissed);
+  if (writeId !== undefined && !isOwnWriteId(writeId)) void tell(String(documentKey._id)).catch(onMissed);
 }
 
 function onFilmEvent(event: Event): void {

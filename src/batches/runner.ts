@@ -1,0 +1,147 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { ServerMessage } from '../contract/messages';
+import { config } from '../config';
+import { limitsFor } from '../costs/limits';
+import type { BatchItem, StoredBatch } from '../db/batch';
+import { findStoredShots } from '../db/find-workspaces';
+import { isDatabaseConnected } from '../db/mongodb';
+import { Workspace, type StoredWorkspace } from '../db/workspace';
+import { isNoCharge } from '../generation/attempt';
+import { countFreeSlots } from '../generation/queue';
+import { startForBatch } from '../generation/request';
+import { toAppError } from '../utils/errors';
+import { logger } from '../utils/logger';
+import { listenToPushes } from '../utils/push';
+import { createSharedWork } from '../utils/queue';
+import { dueShots, failed, nextItems, quietMs, requestIdOf, type Scene } from './advance';
+import { changeBatch, claimBatches, findRunning, isOpen, releaseBatches } from './store';
+
+// A batch is run by one process at a time, whichever has its lease. It starts a shot only when a task may run, so that the shot is
+// sent as it is stored at that moment; the attempt itself is run like that of any click.
+
+const roundMs = 1000;
+/** Changes come in bursts. */
+const settleMs = 30;
+/** Errors that say nothing about a shot, whose turn comes again. */
+const transientCodes = ['BUSY', 'DATABASE_UNAVAILABLE'];
+
+let timer: NodeJS.Timeout | undefined;
+let waking: NodeJS.Timeout | undefined;
+let isStopping = false;
+
+/** Runs every batch that no other process runs, until `stopBatches`; may be called again. */
+export function startBatches(): void {
+  listenToPushes(onPush);
+  clearInterval(timer);
+  timer = setInterval(wakeBatches, roundMs);
+  wakeBatches();
+}
+
+/** Starts no more shots; the next start goes on. */
+export async function stopBatches(): Promise<void> {
+  isStopping = true;
+  clearInterval(timer);
+  clearTimeout(waking);
+  await round().catch(() => undefined);
+  if (isDatabaseConnected())
+    await releaseBatches().catch((error: unknown) => logger.warn('batches not released', { error }));
+}
+
+/** Looks at the batches soon, since something has changed. */
+export function wakeBatches(): void {
+  if (isStopping || waking) return;
+  waking = setTimeout(() => {
+    waking = undefined;
+    round().catch((error: unknown) => logger.warn('batches not looked after', { error }));
+  }, settleMs).unref();
+}
+
+/** A shot that has ended gives its slot, or its clip, to the next one. */
+function onPush(_filmId: string | null, message: ServerMessage): void {
+  const isEnd = message.type === 'video.status_update' && message.video.status !== 'generating';
+  if (isEnd || message.type === 'workspace.deleted' || message.type === 'film.updated') wakeBatches();
+}
+
+const round = createSharedWork(async () => {
+  if (isStopping) return;
+  for (const batch of await claimBatches())
+    await advance(batch).catch((error: unknown) =>
+      logger.warn('batch not advanced', { batch_id: String(batch._id), error }),
+    );
+});
+
+async function advance({ _id, film_id: filmId, items }: StoredBatch): Promise<void> {
+  const scene = await readScene(String(_id), String(filmId), items);
+  const batch = await changeBatch(_id, (stored) => {
+    const next = nextItems(stored, scene);
+    return isDeepStrictEqual(next, stored.items) ? null : { items: next };
+  });
+  if (batch.completed_at) logger.info('batch ended', { batch_id: String(_id), status: batch.status });
+  if (batch.status !== 'running') return;
+  await startDue(batch, dueShots(batch, scene));
+}
+
+/** Starts as many shots as tasks may run, of paid and of no-charge providers apart. */
+async function startDue(batch: StoredBatch, due: StoredWorkspace[]): Promise<void> {
+  const full = new Set<boolean>();
+  for (const shot of due) {
+    const provider = shot.form_data.provider || config.VIDEO_PROVIDER;
+    if (full.has(isNoCharge(provider))) continue;
+    if (isStopping) return;
+    if ((await countFreeSlots(provider)) > 0) await start(batch, shot);
+    else full.add(isNoCharge(provider));
+  }
+}
+
+async function readScene(batchId: string, filmId: string, items: BatchItem[]): Promise<Scene> {
+  const [shots, running, limits] = await Promise.all([findStoredShots(filmId), findRunning(filmId), limitsFor(filmId)]);
+  const byId = new Map(shots.map((shot) => [String(shot._id), shot]));
+  const others = items.filter((item) => isOpen(item) && !byId.has(item.workspace_id));
+  for (const { workspace_id } of others) {
+    const deleted = await Workspace.findById(workspace_id).lean<StoredWorkspace>();
+    if (deleted) byId.set(workspace_id, deleted);
+  }
+  const elsewhere = running.filter((other) => String(other._id) !== batchId).flatMap(({ open }) => open);
+  return { shots, byId, openElsewhere: new Set(elsewhere), limits };
+}
+
+/** Starts a shot. The batch says so first, so that a cancellation from now on leaves it to its attempt. */
+async function start(batch: StoredBatch, { _id }: StoredWorkspace): Promise<void> {
+  const workspaceId = String(_id);
+  const change = (from: BatchItem['state'], to: (item: BatchItem) => BatchItem) =>
+    changeItem(batch, workspaceId, from, to);
+  if (!(await change('waiting', (item) => ({ ...item, state: 'generating' })))) return;
+  try {
+    const attempt_id = await startForBatch({
+      workspaceId,
+      requestId: requestIdOf(batch),
+      batch: { id: String(batch._id), quietMs },
+      acceptSecondCharge: false,
+      acceptOverLimit: batch.accept_over_limit,
+      acceptUnknownPrice: batch.accept_unknown_price,
+    });
+    await change('generating', (item) => ({ ...item, attempt_id }));
+  } catch (thrown) {
+    const error = toAppError(thrown);
+    const isTransient = transientCodes.includes(error.code);
+    logger.info('shot of a batch not started', { workspace_id: workspaceId, code: error.code, reason: error.message });
+    await change('generating', (item) => (isTransient ? { ...item, state: 'waiting' } : failed(item, error.body)));
+  }
+}
+
+/** Changes the item of a shot if it is in that state and not started; false if it is not. */
+async function changeItem(
+  { _id }: StoredBatch,
+  workspaceId: string,
+  from: BatchItem['state'],
+  to: (item: BatchItem) => BatchItem,
+): Promise<boolean> {
+  let isChanged = false;
+  await changeBatch(_id, ({ items }) => {
+    const index = items.findIndex((item) => item.workspace_id === workspaceId);
+    const item = items[index]!;
+    isChanged = item.state === from && item.attempt_id === null;
+    return isChanged ? { items: items.with(index, to(item)) } : null;
+  });
+  return isChanged;
+}
