@@ -50,7 +50,7 @@ export async function changeBatch(
 }
 
 /** Which shots of a batch are open, and whether it has ended with the last of them. */
-export function endOf({
+function endOf({
   status,
   items,
   completed_at: endedAt,

@@ -3,6 +3,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import type { FormData } from '../../src/contract/form';
 import type { Video } from '../../src/contract/video';
+import { ffmpegPath } from '../../src/media/ffmpeg';
 import { pixelDistance } from '../fixtures/pictures';
 import {
   click,
@@ -67,7 +68,7 @@ const linkedShot = (form: Partial<FormData> = {}): Promise<string> =>
 function frameOf(url: string, number: number): Buffer {
   const file = path.join(server.env.UPLOAD_DIR!, '..', url);
   const output = ['-vf', `select=eq(n\\,${number})`, '-frames:v', '1', '-f', 'image2pipe', '-c:v', 'png', '-'];
-  return execFileSync('ffmpeg', ['-v', 'error', '-i', file, ...output], { maxBuffer: 1e8 });
+  return execFileSync(ffmpegPath()!, ['-v', 'error', '-i', file, ...output], { maxBuffer: 1e8 });
 }
 
 async function sentFirst(): Promise<Buffer> {

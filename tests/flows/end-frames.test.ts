@@ -41,7 +41,7 @@ const makers: [Vendor, Partial<FormData>][] = [
   ['runway', { model: 'seedance2' }],
   ['kling', { model: 'kling-3.0' }],
   ['kling', { model: 'kling-2.6', resolution: '1080p' }],
-  ['pika', { model: 'pikaframes' }],
+  ['pika', {}],
 ];
 
 test.each(makers)('a shot that ends on a picture is sent to %s with both: %j', async (vendor, form) => {
@@ -69,8 +69,6 @@ test.each<[Vendor, Partial<FormData>, string]>([
   ['kling', { model: 'kling-2.6', end: 'image' }, 'form_data.resolution'],
   ['kling', { model: 'kling-2.5-turbo', end: 'image', resolution: '720p' }, 'form_data.resolution'],
   ['kling', { model: 'kling-2.6', end: 'image', resolution: '1080p', audio: true }, 'form_data.audio'],
-  ['pika', { model: 'pika-2.5', end: 'image' }, 'form_data.end'],
-  ['pika', { model: 'pikaframes' }, 'form_data.end'],
 ])('an end frame that %s cannot make so is refused, and nothing is sent: %j', async (vendor, form, field) => {
   const id = await shot({ provider: vendor, ...form }, { end_image_path: lastPath });
   const answer = await click(id, vendor);
