@@ -1,6 +1,6 @@
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { useText } from '../i18n';
-import { batchIn, countOf, isUnderWay, runningBatch } from '../state/batches';
+import { batchIn, batchWords, countOf, isUnderWay, runningBatch } from '../state/batches';
 import { useStore } from '../state/store';
 import { Button } from '../ui/button';
 import { Modal } from '../ui/modal';
@@ -17,17 +17,13 @@ type Props = {
 /** Many shots at once: what would be made, and then how far it is. */
 export function BatchSheet({ chosen }: Props) {
   const text = useText();
-  const runningId = useStore((state) => runningBatch(state)?._id ?? null);
-  const [shownId, setShownId] = useState<string | null>(runningId);
+  const running = useStore(runningBatch);
+  // One that another window starts does not take the place of what this one is about to start.
+  const [shownId, setShownId] = useState<string | null>(running?._id ?? null);
   const [isChoosing, setIsChoosing] = useState(chosen !== undefined);
   const [only, setOnly] = useState<BatchChoice>('changed');
   const shown = useStore((state) => batchIn(state, shownId));
   const last = useStore(({ batches }) => batches[0]);
-  // Also after it has ended, until something else is asked for.
-  useEffect(() => {
-    if (!isChoosing && shownId === null && runningId !== null) setShownId(runningId);
-  }, [isChoosing, shownId, runningId]);
-
   const show = (id: string) => {
     setIsChoosing(false);
     setShownId(id);
@@ -47,6 +43,11 @@ export function BatchSheet({ chosen }: Props) {
         </BatchView>
       ) : (
         <>
+          {running && (
+            <Button className={styles.running} onClick={() => show(running._id)}>
+              {batchWords(running)}
+            </Button>
+          )}
           <Preflight chosen={chosen} only={only} onChoose={setOnly} onStarted={show} />
           {!chosen && hasFailed && <BatchView batch={last} onStarted={show} onRefused={() => choose('failed')} />}
         </>
