@@ -101,6 +101,7 @@ const testedElsewhere: Record<string, string> = {
   'services/event-stream.ts': 'tests/services/model-servers.test.ts answers with an event stream',
   'services/downgrade.ts': 'tests/services/chat-completions.test.ts asks again in a simpler form',
   'services/kling-models.ts': 'tests/services/offered-models.test.ts sends everything that it offers',
+  'services/pika-models.ts': 'tests/services/offered-models.test.ts sends everything that it offers',
   'services/runway-models.ts': 'tests/services/runway-types.test.ts holds it to the types of the vendor',
   'services/provider-errors.ts':
     'tests/services/video-provider.suite.ts holds every video provider to it, llm-provider.suite.ts each assistant',

@@ -12,6 +12,8 @@ export type FormFault = {
   limit?: number;
   /** What the model offers instead. */
   offered?: readonly (string | number)[];
+  /** The field with which this one does not go together. */
+  beside?: 'audio' | 'end';
 };
 
 type Models<Model extends ModelOption> = Pick<Options['video_providers'][number], 'default_model'> & {

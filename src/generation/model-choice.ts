@@ -57,7 +57,7 @@ function readyOrDefault(name: string): VideoProvider {
 }
 
 function allFaults(model: VideoModel, form: FormData): FormFault[] {
-  const faults = faultsOf(model, form);
+  const faults = faultsOf({ ...model, end_image: model.end_image || model.end_image_elsewhere === true }, form);
   const ofTwo = faults.length === 0 ? model.fault?.(form) : null;
   return ofTwo ? [...faults, ofTwo] : faults;
 }
@@ -87,9 +87,19 @@ function modelThatCan({ models }: VideoProvider, form: FormData, { field }: Form
   );
 }
 
-function sentenceOf({ field, rule, limit, offered }: FormFault, { prompt }: FormData): string {
+function sentenceOf({ field, rule, limit, offered, beside }: FormFault, form: FormData): string {
+  if (field === 'end') {
+    const isNeeded = rule === 'required';
+    return isNeeded
+      ? 'must not be none, as this model needs an end frame'
+      : 'must be none, as this model takes no end frame';
+  }
   if (rule === 'required') return 'must not be empty';
-  if (rule === 'too_long') return promptTooLong(prompt, limit!)!;
-  if (offered && offered.length > 0) return `must be one of ${offered.join(', ')}`;
-  return field === 'audio' ? 'must be false, as this model makes no sound' : 'must be empty, as this model offers none';
+  if (rule === 'too_long') return promptTooLong(form.prompt, limit!)!;
+  const together = beside ? ` with ${besides[beside]}` : '';
+  if (offered && offered.length > 0) return `must be one of ${offered.join(', ')}${together}`;
+  if (field === 'audio') return `must be false${together || ', as this model makes no sound'}`;
+  return 'must be empty, as this model offers none';
 }
+
+const besides = { audio: 'sound', end: 'an end frame' };

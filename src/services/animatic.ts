@@ -1,5 +1,6 @@
 // An animatic: one still, a camera that moves in front of it, and a light. It is an ffmpeg filter graph with one
-// `perspective` filter whose corners are functions of the frame, because that filter moves by fractions of a pixel.
+// `perspective` filter whose corners are functions of the frame, because that filter moves by fractions of a pixel. Where it ends on a
+// picture, it dissolves into that.
 
 import type { z } from 'zod';
 import { formData, type AspectRatio } from '../contract/form';
@@ -25,23 +26,31 @@ const sizes: Record<AspectRatio, Size> = {
   '21:9': [1456, 624],
 };
 const overscan = 1.25;
+const dissolveMaxS = 1;
+/** The last frames show the end picture alone, so that the encoder has settled on it. */
+const endFrames = 3;
 
 /** The size of the still in pixels, larger than the video by `overscan`. */
 export const stillSize = (aspectRatio: AspectRatio) => sizes[aspectRatio].map((side) => side * overscan) as Size;
 
-/** The ffmpeg filter graph: the still is decoded and graded once; each frame only adds the move and the scaling. */
-export function filterGraph({
-  camera_movement: id,
-  duration_s: seconds,
-  lighting,
-  aspect_ratio: aspectRatio,
-}: RenderRequest) {
+/** The size of the video in pixels, and of the picture that it ends on. */
+export const videoSize = (aspectRatio: AspectRatio) => sizes[aspectRatio];
+
+/** The ffmpeg filter graph from the still, and the picture to end on as a second input if there is one, to the video. */
+export function filterGraph(request: RenderRequest, hasEnd: boolean): string {
+  return hasEnd ? `${moveGraph(request, 'move')};${dissolveGraph(request)}` : moveGraph(request, 'video');
+}
+
+/** The still is decoded and graded once; each frame only adds the move and the scaling. */
+function moveGraph(
+  { camera_movement: id, duration_s: seconds, lighting, aspect_ratio: aspectRatio }: RenderRequest,
+  name: string,
+): string {
   const size = stillSize(aspectRatio);
   const lastFrame = seconds * framesPerSecond - 1;
   const grade = Object.hasOwn(grades, lighting) ? `${grades[lighting]},` : '';
-  const repeat = `loop=loop=-1:size=1,setpts=N/${framesPerSecond}/TB`;
-  const still = `${grade}format=gbrp,scale=${size.join(':')}:out_color_matrix=bt709:out_range=tv,format=yuv420p,${repeat}`;
-  const output = `scale=${sizes[aspectRatio].join(':')}:flags=bicubic[video]`;
+  const still = `${grade}${toVideoColours(size)},format=yuv420p,${repeat}`;
+  const output = `scale=${sizes[aspectRatio].join(':')}:flags=bicubic[${name}]`;
   if (id !== 'dolly_zoom') {
     return `[0:v]${still},${perspective(toQuads(id, size, lastFrame), size, lastFrame)},${output}`;
   }
@@ -65,6 +74,18 @@ export function filterGraph({
     `[floorAndCeiling][wedges]overlay=format=yuv420,${output}`,
   ].join(';');
 }
+
+/** The end picture comes over the move, in its own light, and the last frames are the picture itself. */
+function dissolveGraph({ duration_s: seconds, aspect_ratio: aspectRatio }: RenderRequest): string {
+  const frames = Math.round(Math.min(dissolveMaxS, seconds / 3) * framesPerSecond);
+  const start = seconds * framesPerSecond - endFrames - frames;
+  const fade = `fade=in:start_frame=${start}:nb_frames=${frames}:alpha=1`;
+  const picture = `${toVideoColours(sizes[aspectRatio])},format=yuva420p,${repeat},${fade}`;
+  return `[1:v]${picture}[end];[move][end]overlay=format=yuv420[video]`;
+}
+
+const repeat = `loop=loop=-1:size=1,setpts=N/${framesPerSecond}/TB`;
+const toVideoColours = (size: Size) => `format=gbrp,scale=${size.join(':')}:out_color_matrix=bt709:out_range=tv`;
 
 /** The filter that shows the quad of each frame as a full frame. */
 function perspective(quadAt: (frame: number) => Point[], [width, height]: Size, lastFrame: number): string {

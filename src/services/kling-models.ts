@@ -24,7 +24,6 @@ const every = {
   aspect_ratios: [...aspectRatios],
   resolutions: ['720p', '1080p'],
   default_resolution: '720p',
-  // At their default resolution; at 1080p, kling-2.6 without sound and kling-2.5-turbo take one (K1).
   end_image: false,
   prompt_max: 2500,
   prompt_required: false,
@@ -68,7 +67,8 @@ export const klingModels: KlingModel[] = [
     id: 'kling-2.6',
     durations_s: [5, 10],
     audio: 'switch',
-    fault: onlyLargeWithSound,
+    end_image_elsewhere: true,
+    fault: (form) => endOnlyLarge(form) ?? endOnlySilent(form) ?? soundOnlyLarge(form),
     prices: [price(0.042, '720p', false), price(0.07, '1080p', false), price(0.14, '1080p', true)],
   },
   {
@@ -76,11 +76,24 @@ export const klingModels: KlingModel[] = [
     id: 'kling-2.5-turbo',
     durations_s: [5, 10],
     audio: 'never',
+    end_image_elsewhere: true,
+    fault: endOnlyLarge,
     prices: [price(0.042, '720p'), price(0.07, '1080p')],
   },
 ];
 
+const onlyLarge = { field: 'resolution', rule: 'not_offered', offered: ['1080p'] } as const;
+
 // Up to 720p, kling-2.6 is silent (K1).
-function onlyLargeWithSound({ audio, resolution }: FormData): FormFault | null {
-  return audio && resolution !== '1080p' ? { field: 'resolution', rule: 'not_offered', offered: ['1080p'] } : null;
+function soundOnlyLarge({ audio, resolution }: FormData): FormFault | null {
+  return audio && resolution !== '1080p' ? { ...onlyLarge, beside: 'audio' } : null;
+}
+
+// kling-2.6 and kling-2.5-turbo take an end frame at 1080p, kling-2.6 without sound (K1).
+function endOnlyLarge({ end, resolution }: FormData): FormFault | null {
+  return end !== 'none' && resolution !== '1080p' ? { ...onlyLarge, beside: 'end' } : null;
+}
+
+function endOnlySilent({ end, audio }: FormData): FormFault | null {
+  return end !== 'none' && audio ? { field: 'audio', rule: 'not_offered', beside: 'end' } : null;
 }

@@ -11,6 +11,8 @@ import type { LanguageModel } from '../prompts/suggestion';
 
 /** One model of a provider; `/api/options` shows it, and anything that it cannot do is refused before it is paid. */
 export type VideoModel = ModelOption & {
+  /** It takes an end frame although `end_image` is false, but not at its default resolution; `fault` says where. */
+  end_image_elsewhere?: true;
   /** What the model cannot do of a form because of two fields together; null if nothing. */
   fault?: (form: FormData) => FormFault | null;
 };

@@ -199,13 +199,16 @@ export const runwayModels: RunwayModel[] = [
 
 /** The body of a create, which each model has of its own. */
 export function bodyOf(model: RunwayModel, job: VideoJob) {
-  const { form_data: form, image } = job;
-  const uri = `data:image/jpeg;base64,${image.toString('base64')}`;
+  const { form_data: form, image, endImage } = job;
+  const frames = [
+    { uri: uriOf(image), position: 'first' },
+    ...(endImage ? [{ uri: uriOf(endImage), position: 'last' }] : []),
+  ];
   const promptText = composePrompt(form, model.prompt_max);
   return {
     model: job.model,
     // Without a position, the models that take an end frame would take a picture for a reference.
-    promptImage: model.end_image ? [{ uri, position: 'first' }] : uri,
+    promptImage: model.end_image ? frames : uriOf(image),
     ...(promptText && { promptText }),
     ...model.size(job),
     duration: form.duration_s,
@@ -215,3 +218,5 @@ export function bodyOf(model: RunwayModel, job: VideoJob) {
     ...(model.seed && form.seed !== null && { seed: form.seed }),
   };
 }
+
+const uriOf = (jpeg: Buffer) => `data:image/jpeg;base64,${jpeg.toString('base64')}`;

@@ -1,6 +1,6 @@
 // The API of June 2026 with one bearer key, not the older one with signed tokens. Every reply is
 // {code, message, data}, and the code takes precedence over the HTTP status: a 429 can mean "unpaid" (K1).
-// POST /image-to-video/{model} {contents: [{type: prompt, text}, {type: first_frame, url: <raw base64>}],
+// POST /image-to-video/{model} {contents: [{type: prompt, text}, {type: first_frame, url: <raw base64>}, {type: last_frame, url}],
 // settings: {resolution, duration}, options: {external_task_id}} -> data {id}; the same external_task_id again is a 1201.
 // GET /tasks?task_ids=ID or ?external_task_ids=ID -> data [] of {id, status, message, outputs, billing}, empty for an unknown id:
 // submitted, processing, succeeded, failed. There is no cancel (K1, K2). The rows of billing are the whole bill (K3).
@@ -90,12 +90,16 @@ export default defineVideoProvider({
     }),
 
   async submit(job, signal) {
-    const { form_data: form, image } = job;
+    const { form_data: form, image, endImage } = job;
     const model = modelOf(job.model);
     if (!model) return modelIsGone(job.model);
     const text = composePrompt(form, model.prompt_max);
     const reply = await ask('POST', `/image-to-video/${job.model}`, signal, {
-      contents: [...(text ? [{ type: 'prompt', text }] : []), { type: 'first_frame', url: image.toString('base64') }],
+      contents: [
+        ...(text ? [{ type: 'prompt', text }] : []),
+        { type: 'first_frame', url: image.toString('base64') },
+        ...(endImage ? [{ type: 'last_frame', url: endImage.toString('base64') }] : []),
+      ],
       settings: {
         resolution: job.resolution,
         duration: form.duration_s,

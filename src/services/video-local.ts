@@ -1,5 +1,6 @@
 // No network: ffmpeg on this machine makes an animatic, which shows a camera move before anyone pays for it.
-// A task is the folder renders/<taskId>: request.json and still.png from submit on, video.mp4 or failure.txt at the end.
+// A task is the folder renders/<taskId>: request.json, still.png and, for a video that ends on a picture, end.png from submit on,
+// video.mp4 or failure.txt at the end.
 // A folder with neither of these, and without a running ffmpeg, is a task whose ffmpeg was killed, alone or with the server;
 // check renders it again, which costs nothing.
 
@@ -15,8 +16,8 @@ import { defineVideoProvider, type VideoJob } from './provider';
 import { logger } from '../utils/logger';
 import { parseReply } from '../utils/parse';
 import { createLimit } from '../utils/queue';
-import { filterGraph, renderRequest, stillSize, type RenderRequest } from './animatic';
-import { framesPerSecond } from './animatic-camera';
+import { filterGraph, renderRequest, stillSize, videoSize, type RenderRequest } from './animatic';
+import { framesPerSecond, type Size } from './animatic-camera';
 import { ffmpegPath, ffmpegProblem } from '../media/ffmpeg';
 import { runFfmpeg } from '../media/ffmpeg-process';
 import { withImage } from '../media/images';
@@ -55,7 +56,7 @@ export default defineVideoProvider({
       resolutions: [],
       default_resolution: null,
       audio: 'never',
-      end_image: false,
+      end_image: true,
       // It ignores the prompt, so any prompt that the form allows must fit.
       prompt_max: promptMaxCharacters,
       prompt_required: false,
@@ -77,11 +78,11 @@ export default defineVideoProvider({
     if (problem) return { state: 'refused', code: 'PROVIDER_NOT_CONFIGURED', reason: problem, charged: 'no' };
     await sweepRenders();
     if (!existsSync(folderOf(taskId))) {
-      const still = await makeStill(job);
-      if (still instanceof Error) {
-        return { state: 'refused', code: 'IMAGE_UNREADABLE', reason: still.message, charged: 'no' };
+      const pictures = await makePictures(job);
+      if (pictures instanceof Error) {
+        return { state: 'refused', code: 'IMAGE_UNREADABLE', reason: pictures.message, charged: 'no' };
       }
-      await writeTask(taskId, job, still);
+      await writeTask(taskId, job, pictures);
     }
     startRender(taskId);
     return { state: 'accepted', taskId };
@@ -124,25 +125,36 @@ async function sweepRenders(): Promise<void> {
   }
 }
 
-async function makeStill({ form_data: form, imageFile }: VideoJob): Promise<Buffer | Error> {
-  const [width, height] = stillSize(form.aspect_ratio);
-  return withImage(imageFile, ({ image }) =>
-    image.resize(width, height, { fit: 'cover' }).png({ compressionLevel: 2 }).toBuffer(),
-  ).catch((error: Error) => error);
+/** The pictures of a task by the names of their files. */
+type Pictures = { 'still.png': Buffer; 'end.png'?: Buffer };
+
+async function makePictures({ form_data: form, imageFile, endImageFile }: VideoJob): Promise<Pictures | Error> {
+  try {
+    const still = await cropPicture(imageFile, stillSize(form.aspect_ratio));
+    const end = endImageFile && (await cropPicture(endImageFile, videoSize(form.aspect_ratio)));
+    return { 'still.png': still, ...(end && { 'end.png': end }) };
+  } catch (error) {
+    return error as Error;
+  }
 }
 
+const cropPicture = (file: string, [width, height]: Size): Promise<Buffer> =>
+  withImage(file, ({ image }) => image.resize(width, height, { fit: 'cover' }).png({ compressionLevel: 2 }).toBuffer());
+
 // The folder appears complete or not at all, so its presence alone means that the task exists.
-async function writeTask(taskId: string, { form_data: form }: VideoJob, still: Buffer): Promise<void> {
+async function writeTask(taskId: string, { form_data: form }: VideoJob, pictures: Pictures): Promise<void> {
   const draft = `${folderOf(taskId)}.${randomBytes(4).toString('hex')}`;
   const request: RenderRequest = {
     camera_movement: form.camera_movement,
-    lighting: form.lighting,
+    // The frame of a clip has its light already, and the first frame has to be that frame.
+    lighting: form.start === 'previous' ? '' : form.lighting,
     duration_s: form.duration_s,
     aspect_ratio: form.aspect_ratio,
   };
   try {
     await mkdir(draft, { recursive: true });
-    await writeFile(path.join(draft, 'still.png'), still, { flush: true });
+    for (const [name, bytes] of Object.entries(pictures))
+      await writeFile(path.join(draft, name), bytes, { flush: true });
     await writeFile(path.join(draft, 'request.json'), JSON.stringify(request), { flush: true });
     await rename(draft, folderOf(taskId));
   } catch (error) {
@@ -196,9 +208,15 @@ async function renderVideo(folder: string, render: Render): Promise<void> {
   const frames = request.duration_s * framesPerSecond;
   // An ffmpeg that outlived a killed server may still be writing, so each run has its own file.
   const unfinished = `${randomBytes(4).toString('hex')}.mp4`;
+  const hasEnd = existsSync(path.join(folder, 'end.png'));
   const parameters = [
-    ...['-framerate', String(framesPerSecond), '-i', 'still.png'],
-    ...['-filter_complex', filterGraph(request), '-map', '[video]'],
+    ...['still.png', ...(hasEnd ? ['end.png'] : [])].flatMap((name) => [
+      '-framerate',
+      String(framesPerSecond),
+      '-i',
+      name,
+    ]),
+    ...['-filter_complex', filterGraph(request, hasEnd), '-map', '[video]'],
     ...['-frames:v', String(frames), '-r', String(framesPerSecond), '-c:v', 'libx264', '-preset', 'veryfast'],
     ...'-crf 19 -pix_fmt yuv420p -colorspace bt709 -color_primaries bt709 -color_trc bt709'.split(' '),
     ...['-movflags', '+faststart', unfinished],

@@ -1,7 +1,8 @@
 // The vendor's own API: the key goes into X-API-Key, to the API host only, never to the storage host (P5).
 // POST /v1/media/uploads {content_type, size_bytes} -> {upload_url, headers, url}; PUT the bytes there with those headers.
-// POST /v1/media/pika/{model}/image-to-video {image: url, prompt?, negative_prompt?, resolution, duration_s, seed?} with
-// Idempotency-Key -> {id, status}: the same key and body return the same job, another body is a 409 (P3).
+// POST /v1/media/pika/{model}/image-to-video {prompt?, negative_prompt?, resolution, seed?, and pictures and length as
+// pika-models.ts has them for each model} with Idempotency-Key -> {id, status}: the same key and body return the same job, another
+// body is a 409 (P3).
 // GET /v1/media/jobs/{id} -> queued, running, completed {output.video.url}, failed {error.code}; {billing}; 404 for an unknown id.
 // GET .../content -> {url} of a completed job. DELETE erases a job; a 503 means accepted but not done yet (P2).
 // Refusals are {message}, or the job itself as {id, status: failed, error: {code, message}}; absent fields are null.
@@ -9,14 +10,13 @@
 import { z } from 'zod';
 import { apiKey, baseUrl, config, isLoopback, readSettings } from '../config';
 import type { ErrorCode } from '../contract/errors';
-import { aspectRatios } from '../contract/limits';
 import type { Money } from '../contract/money';
 import type { VideoError } from '../contract/video';
-import { extraModels, offerModels } from './offer-models';
-import { completedAt, defineVideoProvider, usd, type Checked, type Submitted, type VideoModel } from './provider';
+import { extraModels, modelIsGone, offerModels } from './offer-models';
+import { bodyOf, pikaModels } from './pika-models';
+import { completedAt, defineVideoProvider, usd, type Checked, type Submitted } from './provider';
 import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';
 import { parseReply } from '../utils/parse';
-import { composePrompt } from '../prompts/compose-prompt';
 import { prepareJpeg } from '../media/images';
 import {
   foreignTask,
@@ -41,34 +41,11 @@ const { values, ...settings } = readSettings(
 
 const service: Service = { label: 'Pika', key: values.PIKA_API_KEY, keyVariable: 'PIKA_API_KEY' };
 
-// The vendor documents no limit; this one is ours.
-const promptMax = 2500;
-const table: VideoModel[] = [
-  {
-    id: 'pika-2.5',
-    durations_s: [5, 10],
-    // The video has the ratio of the picture, which is cropped to the requested ratio.
-    aspect_ratios: [...aspectRatios],
-    resolutions: ['720p', '1080p'],
-    default_resolution: '720p',
-    audio: 'never',
-    end_image: false,
-    prompt_max: promptMax,
-    prompt_required: false,
-    negative_prompt: true,
-    seed: true,
-    prices: [
-      { resolution: '720p', audio: null, currency: 'USD', micros_per_s: 40_000 },
-      // A clip of 5 s costs 0.09 USD a second (P1).
-      { resolution: '1080p', audio: null, currency: 'USD', micros_per_s: 60_000, min_micros: 450_000 },
-    ],
-    priced_on: '2026-10-02',
-  },
-];
-const { models, default_model } = offerModels('PIKA', table, settings, {
+const { models, default_model } = offerModels('PIKA', pikaModels, settings, {
   extra: values.PIKA_EXTRA_MODELS,
   defaultModel: values.PIKA_MODEL,
 });
+const modelOf = (id: string) => models.find((model) => model.id === id);
 
 // The documented cap of an upload is 20 MB (P3, P4).
 const maxImageBytes = 20_000_000;
@@ -106,26 +83,18 @@ export default defineVideoProvider({
   image: (imageFile, { form_data: form }) =>
     prepareJpeg(imageFile, { aspectRatio: form.aspect_ratio, longestSide: 2048, maxBytes: maxImageBytes }),
 
-  /** Uploads the picture and returns the whole body of the create, since a repetition must send the same one. */
-  async prepare({ form_data: form, resolution, image }, signal) {
-    const uploadRequest = { content_type: 'image/jpeg', size_bytes: image.length };
-    const granted = await ask('POST', '/v1/media/uploads', signal, uploadRequest);
-    if (!isSuccess(granted)) throw replyError(service, granted, faultOf(granted));
-    const grant = parseReply(grantShape, granted.json, service.label);
-    await upload(grant, image, signal);
-
-    const prompt = composePrompt(form, promptMax);
-    return {
-      image: grant.url,
-      ...(prompt && { prompt }),
-      ...(form.negative_prompt && { negative_prompt: form.negative_prompt }),
-      resolution,
-      duration_s: form.duration_s,
-      ...(form.seed !== null && { seed: form.seed }),
-    };
+  /** Uploads the pictures and returns the whole body of the create, since a repetition must send the same one. */
+  async prepare(job, signal) {
+    const model = modelOf(job.model);
+    // Then the job is refused by `submit`.
+    if (!model) return null;
+    const links = [await upload(job.image, signal)];
+    if (job.endImage) links.push(await upload(job.endImage, signal));
+    return bodyOf(model, job, links);
   },
 
   async submit(job, signal) {
+    if (!modelOf(job.model)) return modelIsGone(job.model);
     const path = `/v1/media/pika/${job.model}/image-to-video`;
     const reply = await ask('POST', path, signal, job.prepared, { 'Idempotency-Key': job.attempt_id });
     if (isSuccess(reply)) return { state: 'accepted', taskId: parseReply(createdShape, reply.json, service.label).id };
@@ -169,10 +138,23 @@ function ask(
   });
 }
 
-async function upload({ upload_url: url, headers }: z.infer<typeof grantShape>, bytes: Buffer, signal: AbortSignal) {
-  const deadlineMs = uploadDeadlineMs;
-  const reply = await sendRequest({ provider: service.label, method: 'PUT', url, headers, bytes, signal, deadlineMs });
-  if (!isSuccess(reply)) throw replyError(service, reply);
+/** Uploads a picture and returns the link to it. */
+async function upload(jpeg: Buffer, signal: AbortSignal): Promise<string> {
+  const wish = { content_type: 'image/jpeg', size_bytes: jpeg.length };
+  const granted = await ask('POST', '/v1/media/uploads', signal, wish);
+  if (!isSuccess(granted)) throw replyError(service, granted, faultOf(granted));
+  const { upload_url: target, headers, url } = parseReply(grantShape, granted.json, service.label);
+  const stored = await sendRequest({
+    provider: service.label,
+    method: 'PUT',
+    url: target,
+    headers,
+    bytes: jpeg,
+    signal,
+    deadlineMs: uploadDeadlineMs,
+  });
+  if (!isSuccess(stored)) throw replyError(service, stored);
+  return url;
 }
 
 function isSafeTarget(address: string): boolean {

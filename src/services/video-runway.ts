@@ -1,6 +1,6 @@
 // Every request carries a bearer key and a dated version; one JSON body each way.
-// POST /v1/image_to_video {model, promptImage: <data URI> or [{uri, position}], promptText, duration, and what runway-models.ts
-// has for each model} -> {id, estimatedCost: {credits}}, which is the most that the task can cost.
+// POST /v1/image_to_video {model, promptImage: <data URI> or [{uri, position: first or last}], promptText, duration, and what
+// runway-models.ts has for each model} -> {id, estimatedCost: {credits}}, which is the most that the task can cost.
 // GET /v1/tasks/{id} -> PENDING, THROTTLED, RUNNING {progress}, SUCCEEDED {output: [url]}, FAILED {failureCode}, CANCELLED, with
 // estimatedCost before the end and cost after it, which is 0 for a refunded task (R1).
 // DELETE /v1/tasks/{id} cancels; afterwards, and for an unknown id, both answer 404.

@@ -11,6 +11,7 @@ import {
   startDoubles,
   stopDoubles,
   uploadPicture,
+  wire,
   type Doubles,
 } from '../helpers/generating';
 import { freshDatabase, startServer, type Answer, type TestServer } from '../helpers/server';
@@ -76,10 +77,10 @@ test('a batch makes the shots of a film in order, no more at a time than allowed
 
 test('a shot that starts from the one before waits for its clip, and fails unpaid when that one fails', async () => {
   const first = await newWorkspace(socket, picture);
-  const second = await newWorkspace(socket, null as unknown as string, { start: 'previous' });
-  const third = await newWorkspace(socket, null as unknown as string, { start: 'previous' });
+  const second = await newWorkspace(socket, null, { start: 'previous' });
+  const third = await newWorkspace(socket, null, { start: 'previous' });
   const { prompt } = (await load(server, second)).form_data;
-  await doubles.runway.script([{ on: 'POST /v1/image_to_video', body_has: prompt, task: { ends: 'failed' } }] as never);
+  await doubles.runway.script([{ match: wire.runway.create, body_has: prompt, task: { ends: 'failed' } }]);
   const dry = await press({ dry_run: true });
   expect(dry.body.ready.map(({ waits_for }: { waits_for: string }) => waits_for)).toEqual([null, first, second]);
   const { body } = await press();
@@ -95,7 +96,7 @@ test('a shot that starts from the one before waits for its clip, and fails unpai
 
 test('a batch with blocked shots starts nothing and names them all, or makes the others', async () => {
   const good = await newWorkspace(socket, picture);
-  const bare = await newWorkspace(socket, null as unknown as string);
+  const bare = await newWorkspace(socket, null);
   const long = await newWorkspace(socket, picture, { duration_s: 15 });
   const refused = await press();
   expect(refused).toMatchObject({ status: 409, body: { error: { code: 'BATCH_BLOCKED' } } });
@@ -133,7 +134,7 @@ test('a cancelled batch leaves what was sent to its end and never touches the re
 
 test('a single shot that continues one without a clip is refused, and made once that one has it', async () => {
   const first = await newWorkspace(socket, picture);
-  const second = await newWorkspace(socket, null as unknown as string, { start: 'previous' });
+  const second = await newWorkspace(socket, null, { start: 'previous' });
   expect((await click(server, second)).body.error.code).toBe('PREVIOUS_CLIP_MISSING');
   await click(server, first);
   await finalVideo(server, first);

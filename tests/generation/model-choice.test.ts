@@ -65,6 +65,39 @@ test('what two fields cannot do together is refused, naming one of them', () => 
   expect(refused.path).toMatch(/^form_data\.(audio|resolution)$/);
 });
 
+const end = 'image';
+
+test('an end frame is refused where the model takes none, naming a model of the same key that does', () => {
+  const refused = refusalOf({ model: 'gen4.5', end });
+  expect(refused).toMatchObject({ code: 'INVALID_INPUT', path: 'form_data.end', rule: 'not_offered' });
+  expect(refused.message).toBe(
+    'Runway cannot make this video: end must be none, as this model takes no end frame; the model seedance2 can make it.',
+  );
+  expect(refusalOf({ provider: 'kling', model: 'kling-3.0-turbo', end: 'next' })).toMatchObject({
+    path: 'form_data.end',
+    message: expect.stringContaining('the model kling-3.0 can make it') as string,
+  });
+});
+
+test('an end frame that a model takes at another resolution only is refused with that resolution, and taken there', () => {
+  for (const model of ['kling-2.6', 'kling-2.5-turbo']) {
+    for (const resolution of ['', '720p']) {
+      const refused = refusalOf({ provider: 'kling', model, end, resolution });
+      expect(refused).toMatchObject({ code: 'INVALID_INPUT', path: 'form_data.resolution', rule: 'not_offered' });
+      expect(refused.message).toContain('must be one of 1080p with an end frame; the model kling-3.0 can make it');
+    }
+    expect(choiceOf({ provider: 'kling', model, end, resolution: '1080p' })).toMatchObject({ model });
+  }
+});
+
+test('an end frame that a model takes without sound only is refused with sound', () => {
+  const loud = { provider: 'kling', model: 'kling-2.6', resolution: '1080p', audio: true };
+  expect(choiceOf(loud)).toMatchObject({ audio: true });
+  const refused = refusalOf({ ...loud, end });
+  expect(refused).toMatchObject({ code: 'INVALID_INPUT', path: 'form_data.audio' });
+  expect(refused.message).toContain('audio must be false with an end frame');
+});
+
 test('advice is for the model of the form, else for the default one', () => {
   expect(modelToAdvise({ ...form, provider: 'kling', model: 'kling-2.6' })).toMatchObject({
     name: 'kling',

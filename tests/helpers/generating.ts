@@ -70,7 +70,7 @@ let count = 0;
 /** Creates a workspace whose prompt is like no other, and returns its id. */
 export async function newWorkspace(
   socket: TestSocket,
-  imagePath: string,
+  imagePath: string | null,
   form: Partial<FormData> = {},
 ): Promise<string> {
   const form_data = { prompt: `The lamp of lighthouse ${++count} turns.`, ...form };

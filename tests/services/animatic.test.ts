@@ -4,7 +4,7 @@ import { moves } from '../../src/services/animatic-camera';
 import { grades } from '../../src/services/animatic-light';
 
 const request = { camera_movement: 'static', lighting: '', duration_s: 1, aspect_ratio: '16:9' } as const;
-const graphOf = (fields: object) => filterGraph({ ...request, ...fields });
+const graphOf = (fields: object, hasEnd = false) => filterGraph({ ...request, ...fields }, hasEnd);
 
 /** A flat still has no depth to focus in; a dolly zoom is a corridor, and no move of the camera. */
 const withoutMove = ['rack_focus', 'dolly_zoom'];
@@ -29,4 +29,8 @@ test('free text is shown as a push in, in the light of the picture', () => {
 
 test('a static camera and a push in differ', () => {
   expect(graphOf({ camera_movement: 'push_in' })).not.toBe(graphOf({}));
+});
+
+test('a video that ends on a picture moves as it does without one, until it dissolves', () => {
+  expect(graphOf({}, true).startsWith(graphOf({}).replace('[video]', '[move]'))).toBe(true);
 });

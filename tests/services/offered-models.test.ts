@@ -29,16 +29,20 @@ function loadProduct(doubles: Record<string, StartedDouble>): Product {
 const soundsOf = ({ audio }: VideoModel) => (audio === 'switch' ? [false, true] : [false]);
 const resolutionsOf = ({ resolutions }: VideoModel) => (resolutions.length > 0 ? resolutions : ['']);
 
-/** Every ratio and every length, each with every resolution, with and without sound. */
+const endsOf = ({ end_image: takesEnd, end_image_elsewhere: takesItElsewhere }: VideoModel): FormData['end'][] =>
+  takesEnd || takesItElsewhere ? ['none', 'image'] : ['none'];
+
+/** Every ratio and every length, each with every resolution, with and without sound, with and without an end frame. */
 function combinationsOf(model: VideoModel): Partial<FormData>[] {
   const { durations_s: durations, aspect_ratios: ratios } = model;
   const shapes = [
     ...ratios.map((aspect_ratio) => ({ aspect_ratio, duration_s: durations[0]! })),
     ...durations.slice(1).map((duration_s) => ({ aspect_ratio: ratios[0]!, duration_s })),
   ];
-  return shapes.flatMap((shape) =>
-    resolutionsOf(model).flatMap((resolution) => soundsOf(model).map((audio) => ({ ...shape, resolution, audio }))),
-  );
+  return shapes
+    .flatMap((shape) => resolutionsOf(model).map((resolution) => ({ ...shape, resolution })))
+    .flatMap((form) => soundsOf(model).map((audio) => ({ ...form, audio })))
+    .flatMap((form) => endsOf(model).map((end) => ({ ...form, end })));
 }
 
 const words = { prompt: 'The lighthouse lamp turns.', negative_prompt: 'blur', seed: 7 };
@@ -75,8 +79,9 @@ describe.each(['runway', 'kling', 'pika'] as const)('what %s is offered for', (n
     }
   }
 
-  test(`every model, length, ratio, resolution and sound that is offered for ${name} is taken, at the price that is shown`, async () => {
+  test(`every model, length, ratio, resolution, sound and end frame that is offered for ${name} is taken, at the price that is shown`, async () => {
     const shown: (number | undefined)[] = [];
+    const ends: FormData['end'][] = [];
     for (const model of provider.models) {
       for (const combination of combinationsOf(model)) {
         const form = formOf(model, combination);
@@ -85,6 +90,7 @@ describe.each(['runway', 'kling', 'pika'] as const)('what %s is offered for', (n
           const submitted = await provider.submit(await makeJob(provider, form), open());
           expect([combination, submitted]).toMatchObject([combination, { state: 'accepted' }]);
           shown.push(priceOf(model, form)?.micros);
+          ends.push(form.end);
         } else {
           // The options have no rules between two fields.
           expect([form, chosen.refused]).toEqual([form, `form_data.${model.fault?.(form)?.field}`]);
@@ -93,6 +99,8 @@ describe.each(['runway', 'kling', 'pika'] as const)('what %s is offered for', (n
     }
     expect((await double.billed()).map(({ price_micros: price }) => price)).toEqual(shown);
     expect(shown.length).toBeGreaterThan(10);
+    expect((await double.pictures()).map(({ last }) => (last ? 'image' : 'none'))).toEqual(ends);
+    expect(ends).toContain('image');
   }, 120_000);
 
   test(`nothing outside of what is offered for ${name} leaves the product, and the field is named`, () => {
@@ -106,6 +114,7 @@ describe.each(['runway', 'kling', 'pika'] as const)('what %s is offered for', (n
       ];
       if (!model.aspect_ratios.includes('21:9')) outside.push(['aspect_ratio', { aspect_ratio: '21:9' }]);
       if (model.audio === 'never') outside.push(['audio', { audio: true }]);
+      if (!endsOf(model).includes('image')) outside.push(['end', { end: 'image' }], ['end', { end: 'next' }]);
       if (model.prompt_required) outside.push(['prompt', { prompt: ' ' }]);
       for (const [field, changes] of outside) {
         const said = choose(formOf(model, changes));
@@ -113,4 +122,17 @@ describe.each(['runway', 'kling', 'pika'] as const)('what %s is offered for', (n
       }
     }
   });
+});
+
+test('a model that needs an end frame refuses a form without one, and the other way round, each naming the other', () => {
+  process.env.PIKA_API_KEY = canaryKey;
+  const { chooseModel } = loadProduct({});
+  const form: FormData = { ...emptyForm, ...words, provider: 'pika' };
+  expect(chooseModel({ ...form, model: 'pikaframes', end: 'next' }).model.id).toBe('pikaframes');
+  expect(() => chooseModel({ ...form, model: 'pikaframes' })).toThrow(
+    'end must not be none, as this model needs an end frame; the model pika-2.5 can make it.',
+  );
+  expect(() => chooseModel({ ...form, end: 'image' })).toThrow(
+    'end must be none, as this model takes no end frame; the model pikaframes can make it.',
+  );
 });

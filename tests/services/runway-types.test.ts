@@ -43,23 +43,16 @@ function faultsOf(bodies: object[]): Map<number, string> {
 }
 
 function formsOf(model: RunwayModel): FormData[] {
+  const { durations_s: durations, aspect_ratios: ratios } = model;
   const resolutions = model.resolutions.length > 0 ? model.resolutions : [''];
-  return model.durations_s.flatMap((duration_s) =>
-    model.aspect_ratios.flatMap((aspect_ratio) =>
-      resolutions.flatMap((resolution) =>
-        (model.audio === 'switch' ? [false, true] : [false]).map((audio) => ({
-          ...emptyForm,
-          prompt: 'The lighthouse lamp turns.',
-          negative_prompt: 'blur',
-          seed: 7,
-          duration_s,
-          aspect_ratio,
-          resolution,
-          audio,
-        })),
-      ),
-    ),
-  );
+  const sounds = model.audio === 'switch' ? [false, true] : [false];
+  const ends: FormData['end'][] = model.end_image ? ['none', 'image'] : ['none'];
+  const words = { prompt: 'The lighthouse lamp turns.', negative_prompt: 'blur', seed: 7 };
+  return durations
+    .flatMap((duration_s) => ratios.map((aspect_ratio) => ({ ...emptyForm, ...words, duration_s, aspect_ratio })))
+    .flatMap((form) => resolutions.map((resolution) => ({ ...form, resolution })))
+    .flatMap((form) => sounds.map((audio) => ({ ...form, audio })))
+    .flatMap((form) => ends.map((end) => ({ ...form, end })));
 }
 
 const sent = (model: RunwayModel, form: FormData) =>
@@ -70,7 +63,9 @@ const sent = (model: RunwayModel, form: FormData) =>
     resolution: resolutionOf(model, form),
     audio: hasAudio(model, form),
     imageFile: '',
+    endImageFile: form.end === 'none' ? null : '',
     image: Buffer.from('picture'),
+    endImage: form.end === 'none' ? null : Buffer.from('end'),
     prepared: null,
   });
 
@@ -90,6 +85,9 @@ test('a body with anything that a model of Runway does not take is not taken by 
     like('gen4.5', { ratio: '1920:1080' }),
     like('gen4.5', { audio: false }),
     like('gen4.5', { promptText: undefined }),
+    like('gen4.5', { promptImage: [{ uri: 'u', position: 'last' }] }),
+    like('gen4_turbo', { promptImage: [{ uri: 'u', position: 'last' }] }),
+    like('veo3.1', { promptImage: [{ uri: 'u', position: 'end' }] }),
     like('veo3.1', { duration: 5 }),
     like('veo3.1_fast', { resolution: '720p' }),
     like('seedance2_fast', { ratio: '1920:1080' }),

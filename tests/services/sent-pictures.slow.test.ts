@@ -34,7 +34,9 @@ const jobOf = (file: string): VideoJob => ({
   resolution: null,
   audio: false,
   imageFile: file,
+  endImageFile: null,
   image: Buffer.alloc(0),
+  endImage: null,
   prepared: undefined,
 });
 
@@ -62,7 +64,8 @@ async function renderedFrom(file: string): Promise<Buffer> {
   return still;
 }
 
-const picture = (provider: VideoProvider) => (imagePath: string) => provider.image!(jobOf(imageFile(imagePath)));
+const picture = (provider: VideoProvider) => (imagePath: string) =>
+  provider.image!(imageFile(imagePath), jobOf(imageFile(imagePath)));
 
 const receivers: [name: string, sent: (imagePath: string) => Promise<Buffer>][] = [
   ['Kling', picture(kling)],

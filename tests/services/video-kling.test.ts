@@ -189,7 +189,39 @@ describe('the provider kling', () => {
   ])('the provider kling has sound on kling-2.6 at 1080p only: "%s", sound %s', (resolution, audio, isRefused) => {
     const model = kling.models.find(({ id }) => id === 'kling-2.6')!;
     const fault = model.fault!({ ...emptyForm, resolution, audio });
-    expect(fault).toEqual(isRefused ? { field: 'resolution', rule: 'not_offered', offered: ['1080p'] } : null);
+    expect(fault).toEqual(isRefused ? { ...onlyLarge, beside: 'audio' } : null);
+  });
+
+  const onlyLarge = { field: 'resolution', rule: 'not_offered', offered: ['1080p'] };
+  const onlySilent = { field: 'audio', rule: 'not_offered' };
+
+  test.each<[model: string, form: Partial<FormData>, fault: object | null]>([
+    ['kling-2.6', {}, onlyLarge],
+    ['kling-2.6', { resolution: '720p' }, onlyLarge],
+    ['kling-2.6', { resolution: '720p', audio: true }, onlyLarge],
+    ['kling-2.6', { resolution: '1080p' }, null],
+    ['kling-2.6', { resolution: '1080p', audio: true }, onlySilent],
+    ['kling-2.5-turbo', {}, onlyLarge],
+    ['kling-2.5-turbo', { resolution: '720p' }, onlyLarge],
+    ['kling-2.5-turbo', { resolution: '1080p' }, null],
+  ])('the provider kling says where %s takes an end frame: with %j', (id, form, fault) => {
+    const model = kling.models.find((one) => one.id === id)!;
+    const found = model.fault!({ ...emptyForm, ...form, end: 'image' });
+    expect(found).toEqual(fault && { ...fault, beside: 'end' });
+    expect(model.end_image).toBe(false);
+  });
+
+  test.each([
+    ['kling-3.0', ''],
+    ['kling-2.6', '1080p'],
+    ['kling-2.5-turbo', '1080p'],
+  ])('the provider kling sends the end frame of %s as last_frame, behind the first one', async (model, resolution) => {
+    const { job, body } = await sentBy(load(model), { end: 'image', resolution });
+    expect(body.contents.slice(1)).toEqual([
+      { type: 'first_frame', url: job.image.toString('base64') },
+      { type: 'last_frame', url: job.endImage!.toString('base64') },
+    ]);
+    expect(job.endImage!.equals(job.image)).toBe(false);
   });
 
   test('the provider kling refuses a job whose model it does not offer any more, and sends nothing', async () => {

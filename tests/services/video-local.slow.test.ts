@@ -15,6 +15,8 @@ import type { FormData } from '../../src/contract/form';
 import { ffmpegPath } from '../../src/media/ffmpeg';
 import local from '../../src/services/video-local';
 import type { VideoJob } from '../../src/services/provider';
+import { quarters } from '../fixtures/colours';
+import { pixelDistance } from '../fixtures/pictures';
 import { portOf } from '../helpers/wire';
 import { click, eventually, finalVideo, newWorkspace, nextVideo, uploadPicture } from '../helpers/generating';
 import { startServer, type TestServer } from '../helpers/server';
@@ -24,14 +26,21 @@ const root = path.resolve(__dirname, '../..');
 const sample = path.join(root, 'docs/sample.jpg');
 const { signal } = new AbortController();
 
-const job = (attemptId: string, form: Partial<FormData> = {}, imageFile = sample): VideoJob => ({
+const job = (
+  attemptId: string,
+  form: Partial<FormData> = {},
+  imageFile = sample,
+  endImageFile: string | null = null,
+): VideoJob => ({
   attempt_id: attemptId,
   model: local.default_model,
   form_data: { ...emptyForm, duration_s: 2, ...form },
   resolution: null,
   audio: false,
   imageFile,
+  endImageFile,
   image: Buffer.alloc(0),
+  endImage: null,
   prepared: undefined,
 });
 
@@ -48,8 +57,9 @@ async function follow(taskId: string) {
   }
 }
 
-async function render(attemptId: string, form: Partial<FormData> = {}, imageFile = sample): Promise<string> {
-  expect(await local.submit(job(attemptId, form, imageFile), signal)).toEqual({ state: 'accepted', taskId: attemptId });
+async function render(...of: Parameters<typeof job>): Promise<string> {
+  const [attemptId] = of;
+  expect(await local.submit(job(...of), signal)).toEqual({ state: 'accepted', taskId: attemptId });
   const end = (await follow(attemptId)).at(-1);
   if (end?.state !== 'completed' || !('file' in end)) throw new Error(`ended as ${JSON.stringify(end)}`);
   return end.file;
@@ -92,26 +102,15 @@ function describeVideo(file: string) {
   };
 }
 
-/** One frame as a small grey raster. */
-async function frame(file: string, seconds: number): Promise<Buffer> {
-  const parameters = [
-    '-v',
-    'error',
-    '-ss',
-    String(seconds),
-    '-i',
-    file,
-    '-frames:v',
-    '1',
-    '-f',
-    'image2pipe',
-    '-c:v',
-    'png',
-    '-',
-  ];
+/** The first frame that ffmpeg makes of an input, as a PNG. */
+async function png(...input: string[]): Promise<Buffer> {
+  const parameters = ['-v', 'error', ...input, ...'-frames:v 1 -f image2pipe -c:v png -'.split(' ')];
   const { stdout } = await promisify(execFile)(ffmpegPath() ?? '', parameters, { encoding: 'buffer', maxBuffer: 1e8 });
   return stdout;
 }
+
+const frame = (file: string, seconds: number) => png('-ss', String(seconds), '-i', file);
+const lastFrame = (file: string) => png('-sseof', '-0.5', '-i', file, '-vf', 'reverse');
 
 const grey = async (png: Buffer, size = 64) =>
   sharp(png).resize(size, size, { fit: 'fill' }).greyscale().raw().toBuffer();
@@ -213,6 +212,51 @@ describe('the light', () => {
     const { warmth, brightness } = await lightOf('just as it is');
     expect(warmth).toBeCloseTo(original.warmth, 1);
     expect(Math.abs(brightness - original.brightness)).toBeLessThan(3);
+  });
+});
+
+describe('the end of a video', () => {
+  /** In values of 0 to 255: encoding alone changes a picture by 1.3, and the light of the golden hour by 14. */
+  const unseen = 2;
+  const shot = path.join(config.DATA_DIR, 'end.png');
+  let cropped: Buffer;
+
+  beforeAll(async () => {
+    await mkdir(config.DATA_DIR, { recursive: true });
+    await (await quarters(900, 900)).png().toFile(shot);
+    cropped = await sharp(shot).resize(1280, 720, { fit: 'cover' }).png().toBuffer();
+  });
+
+  test.each(['static', 'pull_out', 'dolly_zoom'])(
+    'the end of a video is its end picture, cropped to its shape, whatever the camera does: %s',
+    async (move) => {
+      const form = { camera_movement: move, lighting: 'night', duration_s: 3 };
+      const plain = await render(`no-end-${move}`, form);
+      const file = await render(`end-${move}`, form, sample, shot);
+      expect(await pixelDistance(await frame(file, 1), await frame(plain, 1))).toBeLessThan(unseen);
+      const dissolving = await frame(file, 2.3);
+      expect(await pixelDistance(dissolving, await frame(plain, 2.3))).toBeGreaterThan(5);
+      expect(await pixelDistance(dissolving, cropped)).toBeGreaterThan(5);
+      expect(await pixelDistance(await lastFrame(file), cropped)).toBeLessThan(unseen);
+      expect(describeVideo(file)).toEqual(describeVideo(plain));
+    },
+  );
+
+  test('the end of a video is what a static shot that continues it begins with, in its own light already', async () => {
+    const before = await render('before', { camera_movement: 'push_in', lighting: 'golden_hour' });
+    const end = path.join(config.DATA_DIR, 'before.png');
+    await sharp(await lastFrame(before)).toFile(end);
+    const form = { start: 'previous', camera_movement: 'static', lighting: 'golden_hour' } as const;
+    const after = await render('after', form, end);
+    expect(await pixelDistance(await frame(after, 0), end)).toBeLessThan(unseen);
+  });
+
+  test('the end of a video is there after its ffmpeg was killed and it is rendered again', async () => {
+    await local.submit(job('end-again', { duration_s: 4 }, sample, shot), signal);
+    await interrupt('end-again', 'SIGKILL');
+    const { file } = (await follow('end-again')).at(-1) as { file: string };
+    expect(await pixelDistance(await lastFrame(file), cropped)).toBeLessThan(unseen);
+    expect(readdirSync(path.dirname(file)).sort()).toEqual(['end.png', 'request.json', 'still.png', 'video.mp4']);
   });
 });
 
@@ -320,6 +364,15 @@ describe('a task', () => {
       charged: 'no',
     });
     expect(existsSync(path.join(rendersFolder, 'no-picture'))).toBe(false);
+  });
+
+  test('a task of the local renderer is refused, free of charge, when the end picture cannot be read', async () => {
+    expect(await local.submit(job('no-end', {}, sample, '/nowhere.png'), signal)).toMatchObject({
+      state: 'refused',
+      code: 'IMAGE_UNREADABLE',
+      charged: 'no',
+    });
+    expect(existsSync(path.join(rendersFolder, 'no-end'))).toBe(false);
   });
 
   test('a task of the local renderer fails with the words of ffmpeg when its files are damaged', async () => {

@@ -37,7 +37,9 @@ export type VideoSubject = {
 
 export const canaryKey = 'key_canary0123456789abcdef';
 const deadlineMs = 1000;
-const pictureFile = path.join(mkdtempSync(path.join(os.tmpdir(), 'video-provider-')), 'picture.png');
+const folder = mkdtempSync(path.join(os.tmpdir(), 'video-provider-'));
+const pictureFile = path.join(folder, 'picture.png');
+const endPictureFile = path.join(folder, 'end.png');
 
 /** Loads a provider file anew, with these variables. */
 export function loadVideoProvider(name: string, variables: Record<string, string>): VideoProvider {
@@ -49,21 +51,24 @@ export function loadVideoProvider(name: string, variables: Record<string, string
   return provider!;
 }
 
-let picture: Promise<unknown> | undefined;
+let pictures: Promise<unknown> | undefined;
 
-function drawPicture(): Promise<unknown> {
-  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
-  const create = { width: 640, height: 480, channels: 3 as const, background: '#888', noise };
-  return sharp({ create }).png().toFile(pictureFile);
+function drawPictures(): Promise<unknown> {
+  const create = { width: 640, height: 480, channels: 3 as const, background: '#888' };
+  const draw = (mean: number, file: string) =>
+    sharp({ create: { ...create, noise: { type: 'gaussian', mean, sigma: 30 } } })
+      .png()
+      .toFile(file);
+  return Promise.all([draw(128, pictureFile), draw(50, endPictureFile)]);
 }
 
 /** The model that a provider makes videos with where a form names none. */
 export const defaultModel = ({ models, default_model: id }: VideoProvider): VideoModel =>
   models.find((model) => model.id === id)!;
 
-/** A job as the engine gives it to a provider, with a real picture; its free preparation is done. */
+/** A job as the engine gives it to a provider, with real pictures; its free preparation is done. */
 export async function makeJob(provider: VideoProvider, changes: Partial<FormData> = {}): Promise<VideoJob> {
-  await (picture ??= drawPicture());
+  await (pictures ??= drawPictures());
   const form = { ...emptyForm, prompt: 'The lighthouse lamp turns.', ...changes };
   const model = modelOf(provider, form)!;
   const job: VideoJob = {
@@ -73,10 +78,13 @@ export async function makeJob(provider: VideoProvider, changes: Partial<FormData
     resolution: resolutionOf(model, form),
     audio: hasAudio(model, form),
     imageFile: pictureFile,
+    endImageFile: form.end === 'none' ? null : endPictureFile,
     image: Buffer.alloc(0),
+    endImage: null,
     prepared: null,
   };
-  job.image = (await provider.image?.(job)) ?? job.image;
+  job.image = (await provider.image?.(job.imageFile, job)) ?? job.image;
+  if (job.endImageFile) job.endImage = (await provider.image?.(job.endImageFile, job)) ?? null;
   job.prepared = (await provider.prepare?.(job, open())) ?? null;
   return job;
 }
@@ -145,6 +153,19 @@ export function describeVideoProvider(subject: VideoSubject): void {
       for (const duration of durations) await submitOne({ duration_s: duration });
       for (const ratio of ratios) await submitOne({ aspect_ratio: ratio, duration_s: durations[0] });
       expect(await double.accepted()).toHaveLength(durations.length + ratios.length);
+    });
+
+    test(`the provider ${name} sends the first frame and, where a form asks for it, the last one to every model that takes it`, async () => {
+      const able = provider.models.filter(({ end_image: takesEnd }) => takesEnd);
+      for (const { id, durations_s: durations } of able) {
+        const job = await makeJob(provider, { model: id, duration_s: durations[0], end: 'image' });
+        expect(await provider.submit(job, open())).toMatchObject({ state: 'accepted' });
+        const { first, last } = (await double.pictures()).at(-1)!;
+        expect([id, first, last]).toEqual([id, job.image, job.endImage]);
+      }
+      expect(able.length).toBeGreaterThan(0);
+      await submitOne();
+      expect((await double.pictures()).at(-1)).toMatchObject({ last: null });
     });
 
     test(`the provider ${name} sends what the form says, and never more words than the vendor takes`, async () => {

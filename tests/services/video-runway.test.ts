@@ -124,11 +124,26 @@ describe('the provider runway', () => {
     expect(await sentBy(form)).toEqual(expected);
   });
 
+  test.each(['veo3.1_fast', 'seedance2', 'seedance2_mini', 'seedance2_5', 'hailuo3', 'h3_max', 'wan3'])(
+    'the provider runway sends %s its end frame behind the first one, each with its position',
+    async (model) => {
+      const form = { model, end: 'image', duration_s: model.startsWith('veo') ? 8 : 5 } as const;
+      const { positions } = await sentBy(form);
+      const { image, endImage } = await makeJob(runway, form);
+      const uri = (jpeg: Buffer | null) => `data:image/jpeg;base64,${jpeg!.toString('base64')}`;
+      expect(positions).toEqual([
+        { uri: uri(image), position: 'first' },
+        { uri: uri(endImage), position: 'last' },
+      ]);
+      expect(uri(endImage)).not.toBe(uri(image));
+    },
+  );
+
   test('the provider runway enlarges a picture below 256 pixels', async () => {
     const job = await makeJob(runway);
     const imageFile = `${job.imageFile}.small.png`;
     await sharp({ create: { width: 90, height: 60, channels: 3, background: '#888' } }).toFile(imageFile);
-    const { width, height } = await sharp(await runway.image!({ ...job, imageFile })).metadata();
+    const { width, height } = await sharp(await runway.image!(imageFile, job)).metadata();
     expect(Math.min(width, height)).toBeGreaterThanOrEqual(256);
   });
 
