@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { useText } from '../i18n';
-import { batchIn, batchWords, countOf, isUnderWay, runningBatch } from '../state/batches';
+import { batchIn, batchWords, countFailed, runningBatch } from '../state/batches';
 import { useStore } from '../state/store';
 import { Button } from '../ui/button';
 import { Modal } from '../ui/modal';
@@ -24,6 +24,7 @@ export function BatchSheet({ chosen }: Props) {
   const [only, setOnly] = useState<BatchChoice>('changed');
   const shown = useStore((state) => batchIn(state, shownId));
   const last = useStore(({ batches }) => batches[0]);
+  const hasFailed = useStore((state) => countFailed(last, state) > 0);
   const show = (id: string) => {
     setIsChoosing(false);
     setShownId(id);
@@ -32,13 +33,12 @@ export function BatchSheet({ chosen }: Props) {
     setOnly(wanted);
     setIsChoosing(true);
   };
-  const hasFailed = last !== undefined && !isUnderWay(last) && countOf(last, 'failed') > 0;
   const title = chosen ? text('batch.titleChosen', { count: chosen.length }) : text('top.generateAll');
 
   return (
     <Modal title={title} className={styles.sheet}>
       {shown && !isChoosing ? (
-        <BatchView batch={shown} onStarted={show} onRefused={() => choose('failed')}>
+        <BatchView batch={shown} isWhole onStarted={show} onRefused={() => choose('failed')}>
           <Button onClick={() => setIsChoosing(true)}>{text('batch.other')}</Button>
         </BatchView>
       ) : (
@@ -49,7 +49,9 @@ export function BatchSheet({ chosen }: Props) {
             </Button>
           )}
           <Preflight chosen={chosen} only={only} onChoose={setOnly} onStarted={show} />
-          {!chosen && hasFailed && <BatchView batch={last} onStarted={show} onRefused={() => choose('failed')} />}
+          {last && !chosen && hasFailed && (
+            <BatchView batch={last} onStarted={show} onRefused={() => choose('failed')} />
+          )}
         </>
       )}
     </Modal>
