@@ -1,6 +1,6 @@
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { useText } from '../i18n';
-import { batchIn, countOf, isUnderWay, runningBatch } from '../state/batches';
+import { batchIn, batchWords, countFailed, runningBatch } from '../state/batches';
 import { useStore } from '../state/store';
 import { Button } from '../ui/button';
 import { Modal } from '../ui/modal';
@@ -17,17 +17,14 @@ type Props = {
 /** Many shots at once: what would be made, and then how far it is. */
 export function BatchSheet({ chosen }: Props) {
   const text = useText();
-  const runningId = useStore((state) => runningBatch(state)?._id ?? null);
-  const [shownId, setShownId] = useState<string | null>(runningId);
+  const running = useStore(runningBatch);
+  // One that another window starts does not take the place of what this one is about to start.
+  const [shownId, setShownId] = useState<string | null>(running?._id ?? null);
   const [isChoosing, setIsChoosing] = useState(chosen !== undefined);
   const [only, setOnly] = useState<BatchChoice>('changed');
   const shown = useStore((state) => batchIn(state, shownId));
   const last = useStore(({ batches }) => batches[0]);
-  // Also after it has ended, until something else is asked for.
-  useEffect(() => {
-    if (!isChoosing && shownId === null && runningId !== null) setShownId(runningId);
-  }, [isChoosing, shownId, runningId]);
-
+  const hasFailed = useStore((state) => countFailed(last, state) > 0);
   const show = (id: string) => {
     setIsChoosing(false);
     setShownId(id);
@@ -36,19 +33,25 @@ export function BatchSheet({ chosen }: Props) {
     setOnly(wanted);
     setIsChoosing(true);
   };
-  const hasFailed = last !== undefined && !isUnderWay(last) && countOf(last, 'failed') > 0;
   const title = chosen ? text('batch.titleChosen', { count: chosen.length }) : text('top.generateAll');
 
   return (
     <Modal title={title} className={styles.sheet}>
       {shown && !isChoosing ? (
-        <BatchView batch={shown} onStarted={show} onRefused={() => choose('failed')}>
+        <BatchView batch={shown} isWhole onStarted={show} onRefused={() => choose('failed')}>
           <Button onClick={() => setIsChoosing(true)}>{text('batch.other')}</Button>
         </BatchView>
       ) : (
         <>
+          {running && (
+            <Button className={styles.running} onClick={() => show(running._id)}>
+              {batchWords(running)}
+            </Button>
+          )}
           <Preflight chosen={chosen} only={only} onChoose={setOnly} onStarted={show} />
-          {!chosen && hasFailed && <BatchView batch={last} onStarted={show} onRefused={() => choose('failed')} />}
+          {last && !chosen && hasFailed && (
+            <BatchView batch={last} onStarted={show} onRefused={() => choose('failed')} />
+          )}
         </>
       )}
     </Modal>

@@ -1,9 +1,10 @@
-import type { ReactNode } from 'react';
+import { useEffect, useRef, type ReactNode } from 'react';
 import type { Batch } from '../../contract/batch';
 import { RequestFault } from '../export/request-fault';
 import { useRequest } from '../export/use-request';
 import { useText } from '../i18n';
-import { batchWords, countOf, isUnderWay } from '../state/batches';
+import { batchWords, countFailed, isUnderWay } from '../state/batches';
+import { useStore } from '../state/store';
 import { Button } from '../ui/button';
 import { Progress } from '../ui/progress';
 import { ApiError } from '../api';
@@ -15,6 +16,8 @@ import { startBatch, stopBatch } from './start-batch';
 
 type Props = {
   batch: Batch;
+  /** Whether it is all that the sheet shows. */
+  isWhole?: boolean;
   onStarted: (id: string) => void;
   /** Some of the failed shots cannot be made as they are. */
   onRefused: () => void;
@@ -22,11 +25,16 @@ type Props = {
 };
 
 /** How far a batch is: each shot with its state, and what can be done with the whole. */
-export function BatchView({ batch, onStarted, onRefused, children }: Props) {
+export function BatchView({ batch, isWhole, onStarted, onRefused, children }: Props) {
   const text = useText();
   const { run, isBusy, fault } = useRequest();
   const { _id: id, items, status } = batch;
-  const hasFailed = !isUnderWay(batch) && countOf(batch, 'failed') > 0;
+  const hasFailed = useStore((state) => countFailed(batch, state) > 0);
+  const head = useRef<HTMLDivElement>(null);
+  // The button that was pressed is gone; a second Enter must not meet the one that cancels.
+  useEffect(() => {
+    if (isWhole) head.current?.focus();
+  }, [isWhole, id]);
   const ended = items.filter(({ state }) => state !== 'waiting' && state !== 'generating').length;
   const again = async () => {
     try {
@@ -39,7 +47,9 @@ export function BatchView({ batch, onStarted, onRefused, children }: Props) {
 
   return (
     <>
-      <Progress label={batchWords(batch)} part={ended / items.length} />
+      <div ref={head} className={styles.head} tabIndex={-1}>
+        <Progress label={batchWords(batch)} part={ended / items.length} />
+      </div>
       {status === 'cancelled' && isUnderWay(batch) && <p className="muted">{text('batch.cancelling')}</p>}
       <ShotList name={text('batch.name')} count={items.length}>
         {items.map((item) => (

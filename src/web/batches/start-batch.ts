@@ -1,6 +1,7 @@
 import type { batchChoices } from '../../contract/batch';
 import { ApiError, cancelBatch, generateBatch, type AcceptedOfBatch } from '../api';
-import { batchTold } from '../state/batches';
+import { batchTold, batchWords } from '../state/batches';
+import { announce } from '../state/notices';
 import { getState } from '../state/store';
 import { newId } from '../sync/new-id';
 import { editsStored, isLost, sendUntilAnswered } from '../generate/send';
@@ -25,6 +26,7 @@ export async function startBatch(which: Which, accepted: AcceptedOfBatch, skipBl
     const batch = await sendUntilAnswered(() => generateBatch(body));
     unanswered = null;
     batchTold(batch);
+    announce(batchWords(batch));
     return batch._id;
   } catch (error) {
     unanswered = error instanceof ApiError && isLost(error.code) ? { wanted, requestId } : null;

@@ -63,6 +63,7 @@ const namesOther = new Set<TextKey>(['rule.needsPromptOr', 'rule.noSoundOr', 'ru
 function ruleKey({ field, rule, other, message, offered, pairedWith }: Broken): TextKey {
   if (rule === 'wrong_type' || rule === 'unknown_key') return 'rule.wrong_form';
   if (rule === 'required' && field === 'prompt') return other ? 'rule.needsPromptOr' : 'rule.needsPrompt';
+  if (rule === 'required' && field === 'end') return 'rule.needsEnd';
   if (rule !== 'not_offered' || message) return `rule.${rule}`;
   if (field === 'audio' && pairedWith) return 'rule.noSoundAt';
   if (field === 'audio') return other ? 'rule.noSoundOr' : 'rule.noSound';

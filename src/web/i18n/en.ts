@@ -88,6 +88,7 @@ export const en = {
   'rule.noSoundOr': '{provider} makes no sound. Turn sound off or take {other}.',
   'rule.noSoundAt': '{provider} makes no sound at {resolution}.',
   'rule.otherModel': 'It works with {other}.',
+  'rule.needsEnd': '{provider} needs a picture to end on.',
   'rule.noEnd': '{provider} cannot end on a picture. Let it end on nothing.',
   'rule.noEndOr': '{provider} cannot end on a picture. Let it end on nothing or take {other}.',
   'way.use': 'Use {value}',

@@ -15,6 +15,7 @@ export const zh: Record<TextKey, string> = {
   'rule.noSoundOr': '{provider} 不能生成声音。请关闭声音，或改用 {other}。',
   'rule.noSoundAt': '{provider} 在 {resolution} 下不能生成声音。',
   'rule.otherModel': '改用 {other} 就可以。',
+  'rule.needsEnd': '{provider} 需要结尾画面。',
   'rule.noEnd': '{provider} 不能指定结尾画面，请将结尾设为“无”。',
   'rule.noEndOr': '{provider} 不能指定结尾画面。请将结尾设为“无”，或改用 {other}。',
   'way.use': '使用 {value}',

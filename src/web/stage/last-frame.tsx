@@ -29,7 +29,7 @@ export function LastFrame({ shot, label, className }: Props) {
         aria-hidden={label === undefined || undefined}
         muted
         playsInline
-        preload="auto"
+        preload="metadata"
         onLoadedMetadata={({ currentTarget }) => {
           // The middle of the frame that ends there.
           currentTarget.currentTime = Math.max(0, (atS ?? currentTarget.duration) - 0.5 / (fps ?? usualFps));

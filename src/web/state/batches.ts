@@ -53,6 +53,17 @@ export const runningBatch = ({ batches }: WithBatches): Batch | undefined => bat
 export const countOf = ({ items }: Batch, state: Item['state']): number =>
   items.filter((item) => item.state === state).length;
 
+/** How many shots of a batch that has ended still lack the clip that it failed to make. */
+export function countFailed(batch: Batch | undefined, { byId }: Pick<AppState, 'byId'>): number {
+  if (!batch || isUnderWay(batch)) return 0;
+  const isOpen = ({ workspace_id: id, state }: Item) => {
+    const video = byId[id]?.video;
+    const isMadeSince = video?.status === 'completed' && (video.started_at ?? '') > batch.created_at;
+    return state === 'failed' && video !== undefined && !isMadeSince;
+  };
+  return batch.items.filter(isOpen).length;
+}
+
 /** How far a batch is, in words. */
 export function batchWords(batch: Batch): string {
   const [made, failed] = [countOf(batch, 'completed'), countOf(batch, 'failed')];
