@@ -1,7 +1,7 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Batch, type BatchItem, type StoredBatch } from '../../src/db/batch';
-import { Charge, Spend } from '../../src/db/charge';
+import { Charge } from '../../src/db/charge';
 import { Film, type StoredFilm } from '../../src/db/film';
 import { Workspace, type StoredWorkspace } from '../../src/db/workspace';
 import type { FormData } from '../../src/contract/form';
@@ -15,6 +15,7 @@ import { processId } from '../../src/utils/process-id';
 import { anyModel } from '../fixtures/models';
 import { film_id } from '../fixtures/workspaces';
 import { ago, fakeProvider, finishedVideo, newJob, newWorkspace, plugIn } from './attempts';
+import { forgetCosts } from './charges';
 import { useDatabase } from './database';
 
 /** The picture of every shot, whose file is there. */
@@ -40,7 +41,7 @@ export function useBatches(): void {
   });
   afterEach(async () => {
     for (const attempt of [...active.values()]) release(attempt);
-    await Promise.all([Batch, Charge, Film, Spend, Workspace].map((stored) => stored.deleteMany({})));
+    await Promise.all([Batch.deleteMany({}), Workspace.deleteMany({}), forgetCosts()]);
   });
 }
 
