@@ -1,11 +1,11 @@
-import type { ErrorBody } from '../contract/errors';
+import type { ErrorBody, ErrorCode } from '../contract/errors';
 import type { Limit } from '../contract/money';
 import { estimateOf } from '../costs/prices';
 import { refuseBeyond } from '../costs/reserve';
 import type { BatchItem, StoredBatch } from '../db/batch';
-import { activeStates } from '../db/job';
+import { activeStates, type JobState } from '../db/job';
 import type { StoredWorkspace } from '../db/workspace';
-import { isNoCharge } from '../generation/attempt';
+import { failure, isNoCharge } from '../generation/attempt';
 import { chooseModel } from '../generation/model-choice';
 import { previousClipMissing } from '../generation/sources';
 import { AppError } from '../utils/errors';
@@ -70,9 +70,15 @@ function outcomeOf(shot: StoredWorkspace, attemptId: string): Pick<BatchItem, 's
   if (video?.status === 'completed') return { state: 'completed', reason: null };
   if (video?.status === 'failed') return failureOf(video.error);
   const isActive = job && job.cancelled_at === null && activeStates.includes(job.state);
+  // Behind another take, where no video tells it.
+  const late = isActive && lateCodes[job.state];
+  if (late) return failureOf(failure(late, job.provider, 'maybe').error);
   if (isActive || video?.status === 'generating') return { state: 'generating', reason: null };
   return { state: 'cancelled', reason: wasReplaced };
 }
+
+/** Of attempts that have failed for their users, though their clips may still come. */
+const lateCodes: Partial<Record<JobState, ErrorCode>> = { timed_out: 'TIMEOUT', download_failed: 'DOWNLOAD_FAILED' };
 
 function failureOf(error: StoredWorkspace['video']['error']): Pick<BatchItem, 'state' | 'reason'> {
   const { code, message } = error!;

@@ -86,8 +86,9 @@ async function failedIn({ film }: Scene) {
   return (shot: StoredWorkspace): boolean => {
     const { status, started_at: startedAt } = shot.video;
     if (status === 'failed') return true;
-    const isMadeSince = status === 'completed' && startedAt !== null && new Date(startedAt) > newest!.created_at;
-    return failed.has(idOf(shot)) && !isMadeSince;
+    if (!newest || !failed.has(idOf(shot))) return false;
+    const isMadeSince = status === 'completed' && startedAt !== null && new Date(startedAt) > newest.created_at;
+    return !isMadeSince;
   };
 }
 
