@@ -19,6 +19,8 @@ const card = (number: number, window: Page = page) => cards(window).nth(number -
 const start = (window: Page = page) => button(window, 'Start').click();
 const batches = async (): Promise<Batch[]> => (await server.get('/api/batches')).body.batches as Batch[];
 
+const isPreview = (request: Request) => (request.postDataJSON() as { dry_run?: true }).dry_run === true;
+
 /** Shots with a picture and a prompt each; the linked ones continue the shot before. */
 async function addShots(count: number, linked: number[] = []): Promise<void> {
   await addPictures(page, count);
@@ -118,7 +120,6 @@ it('shows one batch in every window, also after a second press and a reload', as
     await region('Ready', window).waitFor();
   }
   // The second window does not learn in time that there is nothing left to start.
-  const isPreview = (request: Request) => (request.postDataJSON() as { dry_run?: true }).dry_run === true;
   await other.route('**/api/generate/batch', (route) => (isPreview(route.request()) ? undefined : route.continue()));
   for (const window of [page, other]) {
     await start(window);
@@ -131,6 +132,24 @@ it('shows one batch in every window, also after a second press and a reload', as
   await button(other, 'Cancel all').click();
   await sheet().getByText('What had been sent already').waitFor();
   await other.context().close();
+});
+
+it('asks again for the batch whose answer was lost, and gets the same', async () => {
+  await addShots(1);
+  let presses = 0;
+  await page.route('**/api/generate/batch', async (route) => {
+    if (isPreview(route.request())) return route.continue();
+    if (++presses > 1) return route.continue();
+    await route.fetch();
+    return route.abort();
+  });
+  await button(page, 'Generate all').click();
+  await region('Ready').waitFor();
+  await start();
+  await sheet().getByText('1 of 1 made').waitFor();
+  expect(presses).toBe(2);
+  expect(await batches()).toHaveLength(1);
+  expect(await doubles.runway.accepted()).toHaveLength(1);
 });
 
 it('says what is missing, leads there, and makes the rest', async () => {
@@ -185,7 +204,10 @@ it('sends what was typed a moment before the press', async () => {
   await page.getByRole('heading', { name: 'Shot' }).click();
   await button(page, 'Generate all').click();
   await rows('Ready').getByText('the last word').waitFor();
-  await start();
+  await button(page, 'Start').press('Enter');
+  await button(page, 'Cancel all').waitFor();
+  // A second press of the key, which the button that is gone would have got.
+  await page.keyboard.press('Enter');
   await sheet().getByText('1 of 1 made').waitFor();
   expect((await list())[0]!.video.form_data!.prompt).toBe('the last word');
 });

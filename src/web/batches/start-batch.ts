@@ -16,9 +16,10 @@ let unanswered: { wanted: string; requestId: string } | null = null;
 
 /** Starts a batch, without the shots that are known to be blocked; returns its id. Throws an ApiError. */
 export async function startBatch(which: Which, accepted: AcceptedOfBatch, skipBlocked: boolean): Promise<string> {
-  const { filmId } = getState();
   await editsStored();
-  const wanted = JSON.stringify([filmId, which]);
+  const { filmId, batches } = getState();
+  // A batch that has come since says that the press was taken: this is a new one.
+  const wanted = JSON.stringify([which, batches[0]?._id]);
   const requestId = unanswered?.wanted === wanted ? unanswered.requestId : newId();
   const skip = skipBlocked && { skip_blocked: true as const };
   const body = { film_id: filmId!, request_id: requestId, ...which, ...accepted, ...skip };
