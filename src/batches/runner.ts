@@ -22,6 +22,20 @@ import { changeBatch, claimBatches, findRunning, isOpen, releaseBatches } from '
 const roundMs = 1000;
 /** Changes come in bursts. */
 const settleMs = 30;
+/** What `advance.ts` reads of a shot: a film has hundreds, and is read with each end of a video. */
+const readFields = {
+  deleted_at: 1,
+  updated_at: 1,
+  form_data: 1,
+  video: 1,
+  'takes.attempt_id': 1,
+  'takes.status': 1,
+  job: 1,
+  superseded: 1,
+  'clicks.request_id': 1,
+  'clicks.attempt_id': 1,
+  'clicks.outcome': 1,
+} as const;
 /** Errors that say nothing about a shot, whose turn comes again. */
 const transientCodes = ['BUSY', 'DATABASE_UNAVAILABLE'];
 
@@ -94,11 +108,11 @@ async function startDue(batch: StoredBatch, due: StoredWorkspace[]): Promise<voi
 }
 
 async function readScene(batchId: string, filmId: string, items: BatchItem[]): Promise<Scene> {
-  const [shots, running, limits] = await Promise.all([findStoredShots(filmId), findRunning(filmId), limitsFor(filmId)]);
+  const [shots, running, limits] = await Promise.all([findStoredShots(filmId, readFields), findRunning(filmId), limitsFor(filmId)]);
   const byId = new Map(shots.map((shot) => [String(shot._id), shot]));
   const others = items.filter((item) => isOpen(item) && !byId.has(item.workspace_id));
   for (const { workspace_id } of others) {
-    const deleted = await Workspace.findById(workspace_id).lean<StoredWorkspace>();
+    const deleted = await Workspace.findById(workspace_id, readFields).lean<StoredWorkspace>();
     if (deleted) byId.set(workspace_id, deleted);
   }
   const elsewhere = running.filter((other) => String(other._id) !== batchId).flatMap(({ open }) => open);

@@ -68,6 +68,7 @@ export const isOpen = ({ state }: Pick<BatchItem, 'state'>): boolean => state ==
 export async function claimBatches(): Promise<StoredBatch[]> {
   const unfinished = { completed_at: null };
   const owners = await Batch.distinct('lease.owner', unfinished);
+  if (owners.length === 0) return [];
   const free = [processId, ...owners.filter((owner) => isProcessGone(String(owner)))];
   const isFree = { $or: [{ $in: ['$lease.owner', free] }, { $lt: ['$lease.until', '$$NOW'] }] };
   const lease = { owner: processId, until: { $add: ['$$NOW', leaseMs] } };
