@@ -108,7 +108,11 @@ async function startDue(batch: StoredBatch, due: StoredWorkspace[]): Promise<voi
 }
 
 async function readScene(batchId: string, filmId: string, items: BatchItem[]): Promise<Scene> {
-  const [shots, running, limits] = await Promise.all([findStoredShots(filmId, readFields), findRunning(filmId), limitsFor(filmId)]);
+  const [shots, running, limits] = await Promise.all([
+    findStoredShots(filmId, readFields),
+    findRunning(filmId),
+    limitsFor(filmId),
+  ]);
   const byId = new Map(shots.map((shot) => [String(shot._id), shot]));
   const others = items.filter((item) => isOpen(item) && !byId.has(item.workspace_id));
   for (const { workspace_id } of others) {

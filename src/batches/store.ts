@@ -50,11 +50,7 @@ export async function changeBatch(
 }
 
 /** Which shots of a batch are open, and whether it has ended with the last of them. */
-function endOf({
-  status,
-  items,
-  completed_at: endedAt,
-}: Pick<StoredBatch, 'status' | 'items' | 'completed_at'>) {
+function endOf({ status, items, completed_at: endedAt }: Pick<StoredBatch, 'status' | 'items' | 'completed_at'>) {
   const open = items.filter(isOpen).map(({ workspace_id }) => workspace_id);
   if (open.length > 0) return { open };
   const ended = status === 'running' ? ('completed' as const) : status;
