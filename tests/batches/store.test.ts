@@ -122,15 +122,19 @@ test('no shot is open in two running batches, whoever stores them', async () => 
 });
 
 test.each([
-  ['waiting', 'running', true],
-  ['generating', 'running', false],
-  ['failed', 'running', false],
-  ['waiting', 'cancelled', false],
-] as const)('a shot that is %s in a batch that is %s waits for its turn: %s', async (state, status, expected) => {
-  await newBatch([itemOf(one, { state }), itemOf(two)], { status });
-  expect(await isWaitingInBatch(one)).toBe(expected);
-  expect(await isWaitingInBatch(id(9))).toBe(false);
-});
+  ['waiting', null, 'running', true],
+  ['generating', null, 'running', true],
+  ['generating', 'started', 'running', false],
+  ['failed', null, 'running', false],
+  ['waiting', null, 'cancelled', false],
+] as const)(
+  'a shot that is %s as %s in a batch that is %s waits for its turn: %s',
+  async (state, attempt_id, status, expected) => {
+    await newBatch([itemOf(one, { state, attempt_id }), itemOf(two)], { status });
+    expect(await isWaitingInBatch(one)).toBe(expected);
+    expect(await isWaitingInBatch(id(9))).toBe(false);
+  },
+);
 
 describe('the lease of a batch', () => {
   // No process of this machine has that number.
