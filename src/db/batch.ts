@@ -77,11 +77,13 @@ batchSchema.index(
 /** The model of batches, with the field names of the wire. */
 export const Batch = model<StoredBatch>('Batch', batchSchema as unknown as Schema<StoredBatch>);
 
-/** Whether a shot waits for its turn in a running batch. */
+/** Whether a shot waits for its turn in a running batch, or has it now and is not started yet. */
 export const isWaitingInBatch = async (workspaceId: string): Promise<boolean> =>
   (await Batch.exists({
     status: 'running',
-    items: trusted({ $elemMatch: { workspace_id: workspaceId, state: 'waiting' } }),
+    items: trusted({
+      $elemMatch: { workspace_id: workspaceId, attempt_id: null, state: { $in: ['waiting', 'generating'] } },
+    }),
   })) !== null;
 
 /** A batch as it goes over the wire. */
