@@ -123,12 +123,12 @@ async function readScene(batchId: string, filmId: string, items: BatchItem[]): P
   return { shots, byId, openElsewhere: new Set(elsewhere), limits };
 }
 
-/** Starts a shot. The batch says so first, so that a cancellation from now on leaves it to its attempt. */
+/** Starts a shot. The batch notes that first, so that a cancellation from now on leaves the shot to its attempt. */
 async function start(batch: StoredBatch, { _id }: StoredWorkspace): Promise<void> {
   const workspaceId = String(_id);
   const change = (from: BatchItem['state'], to: (item: BatchItem) => BatchItem) =>
     changeItem(batch, workspaceId, from, to);
-  if (!(await change('waiting', (item) => ({ ...item, state: 'generating' })))) return;
+  if (!(await change('waiting', (item) => ({ ...item, state: 'starting' })))) return;
   try {
     const attempt_id = await startForBatch({
       workspaceId,
@@ -138,12 +138,12 @@ async function start(batch: StoredBatch, { _id }: StoredWorkspace): Promise<void
       acceptOverLimit: batch.accept_over_limit,
       acceptUnknownPrice: batch.accept_unknown_price,
     });
-    await change('generating', (item) => ({ ...item, attempt_id }));
+    await change('starting', (item) => ({ ...item, attempt_id, state: 'generating' }));
   } catch (thrown) {
     const error = toAppError(thrown);
     const isTransient = transientCodes.includes(error.code);
     logger.info('shot of a batch not started', { workspace_id: workspaceId, code: error.code, reason: error.message });
-    await change('generating', (item) => (isTransient ? { ...item, state: 'waiting' } : failed(item, error.body)));
+    await change('starting', (item) => (isTransient ? { ...item, state: 'waiting' } : failed(item, error.body)));
   }
 }
 

@@ -50,7 +50,11 @@ export async function changeBatch(
 }
 
 /** Which shots of a batch are open, and whether it has ended with the last of them. */
-function endOf({ status, items, completed_at: endedAt }: Pick<StoredBatch, 'status' | 'items' | 'completed_at'>) {
+export function endOf({
+  status,
+  items,
+  completed_at: endedAt,
+}: Pick<StoredBatch, 'status' | 'items' | 'completed_at'>) {
   const open = items.filter(isOpen).map(({ workspace_id }) => workspace_id);
   if (open.length > 0) return { open };
   const ended = status === 'running' ? ('completed' as const) : status;
@@ -58,7 +62,8 @@ function endOf({ status, items, completed_at: endedAt }: Pick<StoredBatch, 'stat
 }
 
 /** Whether a shot of a batch has not ended. */
-export const isOpen = ({ state }: Pick<BatchItem, 'state'>): boolean => state === 'waiting' || state === 'generating';
+export const isOpen = ({ state }: Pick<BatchItem, 'state'>): boolean =>
+  state === 'waiting' || state === 'starting' || state === 'generating';
 
 /** Gives this process the batches that have not ended and that no other living process runs. */
 export async function claimBatches(): Promise<StoredBatch[]> {
