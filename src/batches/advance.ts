@@ -58,7 +58,7 @@ function nextItem(item: BatchItem, batch: StoredBatch, known: Known, scene: Scen
 }
 
 /** The attempt that a batch has started of a shot, which its process may not have noted before it ended. */
-function attemptOf({ clicks }: StoredWorkspace, batch: StoredBatch): string | null {
+export function attemptOf({ clicks }: StoredWorkspace, batch: StoredBatch): string | null {
   return clicks.find(({ request_id }) => request_id === requestIdOf(batch))?.attempt_id ?? null;
 }
 

@@ -7,8 +7,8 @@ import { toJson, Workspace, type StoredWorkspace } from '../db/workspace';
 import { cancelVideo } from '../generation/cancel';
 import { AppError } from '../utils/errors';
 import { logger } from '../utils/logger';
-import { cancelled } from './advance';
-import { changeBatch, findBatch } from './store';
+import { attemptOf, cancelled } from './advance';
+import { changeBatch, findBatch, isOpen } from './store';
 
 /** Cancels what a batch has not sent; what was sent goes on. One that has ended, or was cancelled before, is returned unchanged. */
 export async function cancelBatch(batchId: string): Promise<WireBatch> {
@@ -26,11 +26,16 @@ export async function cancelBatch(batchId: string): Promise<WireBatch> {
 }
 
 /** Cancels the attempts of a batch that wait for a slot, since another server was faster. */
-async function cancelUnsent({ items }: StoredBatch): Promise<void> {
-  const started = items.filter(({ state }) => state === 'generating').map(({ workspace_id }) => workspace_id);
-  const unsent = { _id: trusted({ $in: started }), 'job.state': 'queued', 'video.status': 'generating' } as const;
-  for (const { _id, job } of await Workspace.find(unsent, { job: 1 }).lean<StoredWorkspace[]>())
-    await cancelVideo(String(_id), job!.attempt_id).catch(ignoreSent);
+async function cancelUnsent(batch: StoredBatch): Promise<void> {
+  const started = new Map(batch.items.filter(isOpen).map((item) => [item.workspace_id, item.attempt_id]));
+  const inBatch = trusted({ $in: [...started.keys()] });
+  const unsent = { _id: inBatch, 'job.state': 'queued', 'video.status': 'generating' } as const;
+  for (const shot of await Workspace.find(unsent, { job: 1, clicks: 1 }).lean<StoredWorkspace[]>()) {
+    const id = String(shot._id);
+    const attemptId = started.get(id) ?? attemptOf(shot, batch);
+    // Another attempt is a click of a user, who has chosen a take since.
+    if (attemptId === shot.job!.attempt_id) await cancelVideo(id, attemptId).catch(ignoreSent);
+  }
 }
 
 function ignoreSent(error: unknown): void {

@@ -7,7 +7,7 @@ import { estimateOf } from '../costs/prices';
 import { refuseBeyond } from '../costs/reserve';
 import type { StoredBatch } from '../db/batch';
 import type { StoredFilm } from '../db/film';
-import { findStoredShots } from '../db/find-workspaces';
+import { findStoredShots, withoutTalk } from '../db/find-workspaces';
 import { workspaceNotFound, type StoredWorkspace } from '../db/workspace';
 import { isNoCharge } from '../generation/attempt';
 import { checkClick, isInDoubt, secondChargePossible } from '../generation/check-click';
@@ -40,7 +40,7 @@ type Scene = {
 /** Plans a batch of a film; changes nothing. Throws WORKSPACE_NOT_FOUND for a shot that is not in the film. */
 export async function planBatch(film: StoredFilm, wanted: Wanted): Promise<Plan> {
   const filmId = String(film._id);
-  const [shots, running] = await Promise.all([findStoredShots(filmId), findRunning(filmId)]);
+  const [shots, running] = await Promise.all([findStoredShots(filmId, withoutTalk), findRunning(filmId)]);
   const scene = { film, shots, running, openIn: openShots(running) };
   const chosen = await chooseShots(scene, wanted);
   const same = sameBatch(scene, chosen);
@@ -55,12 +55,12 @@ const openShots = (running: StoredBatch[]) =>
 const idOf = ({ _id }: StoredWorkspace): string => String(_id);
 
 async function chooseShots(scene: Scene, { workspaceIds, only }: Wanted): Promise<Set<string>> {
-  const all = scene.shots.map(idOf);
+  const all = new Set(scene.shots.map(idOf));
   if (workspaceIds) {
-    if (workspaceIds.some((id) => !all.includes(id))) throw workspaceNotFound();
+    if (workspaceIds.some((id) => !all.has(id))) throw workspaceNotFound();
     return new Set(workspaceIds);
   }
-  if (only === 'all') return new Set(all);
+  if (only === 'all') return all;
   const isChosen = only === 'failed' ? await failedIn(scene) : changedIn(scene);
   const chosen = scene.shots.filter((shot, index) => scene.openIn.has(idOf(shot)) || isChosen(shot, index));
   return new Set(chosen.map(idOf));

@@ -50,7 +50,7 @@ export async function changeBatch(
 }
 
 /** Which shots of a batch are open, and whether it has ended with the last of them. */
-function endOf({
+export function endOf({
   status,
   items,
   completed_at: endedAt,
@@ -62,12 +62,14 @@ function endOf({
 }
 
 /** Whether a shot of a batch has not ended. */
-export const isOpen = ({ state }: Pick<BatchItem, 'state'>): boolean => state === 'waiting' || state === 'generating';
+export const isOpen = ({ state }: Pick<BatchItem, 'state'>): boolean =>
+  state === 'waiting' || state === 'starting' || state === 'generating';
 
 /** Gives this process the batches that have not ended and that no other living process runs. */
 export async function claimBatches(): Promise<StoredBatch[]> {
   const unfinished = { completed_at: null };
   const owners = await Batch.distinct('lease.owner', unfinished);
+  if (owners.length === 0) return [];
   const free = [processId, ...owners.filter((owner) => isProcessGone(String(owner)))];
   const isFree = { $or: [{ $in: ['$lease.owner', free] }, { $lt: ['$lease.until', '$$NOW'] }] };
   const lease = { owner: processId, until: { $add: ['$$NOW', leaseMs] } };

@@ -4,7 +4,11 @@ import { currencies } from '../contract/money';
 import { toJson } from './workspace';
 import { schemaOptions } from './schema-options';
 
-export type BatchItem = WireBatch['items'][number] & {
+type WireItem = WireBatch['items'][number];
+
+export type BatchItem = Omit<WireItem, 'state'> & {
+  /** `starting`: its attempt is about to be stored, so that a cancellation of the batch leaves it to that. */
+  state: WireItem['state'] | 'starting';
   /** The attempt of the shot before, not of this batch, for which it waits. */
   waits_for: string | null;
 };
@@ -36,7 +40,7 @@ const itemSchema = new Schema(
   {
     workspace_id: { type: String, required: true },
     attempt_id: text,
-    state: { type: String, enum: itemStates, required: true },
+    state: { type: String, enum: [...itemStates, 'starting'], required: true },
     reason: { type: Schema.Types.Mixed, default: null },
     waits_for: text,
   } satisfies Record<keyof BatchItem, unknown>,
@@ -77,20 +81,24 @@ batchSchema.index(
 /** The model of batches, with the field names of the wire. */
 export const Batch = model<StoredBatch>('Batch', batchSchema as unknown as Schema<StoredBatch>);
 
-/** Whether a shot waits for its turn in a running batch. */
+/** Whether a shot waits for its turn in a running batch, or has it now and is not started yet. */
 export const isWaitingInBatch = async (workspaceId: string): Promise<boolean> =>
   (await Batch.exists({
     status: 'running',
-    items: trusted({ $elemMatch: { workspace_id: workspaceId, state: 'waiting' } }),
+    items: trusted({
+      $elemMatch: { workspace_id: workspaceId, state: { $in: ['waiting', 'starting'] } },
+    }),
   })) !== null;
 
 /** A batch as it goes over the wire. */
 export function toWireBatch({ items, ...stored }: StoredBatch): WireBatch {
   const { _id, film_id, status, estimate, created_at, completed_at } = stored;
+  // It may yet have to wait again, and what is shown never goes back.
+  const starting = status === 'running' ? 'waiting' : 'generating';
   const shown = items.map(({ workspace_id, attempt_id, state, reason }) => ({
     workspace_id,
     attempt_id,
-    state,
+    state: state === 'starting' ? starting : state,
     reason,
   }));
   return toJson({ _id, film_id, status, items: shown, estimate, created_at, completed_at });
