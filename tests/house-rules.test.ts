@@ -24,6 +24,7 @@ const testedElsewhere: Record<string, string> = {
   'film/exporter.ts': 'tests/api/export-film.slow.test.ts kills it and cancels its exports',
   'film/wire.ts': 'tests/api/export-film.slow.test.ts reads exports as a client does',
   'media/exports.ts': 'tests/api/export-film.slow.test.ts looks at what is left on the disk',
+  'contract/batch.ts': 'tests/api/generate-batch.test.ts, where every answer is held to it',
   'contract/conversation.ts': 'tests/api/ai-suggest.test.ts asks, and every answer is held to it',
   'contract/defaults.ts': 'tests/websocket/workspace-create.test.ts creates a workspace with nothing in it',
   'contract/errors.ts': 'tests/app.test.ts meets the errors of all endpoints',
@@ -38,6 +39,7 @@ const testedElsewhere: Record<string, string> = {
   'contract/options.ts': 'tests/api/get-options.test.ts reads what it describes',
   'contract/video.ts': 'tests/api/generate-video.test.ts reads what it describes',
   'contract/workspace.ts': 'tests/websocket/workspace-update.test.ts sends what fits no shape',
+  'db/batch.ts': 'tests/batches/store.test.ts stores batches, and no shot in two of them',
   'db/charge.ts': 'tests/costs/reserve.test.ts stores charges, many at once',
   'db/dropped-clips.ts': 'tests/media/sweep.test.ts removes only the clips that it records',
   'db/edits.ts':
@@ -56,6 +58,7 @@ const testedElsewhere: Record<string, string> = {
   'db/migrations/004-films.ts': 'tests/db/migrate.test.ts runs it on old documents',
   'db/migrations/005-cuts-and-file-facts.ts': 'tests/db/migrate.test.ts runs it on old documents',
   'db/migrations/006-models-and-costs.ts': 'tests/db/migrate.test.ts runs it on old documents',
+  'db/migrations/007-continuity.ts': 'tests/db/migrate.test.ts runs it on old documents',
   'db/mongodb.ts': 'tests/chaos/database-away.slow.test.ts takes the database away and gives it back',
   'db/order.ts': 'tests/websocket/workspace-reorder.test.ts and workspace-create-before.test.ts store orders',
   'db/schema-options.ts': 'tests/db/migrate.test.ts and all tests that store something',

@@ -27,10 +27,10 @@ const to =
 
 test('a batch goes over the wire without what only servers need', async () => {
   const reason = {
-    code: 'INVALID_INPUT',
+    code: 'INVALID_INPUT' as const,
     message: 'No.',
     details: [{ path: 'form_data.end', message: 'must be none' }],
-  } as const;
+  };
   const estimate = [{ currency: 'USD', micros: 500_000 } as const];
   const items = [itemOf(one, { attempt_id: 'a', state: 'failed', reason, waits_for: 'b' }), itemOf(two)];
   const { _id } = await newBatch(items, { estimate, request_id: 'r' });

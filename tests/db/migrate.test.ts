@@ -213,3 +213,43 @@ test('forms of before have no provider, model, resolution or sound of their own,
   await migrate();
   expect(await raw(id)).toEqual(stored);
 });
+
+test('forms of before start from their image and end on nothing, and no shot has an end image', async () => {
+  const { start, end, ...oldForm } = { ...emptyForm, prompt: 'A lamp turns.' };
+  const made = { ...idleVideo, attempt_id: 'attempt-1', status: 'completed', form_data: oldForm };
+  const { end_image_path, from_attempt_id, from_s, ...oldRunning } = nowJob('polling');
+  const job = { ...oldRunning, form_data: oldForm };
+  const clicks = [
+    { request_id: 'r1', attempt_id: 'attempt-1', outcome: null },
+    { request_id: 'r0', attempt_id: 'attempt-0', outcome: made },
+  ];
+  const id = await storeOld({ form_data: oldForm, video: made, takes: [made], job, clicks, version: 3 });
+  const superseded = [job];
+  const unset = { end_image_path: 1, end_image_url: 1 } as const;
+  await Workspace.collection.updateOne({ order_index: 0 }, { $set: { superseded }, $unset: unset });
+  await migrate();
+  const form_data = { ...oldForm, start: 'image', end: 'none' };
+  const video = { ...made, form_data };
+  const links = { end_image_path: null, from_attempt_id: null, from_s: null };
+  const stored = (await raw(id))!;
+  expect(stored).toMatchObject({ form_data, video, takes: [video], version: 3 });
+  expect(stored).toMatchObject({ end_image_path: null, end_image_url: null });
+  expect(stored.job).toEqual({ ...job, ...links, form_data });
+  expect(stored.superseded).toEqual([{ ...job, ...links, form_data }]);
+  expect(stored.clicks).toEqual([clicks[0], { ...clicks[1], outcome: video }]);
+  await migrate();
+  expect(await raw(id)).toEqual(stored);
+});
+
+test('what a form says of its start and end already stays as it is', async () => {
+  const form_data = { ...emptyForm, start: 'previous', end: 'next' } as const;
+  const { _id } = await Workspace.create({
+    film_id,
+    order_index: 0,
+    form_data,
+    end_image_path: 'uploads/images/end.png',
+  });
+  const before = await raw(String(_id));
+  await migrate();
+  expect(await raw(String(_id))).toEqual(before);
+});

@@ -122,6 +122,24 @@ test('the sweep keeps the pictures that a video or a take was made from, though 
   expect(await left('images')).toEqual(['end.png', 'take.png', 'video.png']);
 });
 
+test('the sweep keeps the end pictures of shots and of attempts, in the trash too', async () => {
+  const names = ['shot.png', 'job.png', 'superseded.png', 'trash.png'];
+  for (const name of [...names, 'unused.png']) await put('images', name, daysAgo(3));
+  const ends = (name: string) => ({ end_image_path: `uploads/images/${name}.png` });
+  await Workspace.create([
+    {
+      film_id,
+      order_index: 0,
+      ...ends('shot'),
+      job: { ...jobOf('a', 'queued'), image_path: null, ...ends('job') },
+      superseded: [{ ...jobOf('b', 'timed_out'), image_path: null, ...ends('superseded') }],
+    },
+    { film_id, order_index: 1, deleted_at: daysAgo(1), ...ends('trash') },
+  ]);
+  await sweep();
+  expect(await left('images')).toEqual(names.sort());
+});
+
 test('the sweep empties the trash of files after 30 days, and not before', async () => {
   await put('trash', 'old.mp4', daysAgo(31));
   await put('trash', 'young.mp4', daysAgo(29));

@@ -15,7 +15,8 @@ const failed = {
 async function filmWithShots() {
   const film = await createFilm({ title: 'Harbour', settings: { fps: 25 } });
   const add = async (fields: object) => {
-    const data = { image_path: image, form_data: { prompt: 'rain' }, cut: { caption: 'Night', in_s: 0.5 } };
+    const form_data = { prompt: 'rain', start: 'previous', end: 'image' };
+    const data = { image_path: image, end_image_path: image, form_data, cut: { caption: 'Night', in_s: 0.5 } };
     const { workspace } = await tab.ask({ type: 'workspace.create', film_id: film._id, data });
     await changeStored(server.env.MONGODB_URI!, workspace._id, fields);
   };
@@ -30,7 +31,7 @@ test('a copy has settings, order, forms, cuts, pictures, takes and chosen videos
   const answer = await duplicate(film._id, { request_id: 'copy-1' });
   expect(answer).toMatchObject({ type: 'film.created', film: { title: 'Harbour', shots: 2, settings: { fps: 25 } } });
   expect(await heard(since)).toEqual([{ type: 'film.created', film: answer.film }]);
-  const copied = ['image_path', 'image_url', 'form_data', 'cut', 'takes'] as const;
+  const copied = ['image_path', 'image_url', 'end_image_path', 'end_image_url', 'form_data', 'cut', 'takes'] as const;
   const [originals, copies] = [await listOf(film._id), await listOf(answer.film._id)];
   for (const [index, copy] of copies.entries()) {
     expect(copied.map((key) => copy[key])).toEqual(copied.map((key) => originals[index][key]));
@@ -38,6 +39,7 @@ test('a copy has settings, order, forms, cuts, pictures, takes and chosen videos
     expect(copy._id).not.toBe(originals[index]._id);
   }
   expect(copies.map(({ video }) => video)).toEqual([originals[0].video, idle]);
+  expect(copies[0]).toMatchObject({ end_image_path: image, form_data: { start: 'previous', end: 'image' } });
   expect(copies[0].cut).toEqual({ caption: 'Night', in_s: 0.5, out_s: null, volume: 1 });
 });
 

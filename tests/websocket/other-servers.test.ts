@@ -1,6 +1,7 @@
 import { freshDatabase, startServer, type TestServer } from '../helpers/server';
 import { connect, type TestSocket } from '../helpers/socket';
 import { click, newWorkspace, nextVideo, uploadPicture } from '../helpers/generating';
+import { image } from '../fixtures/workspaces';
 import { openRig } from '../chaos/rig';
 
 type Frame = { type: string; workspace_id?: string; version?: number };
@@ -49,10 +50,14 @@ test.each([
   const edit = {
     type: 'workspace.update',
     workspace_id: id,
-    updates: { 'form_data.prompt': 'rain', image_path: null },
+    updates: { 'form_data.prompt': 'rain', image_path: null, end_image_path: image },
   };
   const edited = await hear(sender, listener, edit, 'workspace.updated');
-  expect(edited.heard).toMatchObject({ workspace_id: id, version: 2, changes: { 'form_data.prompt': 'rain' } });
+  expect(edited.heard).toMatchObject({
+    workspace_id: id,
+    version: 2,
+    changes: { 'form_data.prompt': 'rain', end_image_path: image, end_image_url: `/${image}` },
+  });
 
   const second = await hear(sender, listener, { type: 'workspace.create' }, 'workspace.created');
   const order = [second.answer.workspace._id as string, id];
@@ -71,6 +76,19 @@ test.each([
   expect(restored.heard.workspace).toEqual(restored.answer.workspace);
   for (const { ms } of [created, edited, moved, deleted, restored]) expect(ms).toBeLessThan(1000);
 });
+
+test('a batch is told to the sockets of both servers, whichever was asked, and its end is what both list', async () => {
+  const id = await newWorkspace(here, await uploadPicture(one), { duration_s: 2 });
+  const { body } = await other.post('/api/generate/batch', { workspace_ids: [id] });
+  const { _id } = body.batch;
+  const ends = [here, there].map((tab) =>
+    tab.next(({ type, batch }) => type === 'batch.status_update' && batch._id === _id && batch.completed_at !== null),
+  );
+  const [first, second] = await Promise.all(ends);
+  expect(first).toEqual(second);
+  expect(first!.batch).toMatchObject({ status: 'completed', items: [{ workspace_id: id, state: 'completed' }] });
+  for (const server of [one, other]) expect((await server.get('/api/batches')).body.batches[0]).toEqual(first!.batch);
+}, 60_000);
 
 test('each change is told once and without a gap, however fast they come', async () => {
   const { workspace } = (await hear(here, there, { type: 'workspace.create' }, 'workspace.created')).answer;

@@ -16,6 +16,8 @@ test('a create appends an empty workspace and tells the sender and the others', 
       order_index: expect.any(Number),
       image_path: null,
       image_url: null,
+      end_image_path: null,
+      end_image_url: null,
       form_data: emptyForm,
       cut: wholeClip,
       video: idle,
@@ -41,6 +43,23 @@ test('a create takes an image and a part of the form; the address of the image f
     form_data: { ...emptyForm, prompt: '海边的日落', seed: 4294967295 },
   });
   expect(await create({ data: { image_url: `/${image}` } })).toMatchObject({ image_path: image });
+});
+
+test('a create takes an end image, and what the shot starts from and ends on', async () => {
+  const links = { start: 'previous', end: 'image' };
+  const made = await create({ data: { end_image_path: image, form_data: links } });
+  expect(made).toMatchObject({ end_image_path: image, end_image_url: `/${image}`, image_path: null });
+  expect(made.form_data).toEqual({ ...emptyForm, ...links });
+  expect(await create({ data: { end_image_url: `/${image}` } })).toMatchObject({ end_image_path: image });
+});
+
+test.each([
+  ['two end images', { end_image_path: image, end_image_url: `/${image.replace('0', '1')}` }],
+  ['an end image of another folder', { end_image_path: 'uploads/videos/a.mp4' }],
+  ['a start that does not exist', { form_data: { start: 'next' } }],
+  ['an end that does not exist', { form_data: { end: 'previous' } }],
+])('a create with %s is INVALID_INPUT', async (_, data) => {
+  expect(await tab.ask({ type: 'workspace.create', data })).toMatchObject({ type: 'error', code: 'INVALID_INPUT' });
 });
 
 test.each([

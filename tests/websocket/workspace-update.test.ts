@@ -56,6 +56,8 @@ test('an update takes every field nested and dotted alike', async () => {
     model: 'm'.repeat(100),
     resolution: 'r'.repeat(100),
     audio: true,
+    start: 'previous',
+    end: 'next',
   };
   const nested = await create();
   const dotted = await create();
@@ -69,6 +71,34 @@ test('an update takes every field nested and dotted alike', async () => {
   ).toMatchObject({ version: 3 });
   expect(await find(nested._id)).toMatchObject({ form_data: { ...values, prompt: '', seed: null }, image_url: null });
 });
+
+test('an update of the end image has its address follow, by path or by address, and tells the others both', async () => {
+  const { _id } = await create();
+  const since = await mark();
+  await update(_id, { end_image_path: image });
+  const both = { end_image_path: image, end_image_url: `/${image}` };
+  expect(await heard(since)).toMatchObject([{ type: 'workspace.updated', changes: both }]);
+  expect(await find(_id)).toMatchObject({ ...both, image_path: null, image_url: null });
+  await update(_id, { end_image_url: null });
+  expect(await find(_id)).toMatchObject({ end_image_path: null, end_image_url: null });
+  await update(_id, { end_image_url: `/${image}`, image_path: image });
+  expect(await find(_id)).toMatchObject({ ...both, image_path: image });
+  const other = image.replace('0', '1');
+  for (const updates of [{ end_image_path: image, end_image_url: `/${other}` }, { end_image_path: 'a.png' }])
+    expect(await update(_id, updates)).toMatchObject({ type: 'error', code: 'INVALID_INPUT' });
+  expect(await find(_id)).toMatchObject(both);
+});
+
+test.each([
+  ['nested', { form_data: { start: 'video' } }, 'form_data.start'],
+  ['dotted', { 'form_data.end': 'previous' }, 'form_data.end'],
+])(
+  'an update of what a shot starts from or ends on to something else is INVALID_INPUT: %s',
+  async (_, updates, field) => {
+    const answer = await update((await create())._id, updates);
+    expect(answer).toMatchObject({ code: 'INVALID_INPUT', details: [{ path: expect.stringContaining(field) }] });
+  },
+);
 
 test('updates of two fields in two tabs are both kept, in every one of 50 rounds', async () => {
   const { _id } = await create();

@@ -1,0 +1,377 @@
+process.env.RUNWAY_API_KEY = 'key_runway';
+process.env.VIDEO_PROVIDER = 'runway';
+process.env.VIDEO_MAX_CONCURRENT = '2';
+
+import { requestIdOf } from '../../src/batches/advance';
+import { cancelBatch } from '../../src/batches/cancel';
+import { startBatches, stopBatches, wakeBatches } from '../../src/batches/runner';
+import { findBatches } from '../../src/batches/store';
+import type { Batch as WireBatch } from '../../src/contract/batch';
+import { Batch, toWireBatch, type BatchItem, type StoredBatch } from '../../src/db/batch';
+import { Charge, type StoredCharge } from '../../src/db/charge';
+import { Workspace, type StoredWorkspace } from '../../src/db/workspace';
+import { imageFile } from '../../src/media/images';
+import { requestVideo } from '../../src/generation/request';
+import type { VideoJob } from '../../src/services/provider';
+import { processId } from '../../src/utils/process-id';
+import { listenToPushes } from '../../src/utils/push';
+import { film_id } from '../fixtures/workspaces';
+import { ago, fakeProvider, finishedTask, newJob, plugIn, rejectionOf, videoOf } from '../helpers/attempts';
+import {
+  addShot,
+  batchOf,
+  inWords,
+  itemOf,
+  model,
+  newBatch,
+  otherPicture,
+  putClip,
+  upToDate,
+  useBatches,
+} from '../helpers/batches';
+import { limitFilm, usd } from '../helpers/charges';
+import { eventually } from '../helpers/generating';
+
+useBatches();
+beforeAll(startBatches);
+
+const told: WireBatch[] = [];
+listenToPushes((_, message) => {
+  if (message.type === 'batch.status_update') told.push(message.batch);
+});
+
+/** What was sent, oldest first. */
+let sent: VideoJob[];
+/** The tasks that run, which are done at once unless they are held, and how many there were at most. */
+let tasks: Set<string>;
+let isHeld: boolean;
+let most: number;
+
+beforeEach(() => {
+  [sent, tasks, isHeld, most, told.length] = [[], new Set(), false, 0, 0];
+  const provider = fakeProvider({ models: [model] });
+  provider.submit = (job) => {
+    sent.push(job);
+    if (job.form_data.prompt === 'refused')
+      return Promise.resolve({ state: 'refused', code: 'CONTENT_REFUSED', reason: '?' });
+    const taskId = `task of ${job.attempt_id}`;
+    most = Math.max(most, tasks.add(taskId).size);
+    return Promise.resolve({ state: 'accepted', taskId });
+  };
+  provider.check = (taskId) => {
+    if (isHeld) return Promise.resolve({ state: 'running' });
+    tasks.delete(taskId);
+    return finishedTask();
+  };
+  plugIn('runway', provider);
+});
+afterEach(async () => {
+  await Batch.deleteMany({});
+});
+
+const hold = () => (isHeld = true);
+const letGo = () => (isHeld = false);
+const previous = { start: 'previous' } as const;
+const shotOf = async (id: string) => (await Workspace.findById(id).lean<StoredWorkspace>())!;
+
+/** Stores a batch of these shots, and has it run. */
+async function runBatch(items: (string | BatchItem)[], more: Partial<StoredBatch> = {}): Promise<StoredBatch> {
+  const batch = await newBatch(
+    items.map((item) => (typeof item === 'string' ? itemOf(item) : item)),
+    more,
+  );
+  wakeBatches();
+  return batch;
+}
+
+const until = (batch: StoredBatch, fits: (now: StoredBatch) => boolean): Promise<StoredBatch> =>
+  eventually(async () => {
+    const now = await batchOf(batch);
+    return fits(now) && now;
+  });
+const endOf = (batch: StoredBatch) => until(batch, ({ completed_at: endedAt }) => endedAt !== null);
+const startOf = (batch: StoredBatch, count: number) =>
+  until(batch, ({ items }) => items.filter(({ attempt_id }) => attempt_id !== null).length === count);
+
+test('a batch sends its shots in order, no more at a time than allowed, and the last push is what the list says', async () => {
+  const ids: string[] = [];
+  for (let shot = 0; shot < 5; shot++) ids.push(await addShot({}, { prompt: `Shot ${shot}.` }));
+  hold();
+  const batch = await runBatch(ids);
+  const begun = await startOf(batch, 2);
+  expect(inWords(begun)).toEqual(['generating', 'generating', 'waiting', 'waiting', 'waiting']);
+  letGo();
+  const ended = await endOf(batch);
+  expect(ended).toMatchObject({ status: 'completed', open: [] });
+  expect(inWords(ended)).toEqual(ids.map(() => 'completed'));
+  expect(sent.map(({ form_data }) => form_data.prompt)).toEqual(ids.map((_, shot) => `Shot ${shot}.`));
+  expect(most).toBe(2);
+  for (const [index, id] of ids.entries())
+    expect((await shotOf(id)).video).toMatchObject({ status: 'completed', attempt_id: ended.items[index]!.attempt_id });
+  await eventually(async () => told.at(-1)?.completed_at);
+  expect(told.at(-1)).toEqual(toWireBatch((await findBatches(film_id))[0]!));
+});
+
+describe('a shot whose turn comes', () => {
+  test('a shot is sent as it is stored when its turn comes', async () => {
+    const ids = [await addShot(), await addShot(), await addShot({}, { prompt: 'Old words.' })];
+    hold();
+    const batch = await runBatch(ids);
+    await startOf(batch, 2);
+    const form = { ...newJob().form_data, prompt: 'New words.' };
+    await Workspace.updateOne({ _id: ids[2] }, { form_data: form, image_path: otherPicture, $inc: { version: 1 } });
+    letGo();
+    await endOf(batch);
+    expect(sent[2]).toMatchObject({ form_data: form, imageFile: imageFile(otherPicture) });
+    expect((await shotOf(ids[2]!)).video).toMatchObject({ form_data: form, image_url: `/${otherPicture}` });
+  });
+
+  test('a shot that was edited is sent 3 s after that, and not before', async () => {
+    const editedAt = Date.now() - 2000;
+    const id = await addShot({ updated_at: new Date(editedAt).toISOString() });
+    const batch = await runBatch([id]);
+    const begun = await startOf(batch, 1);
+    const { intent_at } = (await shotOf(id)).job ?? { intent_at: new Date((await shotOf(id)).video.started_at!) };
+    expect(intent_at.getTime()).toBeGreaterThanOrEqual(editedAt + 3000);
+    expect(inWords(begun)).not.toContain('failed');
+  });
+
+  test('a shot that is edited in the moment of its turn waits again, and is sent with the edit', async () => {
+    const id = await addShot();
+    const { collection } = Batch;
+    const write = collection.findOneAndUpdate.bind(collection);
+    jest
+      .spyOn(collection, 'findOneAndUpdate')
+      .mockImplementationOnce(async (...parameters: Parameters<typeof write>) => {
+        const marked = await write(...parameters);
+        const edit = { 'form_data.prompt': 'Edited.', updated_at: ago(1500).toISOString() };
+        await Workspace.updateOne({ _id: id }, { $set: edit, $inc: { version: 1 } });
+        return marked;
+      });
+    const batch = await runBatch([id]);
+    expect(inWords(await endOf(batch))).toEqual(['completed']);
+    expect(sent.map(({ form_data }) => form_data.prompt)).toEqual(['Edited.']);
+  });
+
+  test('a shot that cannot be sent any more fails with its reason, unpaid, and the others are made', async () => {
+    const [bare, good] = [await addShot({ takes: [upToDate()] }), await addShot()];
+    await Workspace.updateOne({ _id: bare }, { image_path: null, image_url: null });
+    const before = await shotOf(bare);
+    const ended = await endOf(await runBatch([bare, good]));
+    expect(inWords(ended)).toEqual(['failed IMAGE_MISSING', 'completed']);
+    expect(ended.items[0]).toMatchObject({
+      attempt_id: null,
+      reason: { message: expect.stringContaining('no image') },
+    });
+    const { video, takes, version } = await shotOf(bare);
+    expect({ video, takes, version }).toEqual({ video: before.video, takes: before.takes, version: before.version });
+    expect(await Charge.countDocuments()).toBe(1);
+  });
+
+  test('a shot that is refused by its provider fails with that code', async () => {
+    const id = await addShot({}, { prompt: 'refused' });
+    const ended = await endOf(await runBatch([id]));
+    expect(inWords(ended)).toEqual(['failed CONTENT_REFUSED']);
+    expect(ended.items[0]!.attempt_id).toBe((await shotOf(id)).video.attempt_id);
+  });
+
+  test('a shot that was deleted while it waited is cancelled, and never sent', async () => {
+    const [gone, good] = [await addShot(), await addShot()];
+    await Workspace.updateOne({ _id: gone }, { deleted_at: new Date() });
+    expect(inWords(await endOf(await runBatch([gone, good])))).toEqual(['cancelled WORKSPACE_NOT_FOUND', 'completed']);
+    expect(sent).toHaveLength(1);
+  });
+
+  test('a shot that a click has begun before the batch was stored fails, and is not made twice', async () => {
+    const job = newJob({ state: 'polling', provider: 'runway' });
+    const id = await addShot({ job, video: videoOf(job) });
+    expect(inWords(await endOf(await runBatch([id])))).toEqual(['failed VIDEO_IN_PROGRESS']);
+    expect(sent).toHaveLength(0);
+  });
+
+  test('a click on a shot that waits is VIDEO_IN_PROGRESS, and is remembered as that', async () => {
+    const ids = [await addShot(), await addShot(), await addShot()];
+    hold();
+    const batch = await runBatch(ids);
+    await startOf(batch, 2);
+    const click = { workspaceId: ids[2]!, requestId: 'r', acceptSecondCharge: true };
+    expect(await rejectionOf(requestVideo(click))).toMatchObject({ code: 'VIDEO_IN_PROGRESS' });
+    letGo();
+    expect(inWords(await endOf(batch))).toEqual(ids.map(() => 'completed'));
+    expect(sent).toHaveLength(3);
+  });
+});
+
+describe('money', () => {
+  const charges = () => Charge.find().sort({ started_at: 1 }).lean<StoredCharge[]>();
+
+  test('each shot reserves its own price when its turn comes, with what the press has accepted', async () => {
+    await limitFilm(usd(0.1));
+    const ids = [await addShot(), await addShot({}, { duration_s: 10 })];
+    await endOf(await runBatch(ids, { accept_over_limit: true, accept_unknown_price: true }));
+    const accepted = { accept_over_limit: true, accept_unknown_price: true, state: 'charged' };
+    expect(await charges()).toMatchObject([
+      { cost: usd(0.5), ...accepted },
+      { cost: usd(1), ...accepted },
+    ]);
+    expect((await charges()).map(({ workspace_id }) => String(workspace_id))).toEqual(ids);
+  });
+
+  test('a limit that is lowered on the way stops what waits, and not what was sent', async () => {
+    await limitFilm(usd(10));
+    const ids = [await addShot(), await addShot(), await addShot(), await addShot()];
+    hold();
+    const batch = await runBatch(ids);
+    await startOf(batch, 2);
+    await limitFilm(usd(1.2));
+    const stopped = ['failed SPEND_LIMIT_REACHED', 'failed SPEND_LIMIT_REACHED'];
+    const found = await until(batch, ({ open }) => open.length === 2);
+    expect(inWords(found)).toEqual(['generating', 'generating', ...stopped]);
+    letGo();
+    expect(inWords(await endOf(batch))).toEqual(['completed', 'completed', ...stopped]);
+    expect(await charges()).toHaveLength(2);
+    expect((await shotOf(ids[3]!)).video.status).toBe('idle');
+  });
+
+  test('a shot whose price has become unknown fails under a limit', async () => {
+    const id = await addShot();
+    await limitFilm(usd(10));
+    plugIn('runway', fakeProvider({ models: [{ ...model, prices: [] }] }));
+    expect(inWords(await endOf(await runBatch([id])))).toEqual(['failed PRICE_UNKNOWN']);
+  });
+});
+
+describe('a chain', () => {
+  test('each shot of a chain is sent when the one before it is done, with the end of its clip', async () => {
+    const ids = [await addShot(), await addShot({ image_path: null }, previous), await addShot({}, previous)];
+    const ended = await endOf(await runBatch(ids));
+    expect(inWords(ended)).toEqual(['completed', 'completed', 'completed']);
+    expect(most).toBe(1);
+    const [one, two, three] = await Promise.all(ids.map(shotOf));
+    expect(two!.video).toMatchObject({ from_attempt_id: one!.video.attempt_id, from_s: null });
+    expect(three!.video).toMatchObject({ from_attempt_id: two!.video.attempt_id, from_s: null });
+  });
+
+  test('the rest of a chain fails unpaid when one of it fails, and shots beside it are made', async () => {
+    const ids = [
+      await addShot({}, { prompt: 'refused' }),
+      await addShot({}, previous),
+      await addShot({}, previous),
+      await addShot(),
+    ];
+    const ended = await endOf(await runBatch(ids));
+    const missing = 'failed PREVIOUS_CLIP_MISSING';
+    expect(inWords(ended)).toEqual(['failed CONTENT_REFUSED', missing, missing, 'completed']);
+    expect(sent).toHaveLength(2);
+    expect((await shotOf(ids[1]!)).video.status).toBe('idle');
+  });
+
+  test('a shot waits for the clip that a click is making, outside of the batch', async () => {
+    const before = await addShot();
+    const next = await addShot({}, previous);
+    hold();
+    await requestVideo({ workspaceId: before, acceptSecondCharge: false });
+    const batch = await runBatch([next]);
+    const { attempt_id } = (await shotOf(before)).video;
+    await until(batch, ({ items }) => items[0]!.waits_for === attempt_id);
+    letGo();
+    expect(inWords(await endOf(batch))).toEqual(['completed']);
+    expect((await shotOf(next)).video).toMatchObject({ from_attempt_id: attempt_id });
+  });
+
+  test('a shot fails with the clip that a click is making, though there is one of before', async () => {
+    await putClip('older');
+    const job = newJob({ state: 'polling', provider: 'runway' });
+    const before = await addShot({ job, video: videoOf(job), takes: [upToDate({ attempt_id: 'older' })] });
+    const batch = await runBatch([await addShot({}, previous)]);
+    await until(batch, ({ items }) => items[0]!.waits_for === job.attempt_id);
+    const error = { code: 'TASK_FAILED', message: '?', charged: 'no' };
+    await Workspace.updateOne({ _id: before }, { 'video.status': 'failed', 'video.error': error, job: null });
+    expect(inWords(await endOf(batch))).toEqual(['failed PREVIOUS_CLIP_MISSING']);
+    expect(sent).toHaveLength(0);
+  });
+
+  test('a shot waits for the one before it that another batch makes', async () => {
+    const before = await addShot();
+    const next = await addShot({}, previous);
+    hold();
+    const first = await runBatch([before]);
+    const second = await runBatch([next]);
+    await startOf(first, 1);
+    await until(second, ({ items }) => items[0]!.waits_for !== null);
+    letGo();
+    expect(inWords(await endOf(second))).toEqual(['completed']);
+    expect((await shotOf(next)).video.from_attempt_id).toBe((await batchOf(first)).items[0]!.attempt_id);
+  });
+});
+
+describe('a process that was killed', () => {
+  // No process of this machine has that number.
+  const lease = { owner: processId.replace(/:\d+:/, ':4194999:'), until: new Date(Date.now() + 60_000) };
+
+  test('a batch of a process that was killed goes on at once, though its lease has not expired', async () => {
+    const ids = [await addShot(), await addShot()];
+    const ended = await endOf(await runBatch([itemOf(ids[0]!, { state: 'failed' }), ids[1]!], { lease }));
+    expect(inWords(ended)).toEqual(['failed', 'completed']);
+    expect(ended.lease.owner).toBe(processId);
+  });
+
+  test('a process that was killed before it claimed a shot leaves it to be sent once', async () => {
+    const id = await addShot();
+    const batch = await runBatch([itemOf(id, { state: 'generating' })], { lease });
+    expect(inWords(await endOf(batch))).toEqual(['completed']);
+    expect(sent).toHaveLength(1);
+  });
+
+  test('a process that was killed after it claimed a shot leaves it to be noted, and not sent again', async () => {
+    const job = newJob({ state: 'polling', provider: 'runway' });
+    const id = await addShot({ job, video: videoOf(job) });
+    const batch = await newBatch([itemOf(id, { state: 'generating' }), itemOf(await addShot())], { lease });
+    const clicks = [{ request_id: requestIdOf(batch), attempt_id: job.attempt_id }];
+    await Workspace.updateOne({ _id: id }, { clicks });
+    wakeBatches();
+    await until(batch, ({ items }) => items[0]!.attempt_id === job.attempt_id && items[1]!.state === 'completed');
+    expect(inWords(await batchOf(batch))).toEqual(['generating', 'completed']);
+    expect(sent).toHaveLength(1);
+    await Workspace.updateOne({ _id: id }, { 'video.status': 'completed', job: null });
+    expect(inWords(await endOf(batch))).toEqual(['completed', 'completed']);
+  });
+
+  test('a batch that was cancelled meanwhile does not send what was marked', async () => {
+    const id = await addShot();
+    const batch = await runBatch([itemOf(id, { state: 'generating' })], { lease, status: 'cancelled' });
+    expect(inWords(await endOf(batch))).toEqual(['cancelled CANCELLED']);
+    expect(sent).toHaveLength(0);
+  });
+
+  test('a batch of a living process is left to it', async () => {
+    const alive = { owner: 'elsewhere:1:a', until: new Date(Date.now() + 60_000) };
+    const theirs = await runBatch([await addShot()], { lease: alive });
+    const ours = await runBatch([await addShot()]);
+    await endOf(ours);
+    expect(await batchOf(theirs)).toMatchObject({ revision: 1, lease: { owner: alive.owner } });
+  });
+});
+
+test('a cancelled batch ends with the last shot that was sent', async () => {
+  const ids = [await addShot(), await addShot(), await addShot()];
+  hold();
+  const batch = await runBatch(ids);
+  await startOf(batch, 2);
+  expect(await cancelBatch(String(batch._id))).toMatchObject({ status: 'cancelled', completed_at: null });
+  letGo();
+  const ended = await endOf(batch);
+  expect(ended.status).toBe('cancelled');
+  expect(inWords(ended)).toEqual(['completed', 'completed', 'cancelled CANCELLED']);
+  expect(sent).toHaveLength(2);
+});
+
+test('a stop starts no more shots, and lets another process go on at once', async () => {
+  await stopBatches();
+  const batch = await runBatch([await addShot()], {
+    lease: { owner: processId, until: new Date(Date.now() + 60_000) },
+  });
+  await stopBatches();
+  expect(await batchOf(batch)).toMatchObject({ revision: 1, lease: { until: new Date(0) } });
+  expect(sent).toHaveLength(0);
+});
