@@ -9,11 +9,11 @@ import { Workspace, type StoredWorkspace } from '../db/workspace';
 import { isNoCharge } from '../generation/attempt';
 import { countFreeSlots } from '../generation/queue';
 import { startForBatch } from '../generation/request';
-import { toAppError } from '../utils/errors';
+import { toAppError, type AppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { listenToPushes } from '../utils/push';
 import { createSharedWork } from '../utils/queue';
-import { dueShots, failed, nextItems, quietMs, requestIdOf, type Scene } from './advance';
+import { cancelled, dueShots, failed, nextItems, quietMs, requestIdOf, type Scene } from './advance';
 import { changeBatch, claimBatches, findRunning, isOpen, releaseBatches } from './store';
 
 // A batch is run by one process at a time, whichever has its lease. It starts a shot only when a task may run, so that the shot is
@@ -141,10 +141,14 @@ async function start(batch: StoredBatch, { _id }: StoredWorkspace): Promise<void
     await change('starting', (item) => ({ ...item, attempt_id, state: 'generating' }));
   } catch (thrown) {
     const error = toAppError(thrown);
-    const isTransient = transientCodes.includes(error.code);
     logger.info('shot of a batch not started', { workspace_id: workspaceId, code: error.code, reason: error.message });
-    await change('starting', (item) => (isTransient ? { ...item, state: 'waiting' } : failed(item, error.body)));
+    await change('starting', (item) => notStarted(item, error));
   }
+}
+
+function notStarted(item: BatchItem, { code, body }: AppError): BatchItem {
+  if (transientCodes.includes(code)) return { ...item, state: 'waiting' };
+  return code === 'WORKSPACE_NOT_FOUND' ? cancelled(item, body) : failed(item, body);
 }
 
 /** Changes the item of a shot if it is in that state and not started; false if it is not. */

@@ -1,4 +1,5 @@
 import { trusted, type Types } from 'mongoose';
+import type { Cost } from '../contract/money';
 import { Batch, type BatchItem, type StoredBatch } from '../db/batch';
 import { AppError } from '../utils/errors';
 import { isProcessGone, newWriteId, processId } from '../utils/process-id';
@@ -25,6 +26,16 @@ export const findBatches = (filmId: string): Promise<StoredBatch[]> =>
 /** The running batches of a film, newest first. */
 export const findRunning = (filmId: string): Promise<StoredBatch[]> =>
   Batch.find({ film_id: filmId, status: 'running' }).sort(newestFirst).lean<StoredBatch[]>().exec();
+
+/** What each shot that waits in a running batch was planned to cost, with its film. */
+export async function findPledged(): Promise<{ filmId: string; cost: Cost | null }[]> {
+  const running = await Batch.find({ status: 'running' }, { film_id: 1, items: 1 }).lean<StoredBatch[]>();
+  return running.flatMap(({ film_id: filmId, items }) =>
+    items
+      .filter(({ state }) => state === 'waiting' || state === 'starting')
+      .map(({ cost }) => ({ filmId: String(filmId), cost })),
+  );
+}
 
 /**
  * Changes a batch as it is stored at that moment, and broadcasts it; returns it, unchanged where `change` returns null. Once its last

@@ -1,7 +1,7 @@
 import { model, Schema, trusted, type Types } from 'mongoose';
 import { batchStatuses, itemStates, type Batch as WireBatch } from '../contract/batch';
-import { currencies } from '../contract/money';
-import { toJson } from './workspace';
+import { currencies, type Cost } from '../contract/money';
+import { costSchema, toJson } from './workspace';
 import { schemaOptions } from './schema-options';
 
 type WireItem = WireBatch['items'][number];
@@ -11,6 +11,10 @@ export type BatchItem = Omit<WireItem, 'state'> & {
   state: WireItem['state'] | 'starting';
   /** The attempt of the shot before, not of this batch, for which it waits. */
   waits_for: string | null;
+  /** The attempt of its video when the batch was planned: a later one was started at the same moment as the batch. */
+  planned_over: string | null;
+  /** What it was planned to cost, counted against the limits of other batches until it is reserved. */
+  cost: Cost | null;
 };
 
 /** A batch as stored: the public fields, and those of the server only. */
@@ -43,6 +47,8 @@ const itemSchema = new Schema(
     state: { type: String, enum: [...itemStates, 'starting'], required: true },
     reason: { type: Schema.Types.Mixed, default: null },
     waits_for: text,
+    planned_over: text,
+    cost: { type: costSchema, default: null },
   } satisfies Record<keyof BatchItem, unknown>,
   nested,
 );
