@@ -20,7 +20,7 @@ export const quietMs = 3000;
 export type Scene = {
   /** The shots of the film in order. */
   shots: StoredWorkspace[];
-  /** Every shot of the batch, also in the trash; the very objects of `shots`, else. */
+  /** Every shot of the batch: those of `shots`, and those in the trash. */
   byId: Map<string, StoredWorkspace>;
   /** The shots that are in another running batch. */
   openElsewhere: Set<string>;
