@@ -18,6 +18,7 @@ import { film_id } from '../fixtures/workspaces';
 import { ago, fakeProvider, newJob, plugIn, rejectionOf, videoOf } from '../helpers/attempts';
 import { addShot, batchOf, inWords, itemOf, model, newBatch, otherPicture, upToDate } from '../helpers/batches';
 import { limitFilm, usd } from '../helpers/charges';
+import { afterRead } from '../helpers/driver-faults';
 import { eventually } from '../helpers/generating';
 import {
   endOf,
@@ -78,18 +79,19 @@ describe('a shot whose turn comes', () => {
     expect(inWords(begun)).not.toContain('failed');
   });
 
-  test('a shot that is edited in the moment of its turn waits again, and is sent with the edit', async () => {
+  test.each([
+    ['before it is read', (edit: () => unknown) => edit()],
+    ['after it was read', afterRead],
+  ])('a shot that is edited in the moment of its turn waits again, and is sent with the edit: %s', async (_, when) => {
     const id = await addShot();
+    const edit = { 'form_data.prompt': 'Edited.', updated_at: ago(1500).toISOString() };
     const { collection } = Batch;
     const write = collection.findOneAndUpdate.bind(collection);
-    jest
-      .spyOn(collection, 'findOneAndUpdate')
-      .mockImplementationOnce(async (...parameters: Parameters<typeof write>) => {
-        const marked = await write(...parameters);
-        const edit = { 'form_data.prompt': 'Edited.', updated_at: ago(1500).toISOString() };
-        await Workspace.updateOne({ _id: id }, { $set: edit, $inc: { version: 1 } });
-        return marked;
-      });
+    jest.spyOn(collection, 'findOneAndUpdate').mockImplementationOnce((async (...marking: Parameters<typeof write>) => {
+      const marked = await write(...marking);
+      await when(() => Workspace.updateOne({ _id: id }, { $set: edit, $inc: { version: 1 } }));
+      return marked;
+    }));
     const batch = await runBatch([id]);
     expect(inWords(await endOf(batch))).toEqual(['completed']);
     expect(sent.map(({ form_data }) => form_data.prompt)).toEqual(['Edited.']);
