@@ -6,9 +6,11 @@ import type { BatchItem, StoredBatch } from '../db/batch';
 import { activeStates, type JobState } from '../db/job';
 import type { StoredWorkspace } from '../db/workspace';
 import { failure, isNoCharge } from '../generation/attempt';
+import { findMade } from '../generation/check-click';
 import { chooseModel } from '../generation/model-choice';
 import { previousClipMissing } from '../generation/sources';
 import { AppError } from '../utils/errors';
+import { besides } from './plan';
 import { isOpen } from './store';
 
 /** For how long a shot must have been left alone before it is sent. */
@@ -21,7 +23,7 @@ const claimedWithinMs = 30_000;
 export type Scene = {
   /** The shots of the film in order. */
   shots: StoredWorkspace[];
-  /** Every shot of the batch, also in the trash. */
+  /** Every shot of the batch: those of `shots`, and those in the trash. */
   byId: Map<string, StoredWorkspace>;
   /** The shots that are in another running batch. */
   openElsewhere: Set<string>;
@@ -52,7 +54,7 @@ function nextItem(item: BatchItem, batch: StoredBatch, known: Known, scene: Scen
   const waiting: BatchItem = { ...item, state: 'waiting' };
   const before = beforeOf(shot, scene);
   if (before !== undefined && hasFailed(waiting, before, known)) return failed(item, previousClipMissing().body);
-  const refusal = refusalOf(shot, batch, scene.limits);
+  const refusal = refusalOf(shot, batch, scene);
   if (refusal) return failed(item, refusal);
   return {
     ...waiting,
@@ -101,13 +103,9 @@ function failureOf(error: StoredWorkspace['video']['error']): Pick<BatchItem, 's
 }
 
 /** The shot from whose clip a shot starts; null if there is none, undefined if it starts from an image. */
-function beforeOf(
-  { _id, form_data: { start } }: StoredWorkspace,
-  { shots }: Scene,
-): StoredWorkspace | null | undefined {
-  if (start !== 'previous') return undefined;
-  const index = shots.findIndex((other) => String(other._id) === String(_id));
-  return shots[index - 1] ?? null;
+function beforeOf(shot: StoredWorkspace, { shots }: Scene): StoredWorkspace | null | undefined {
+  if (shot.form_data.start !== 'previous') return undefined;
+  return shots[shots.indexOf(shot) - 1] ?? null;
 }
 
 /** Whether the clip that a shot waits for will not come. */
@@ -126,8 +124,10 @@ function isBeingMade(before: StoredWorkspace, known: Known, { openElsewhere }: S
 }
 
 /** Why a shot does not fit into the limits any more, which may have been lowered; null if it does. */
-function refusalOf({ form_data: form }: StoredWorkspace, batch: StoredBatch, limits: Limit[]): ErrorBody | null {
-  if (limits.length === 0) return null;
+function refusalOf(shot: StoredWorkspace, batch: StoredBatch, { limits, shots }: Scene): ErrorBody | null {
+  // A clip that is made and paid is only fetched.
+  if (limits.length === 0 || findMade(shot, besides(shots, shots.indexOf(shot)))) return null;
+  const { form_data: form } = shot;
   try {
     const { provider, model, form: meant } = chooseModel(form);
     const { accept_over_limit, accept_unknown_price } = batch;

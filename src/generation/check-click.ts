@@ -46,7 +46,11 @@ function refuseIfChanged(shot: StoredWorkspace, { expects }: Wanted): void {
 }
 
 /** The newest attempt with the same form and pictures whose clip is made and paid, but not downloaded. */
-function findMade(shot: StoredWorkspace, neighbours: Neighbours, { provider }: Wanted): Job | undefined {
+export function findMade(
+  shot: StoredWorkspace,
+  neighbours: Neighbours,
+  { provider }: Pick<Wanted, 'provider'> = {},
+): Job | undefined {
   const attempts = [...shot.superseded, ...(shot.job ? [shot.job] : [])];
   return attempts.findLast(
     (made) =>

@@ -318,6 +318,17 @@ describe('a limit that was lowered', () => {
     expect(states(next([itemOf(idOf(one))], scene, { accept_over_limit: true }))).toEqual(['waiting']);
   });
 
+  test('a clip that is made and paid needs no room under a limit, for it is only fetched', () => {
+    const image = { image_path: 'uploads/images/picture.png', image_url: '/uploads/images/picture.png' };
+    const made = newJob({ state: 'download_failed', provider: 'runway' });
+    const [fetched, anew] = [shot({ ...image, superseded: [made] }), shot(image)];
+    const items = [fetched, anew].map((one) => itemOf(idOf(one)));
+    expect(states(next(items, sceneOf([fetched, anew], { limits: [limit(9)] })))).toEqual([
+      'waiting',
+      'failed SPEND_LIMIT_REACHED',
+    ]);
+  });
+
   test('a shot without charge, or one that cannot be made as it is now, waits for its turn', () => {
     const local = shot({ form_data: { ...form_data, provider: 'local' } });
     const odd = shot({ form_data: { ...form_data, duration_s: 7 } });

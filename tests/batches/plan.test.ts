@@ -174,6 +174,17 @@ describe('a blocked shot', () => {
     if (path) expect(blocked).toMatchObject([{ details: [{ path }] }]);
   });
 
+  test.each<[string, Partial<StoredWorkspace>]>([
+    ['it has no picture either', { image_path: null }],
+    [
+      'another clip of it is made and only to be fetched',
+      { job: newJob({ state: 'download_failed', provider: 'runway' }) },
+    ],
+  ])('a shot that may have been charged is blocked as that, though %s', async (_, fields) => {
+    const id = await addShot({ superseded: [inDoubt], ...fields });
+    expect(blockedIn(await plan({ only: 'all' }))).toEqual([[id, 'SECOND_CHARGE_POSSIBLE']]);
+  });
+
   test('a blocked shot does not keep the others from being ready', async () => {
     const [good, bad, other] = [await addShot(), await addShot({ image_path: null }), await addShot()];
     const found = await plan();

@@ -1,97 +1,40 @@
 process.env.RUNWAY_API_KEY = 'key_runway';
 process.env.VIDEO_PROVIDER = 'runway';
 process.env.VIDEO_MAX_CONCURRENT = '2';
+// Posters and facts take long, and no test here needs them.
+process.env.FFMPEG_PATH = 'no-ffmpeg';
 
 import { requestIdOf } from '../../src/batches/advance';
 import { cancelBatch } from '../../src/batches/cancel';
-import { startBatches, stopBatches, wakeBatches } from '../../src/batches/runner';
+import { stopBatches, wakeBatches } from '../../src/batches/runner';
 import { findBatches } from '../../src/batches/store';
-import type { Batch as WireBatch } from '../../src/contract/batch';
-import { Batch, toWireBatch, type BatchItem, type StoredBatch } from '../../src/db/batch';
+import { Batch, toWireBatch } from '../../src/db/batch';
 import { Charge, type StoredCharge } from '../../src/db/charge';
-import { Workspace, type StoredWorkspace } from '../../src/db/workspace';
+import { Workspace } from '../../src/db/workspace';
 import { imageFile } from '../../src/media/images';
 import { requestVideo } from '../../src/generation/request';
-import type { VideoJob } from '../../src/services/provider';
 import { processId } from '../../src/utils/process-id';
-import { listenToPushes } from '../../src/utils/push';
 import { film_id } from '../fixtures/workspaces';
-import { ago, fakeProvider, finishedTask, newJob, plugIn, rejectionOf, videoOf } from '../helpers/attempts';
-import {
-  addShot,
-  batchOf,
-  inWords,
-  itemOf,
-  model,
-  newBatch,
-  otherPicture,
-  putClip,
-  upToDate,
-  useBatches,
-} from '../helpers/batches';
+import { ago, fakeProvider, newJob, plugIn, rejectionOf, videoOf } from '../helpers/attempts';
+import { addShot, batchOf, inWords, itemOf, model, newBatch, otherPicture, upToDate } from '../helpers/batches';
 import { limitFilm, usd } from '../helpers/charges';
+import { afterRead } from '../helpers/driver-faults';
 import { eventually } from '../helpers/generating';
+import {
+  endOf,
+  hold,
+  letGo,
+  most,
+  runBatch,
+  sent,
+  shotOf,
+  startOf,
+  told,
+  until,
+  useRunner,
+} from '../helpers/run-batches';
 
-useBatches();
-beforeAll(startBatches);
-
-const told: WireBatch[] = [];
-listenToPushes((_, message) => {
-  if (message.type === 'batch.status_update') told.push(message.batch);
-});
-
-/** What was sent, oldest first. */
-let sent: VideoJob[];
-/** The tasks that run, which are done at once unless they are held, and how many there were at most. */
-let tasks: Set<string>;
-let isHeld: boolean;
-let most: number;
-
-beforeEach(() => {
-  [sent, tasks, isHeld, most, told.length] = [[], new Set(), false, 0, 0];
-  const provider = fakeProvider({ models: [model] });
-  provider.submit = (job) => {
-    sent.push(job);
-    if (job.form_data.prompt === 'refused')
-      return Promise.resolve({ state: 'refused', code: 'CONTENT_REFUSED', reason: '?' });
-    const taskId = `task of ${job.attempt_id}`;
-    most = Math.max(most, tasks.add(taskId).size);
-    return Promise.resolve({ state: 'accepted', taskId });
-  };
-  provider.check = (taskId) => {
-    if (isHeld) return Promise.resolve({ state: 'running' });
-    tasks.delete(taskId);
-    return finishedTask();
-  };
-  plugIn('runway', provider);
-});
-afterEach(async () => {
-  await Batch.deleteMany({});
-});
-
-const hold = () => (isHeld = true);
-const letGo = () => (isHeld = false);
-const previous = { start: 'previous' } as const;
-const shotOf = async (id: string) => (await Workspace.findById(id).lean<StoredWorkspace>())!;
-
-/** Stores a batch of these shots, and has it run. */
-async function runBatch(items: (string | BatchItem)[], more: Partial<StoredBatch> = {}): Promise<StoredBatch> {
-  const batch = await newBatch(
-    items.map((item) => (typeof item === 'string' ? itemOf(item) : item)),
-    more,
-  );
-  wakeBatches();
-  return batch;
-}
-
-const until = (batch: StoredBatch, fits: (now: StoredBatch) => boolean): Promise<StoredBatch> =>
-  eventually(async () => {
-    const now = await batchOf(batch);
-    return fits(now) && now;
-  });
-const endOf = (batch: StoredBatch) => until(batch, ({ completed_at: endedAt }) => endedAt !== null);
-const startOf = (batch: StoredBatch, count: number) =>
-  until(batch, ({ items }) => items.filter(({ attempt_id }) => attempt_id !== null).length === count);
+useRunner();
 
 test('a batch sends its shots in order, no more at a time than allowed, and the last push is what the list says', async () => {
   const ids: string[] = [];
@@ -136,18 +79,19 @@ describe('a shot whose turn comes', () => {
     expect(inWords(begun)).not.toContain('failed');
   });
 
-  test('a shot that is edited in the moment of its turn waits again, and is sent with the edit', async () => {
+  test.each([
+    ['before it is read', (edit: () => unknown) => edit()],
+    ['after it was read', afterRead],
+  ])('a shot that is edited in the moment of its turn waits again, and is sent with the edit: %s', async (_, when) => {
     const id = await addShot();
+    const edit = { 'form_data.prompt': 'Edited.', updated_at: ago(1500).toISOString() };
     const { collection } = Batch;
     const write = collection.findOneAndUpdate.bind(collection);
-    jest
-      .spyOn(collection, 'findOneAndUpdate')
-      .mockImplementationOnce(async (...parameters: Parameters<typeof write>) => {
-        const marked = await write(...parameters);
-        const edit = { 'form_data.prompt': 'Edited.', updated_at: ago(1500).toISOString() };
-        await Workspace.updateOne({ _id: id }, { $set: edit, $inc: { version: 1 } });
-        return marked;
-      });
+    jest.spyOn(collection, 'findOneAndUpdate').mockImplementationOnce((async (...marking: Parameters<typeof write>) => {
+      const marked = await write(...marking);
+      await when(() => Workspace.updateOne({ _id: id }, { $set: edit, $inc: { version: 1 } }));
+      return marked;
+    }));
     const batch = await runBatch([id]);
     expect(inWords(await endOf(batch))).toEqual(['completed']);
     expect(sent.map(({ form_data }) => form_data.prompt)).toEqual(['Edited.']);
@@ -239,70 +183,6 @@ describe('money', () => {
     await limitFilm(usd(10));
     plugIn('runway', fakeProvider({ models: [{ ...model, prices: [] }] }));
     expect(inWords(await endOf(await runBatch([id])))).toEqual(['failed PRICE_UNKNOWN']);
-  });
-});
-
-describe('a chain', () => {
-  test('each shot of a chain is sent when the one before it is done, with the end of its clip', async () => {
-    const ids = [await addShot(), await addShot({ image_path: null }, previous), await addShot({}, previous)];
-    const ended = await endOf(await runBatch(ids));
-    expect(inWords(ended)).toEqual(['completed', 'completed', 'completed']);
-    expect(most).toBe(1);
-    const [one, two, three] = await Promise.all(ids.map(shotOf));
-    expect(two!.video).toMatchObject({ from_attempt_id: one!.video.attempt_id, from_s: null });
-    expect(three!.video).toMatchObject({ from_attempt_id: two!.video.attempt_id, from_s: null });
-  });
-
-  test('the rest of a chain fails unpaid when one of it fails, and shots beside it are made', async () => {
-    const ids = [
-      await addShot({}, { prompt: 'refused' }),
-      await addShot({}, previous),
-      await addShot({}, previous),
-      await addShot(),
-    ];
-    const ended = await endOf(await runBatch(ids));
-    const missing = 'failed PREVIOUS_CLIP_MISSING';
-    expect(inWords(ended)).toEqual(['failed CONTENT_REFUSED', missing, missing, 'completed']);
-    expect(sent).toHaveLength(2);
-    expect((await shotOf(ids[1]!)).video.status).toBe('idle');
-  });
-
-  test('a shot waits for the clip that a click is making, outside of the batch', async () => {
-    const before = await addShot();
-    const next = await addShot({}, previous);
-    hold();
-    await requestVideo({ workspaceId: before, acceptSecondCharge: false });
-    const batch = await runBatch([next]);
-    const { attempt_id } = (await shotOf(before)).video;
-    await until(batch, ({ items }) => items[0]!.waits_for === attempt_id);
-    letGo();
-    expect(inWords(await endOf(batch))).toEqual(['completed']);
-    expect((await shotOf(next)).video).toMatchObject({ from_attempt_id: attempt_id });
-  });
-
-  test('a shot fails with the clip that a click is making, though there is one of before', async () => {
-    await putClip('older');
-    const job = newJob({ state: 'polling', provider: 'runway' });
-    const before = await addShot({ job, video: videoOf(job), takes: [upToDate({ attempt_id: 'older' })] });
-    const batch = await runBatch([await addShot({}, previous)]);
-    await until(batch, ({ items }) => items[0]!.waits_for === job.attempt_id);
-    const error = { code: 'TASK_FAILED', message: '?', charged: 'no' };
-    await Workspace.updateOne({ _id: before }, { 'video.status': 'failed', 'video.error': error, job: null });
-    expect(inWords(await endOf(batch))).toEqual(['failed PREVIOUS_CLIP_MISSING']);
-    expect(sent).toHaveLength(0);
-  });
-
-  test('a shot waits for the one before it that another batch makes', async () => {
-    const before = await addShot();
-    const next = await addShot({}, previous);
-    hold();
-    const first = await runBatch([before]);
-    const second = await runBatch([next]);
-    await startOf(first, 1);
-    await until(second, ({ items }) => items[0]!.waits_for !== null);
-    letGo();
-    expect(inWords(await endOf(second))).toEqual(['completed']);
-    expect((await shotOf(next)).video.from_attempt_id).toBe((await batchOf(first)).items[0]!.attempt_id);
   });
 });
 

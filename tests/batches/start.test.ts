@@ -193,6 +193,23 @@ test('a press beyond the 20 that are kept removes the oldest one that has ended'
   expect(await batchOf({ _id: _id as never })).not.toBeNull();
 });
 
+test('a press for 300 shots, a third of which continue each other, is answered within 2 s', async () => {
+  const id = await addShot();
+  const { _id, ...shot } = (await Workspace.findById(id).lean())!;
+  const link = (index: number) => ({ ...shot.form_data, start: index % 3 ? 'image' : 'previous' });
+  const more = Array.from({ length: 299 }, (_, index) => ({
+    ...shot,
+    order_index: shot.order_index + index + 1,
+    form_data: link(index),
+  }));
+  await Workspace.collection.insertMany(more);
+  const begunMs = performance.now();
+  const { items } = await press();
+  expect(performance.now() - begunMs).toBeLessThan(2000);
+  expect(items).toHaveLength(300);
+  expect(items[0]!.workspace_id).toBe(String(_id));
+});
+
 test('a preview tells what a press would do and starts nothing', async () => {
   const good = await addShot();
   const bad = await addShot({ image_path: null });
