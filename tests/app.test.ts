@@ -11,6 +11,7 @@ test('the documents describe every route and every message', async () => {
   expect(Object.keys(openapi.paths).sort()).toEqual(
     [
       '/api/ai/suggest',
+      '/api/batches',
       '/api/costs',
       '/api/costs/settle',
       '/api/export/cancel',
@@ -19,6 +20,7 @@ test('the documents describe every route and every message', async () => {
       '/api/export/package',
       '/api/exports',
       '/api/films',
+      '/api/generate/batch',
       '/api/generate/cancel',
       '/api/generate/video',
       '/api/options',
