@@ -59,8 +59,10 @@ const testedElsewhere: Record<string, string> = {
   'db/migrations/005-cuts-and-file-facts.ts': 'tests/db/migrate.test.ts runs it on old documents',
   'db/migrations/006-models-and-costs.ts': 'tests/db/migrate.test.ts runs it on old documents',
   'db/migrations/007-continuity.ts': 'tests/db/migrate.test.ts runs it on old documents',
+  'db/migrations/in-every-part.ts': 'tests/db/migrate.test.ts runs the migrations that use it on old documents',
   'db/mongodb.ts': 'tests/chaos/database-away.slow.test.ts takes the database away and gives it back',
   'db/order.ts': 'tests/websocket/workspace-reorder.test.ts and workspace-create-before.test.ts store orders',
+  'db/refusal.ts': 'tests/batches/start.test.ts and tests/generation/request.test.ts repeat what was refused',
   'db/schema-options.ts': 'tests/db/migrate.test.ts and all tests that store something',
   'db/servers.ts': 'tests/websocket/other-servers.test.ts runs two servers on one database',
   'db/installation.ts': 'tests/media/owner.test.ts counts the sweeps of an installation',
@@ -104,7 +106,6 @@ const testedElsewhere: Record<string, string> = {
   'services/event-stream.ts': 'tests/services/model-servers.test.ts answers with an event stream',
   'services/downgrade.ts': 'tests/services/chat-completions.test.ts asks again in a simpler form',
   'services/kling-models.ts': 'tests/services/offered-models.test.ts sends everything that it offers',
-  'services/pika-models.ts': 'tests/services/offered-models.test.ts sends everything that it offers',
   'services/runway-models.ts': 'tests/services/runway-types.test.ts holds it to the types of the vendor',
   'services/provider-errors.ts':
     'tests/services/video-provider.suite.ts holds every video provider to it, llm-provider.suite.ts each assistant',

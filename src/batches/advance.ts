@@ -16,6 +16,9 @@ import { isOpen } from './store';
 /** For how long a shot must have been left alone before it is sent. */
 export const quietMs = 3000;
 
+/** From the moment at which a click reads its shot to the one at which its attempt is stored. */
+const claimedWithinMs = 30_000;
+
 /** What decides about the items of a batch. */
 export type Scene = {
   /** The shots of the film in order. */
@@ -44,7 +47,7 @@ function nextItem(item: BatchItem, batch: StoredBatch, known: Known, scene: Scen
   if (!isOpen(item)) return item;
   const shot = scene.byId.get(item.workspace_id);
   if (!shot) return cancelled(item, gone);
-  const attemptId = item.attempt_id ?? attemptOf(shot, batch);
+  const attemptId = item.attempt_id ?? attemptOf(shot, batch) ?? startedBeside(shot, item, batch);
   if (attemptId !== null) return { ...item, attempt_id: attemptId, ...outcomeOf(shot, attemptId) };
   if (batch.status === 'cancelled') return cancelled(item);
   if (shot.deleted_at) return cancelled(item, gone);
@@ -62,6 +65,18 @@ function nextItem(item: BatchItem, batch: StoredBatch, known: Known, scene: Scen
 /** The attempt that a batch has started of a shot, which its process may not have noted before it ended. */
 export function attemptOf({ clicks }: StoredWorkspace, batch: StoredBatch): string | null {
   return clicks.find(({ request_id }) => request_id === requestIdOf(batch))?.attempt_id ?? null;
+}
+
+/**
+ * The attempt that a click has started at the same moment as the batch, each before it could see the other; the batch takes it for its
+ * own, so that the shot is not paid twice.
+ */
+function startedBeside({ video }: StoredWorkspace, item: BatchItem, { created_at: at }: StoredBatch): string | null {
+  const { attempt_id: attemptId, started_at: startedAt } = video;
+  if (attemptId === item.planned_over || startedAt === null) return null;
+  // A take that was chosen since is older.
+  const isNew = new Date(startedAt).getTime() > at.getTime() - claimedWithinMs;
+  return isNew ? attemptId : null;
 }
 
 function outcomeOf(shot: StoredWorkspace, attemptId: string): Pick<BatchItem, 'state' | 'reason'> {

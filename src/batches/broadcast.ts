@@ -6,22 +6,23 @@ import { push } from '../utils/push';
 const everyMs = 250;
 const remembered = 1000;
 
-type Told = { latest: StoredBatch; toldAtMs: number; timer?: NodeJS.Timeout };
+type Told = { waiting: Map<string, StoredBatch>; toldAtMs: number; timer?: NodeJS.Timeout };
 
-/** By batch, its newest state and when one was last broadcast. */
-const known = new BoundedMap<string, Told>(remembered);
+/** By film, what waits to be broadcast, and when something was last broadcast. */
+const films = new BoundedMap<string, Told>(remembered);
+/** By batch, the newest revision that was broadcast or waits for it. */
+const newest = new BoundedMap<string, number>(remembered);
 
-/** Broadcasts a batch to its film, at most four times a second, never an older state after a newer one, and always the last. */
+/** Broadcasts a batch to its film, which hears at most four a second, never an older state after a newer one, and always the last. */
 export function tellBatch(stored: StoredBatch): void {
   const id = String(stored._id);
-  const told = known.get(id) ?? { latest: stored, toldAtMs: -Infinity };
-  if (known.has(id) && stored.revision <= told.latest.revision) return;
-  told.latest = stored;
-  known.set(id, told);
-  if (told.timer) return;
-  const waitMs = told.toldAtMs + everyMs - performance.now();
-  if (waitMs <= 0) return tell(told);
-  told.timer = setTimeout(() => tell(told), waitMs).unref();
+  if (stored.revision <= (newest.get(id) ?? 0)) return;
+  newest.set(id, stored.revision);
+  const filmId = String(stored.film_id);
+  const film: Told = films.get(filmId) ?? { waiting: new Map(), toldAtMs: -Infinity };
+  films.set(filmId, film);
+  film.waiting.set(id, stored);
+  if (!film.timer) tellNext(filmId, film);
 }
 
 /** Broadcasts a batch that another server has changed. */
@@ -30,8 +31,17 @@ export async function tellBatchOf(batchId: string): Promise<void> {
   if (stored) tellBatch(stored);
 }
 
-function tell(told: Told): void {
-  told.timer = undefined;
-  told.toldAtMs = performance.now();
-  push(String(told.latest.film_id), { type: 'batch.status_update', batch: toWireBatch(told.latest) });
+/** Broadcasts the batch that has waited longest, now or when its turn comes. */
+function tellNext(filmId: string, film: Told): void {
+  film.timer = undefined;
+  const [next] = film.waiting;
+  if (!next) return;
+  const waitMs = film.toldAtMs + everyMs - performance.now();
+  if (waitMs <= 0) {
+    const [id, batch] = next;
+    film.waiting.delete(id);
+    film.toldAtMs = performance.now();
+    push(filmId, { type: 'batch.status_update', batch: toWireBatch(batch) });
+  }
+  if (film.waiting.size > 0) film.timer = setTimeout(() => tellNext(filmId, film), Math.max(waitMs, 1)).unref();
 }

@@ -8,7 +8,7 @@ import { cancelVideo } from '../generation/cancel';
 import { AppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { attemptOf, cancelled } from './advance';
-import { changeBatch, findBatch } from './store';
+import { changeBatch, findBatch, isOpen } from './store';
 
 /** Cancels what a batch has not sent; what was sent goes on. One that has ended, or was cancelled before, is returned unchanged. */
 export async function cancelBatch(batchId: string): Promise<WireBatch> {
@@ -27,9 +27,7 @@ export async function cancelBatch(batchId: string): Promise<WireBatch> {
 
 /** Cancels the attempts of a batch that wait for a slot, since another server was faster. */
 async function cancelUnsent(batch: StoredBatch): Promise<void> {
-  const started = new Map(
-    batch.items.filter(({ state }) => state === 'generating').map((item) => [item.workspace_id, item.attempt_id]),
-  );
+  const started = new Map(batch.items.filter(isOpen).map((item) => [item.workspace_id, item.attempt_id]));
   const inBatch = trusted({ $in: [...started.keys()] });
   const unsent = { _id: inBatch, 'job.state': 'queued', 'video.status': 'generating' } as const;
   for (const shot of await Workspace.find(unsent, { job: 1, clicks: 1 }).lean<StoredWorkspace[]>()) {

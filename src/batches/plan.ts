@@ -7,25 +7,31 @@ import { estimateOf } from '../costs/prices';
 import { refuseBeyond } from '../costs/reserve';
 import type { StoredBatch } from '../db/batch';
 import type { StoredFilm } from '../db/film';
-import { findStoredShots } from '../db/find-workspaces';
+import { findStoredShots, withoutTalk } from '../db/find-workspaces';
 import { workspaceNotFound, type StoredWorkspace } from '../db/workspace';
 import { isNoCharge } from '../generation/attempt';
 import { checkClick, isInDoubt, secondChargePossible } from '../generation/check-click';
 import { meaningOf } from '../generation/model-choice';
 import { AppError } from '../utils/errors';
-import { findBatches, findRunning } from './store';
+import { findBatches, findPledged, findRunning } from './store';
 
 export type Wanted = {
   workspaceIds?: string[];
   only: (typeof batchChoices)[number];
   acceptOverLimit: boolean;
   acceptUnknownPrice: boolean;
+  skipBlocked?: boolean;
 };
 
 type Ready = BatchPreview['ready'][number];
 type Blocked = BatchPreview['blocked'][number];
-/** What a batch would do; `same` is a running one that makes these shots already. */
-export type Plan = BatchPreview & { same: StoredBatch | null };
+/** What a batch would do. */
+export type Plan = BatchPreview & {
+  /** A running batch that makes these shots already. */
+  same: StoredBatch | null;
+  /** By shot, the attempt of its video. */
+  attempts: Map<string, string | null>;
+};
 
 /** What is known of a film while its batch is planned. */
 type Scene = {
@@ -40,13 +46,18 @@ type Scene = {
 /** Plans a batch of a film; changes nothing. Throws WORKSPACE_NOT_FOUND for a shot that is not in the film. */
 export async function planBatch(film: StoredFilm, wanted: Wanted): Promise<Plan> {
   const filmId = String(film._id);
-  const [shots, running] = await Promise.all([findStoredShots(filmId), findRunning(filmId)]);
+  const [shots, running] = await Promise.all([findStoredShots(filmId, withoutTalk), findRunning(filmId)]);
   const scene = { film, shots, running, openIn: openShots(running) };
   const chosen = await chooseShots(scene, wanted);
   const same = sameBatch(scene, chosen);
   // Of shots that nobody has named, those that are being made are left to their batch.
   const isLeft = (id: string) => same !== null || (!wanted.workspaceIds && scene.openIn.has(id));
-  return { ...(await checkShots(scene, wanted, new Set([...chosen].filter((id) => !isLeft(id))))), same };
+  const left = [...chosen].filter(isLeft);
+  const preview = await checkShots(scene, wanted, new Set([...chosen].filter((id) => !isLeft(id))));
+  // What is ready of the press is being made, and the rest is blocked as it was before.
+  const rest = preview.ready.length === 0 && wanted.skipBlocked ? scene.openIn.get(left[0] ?? '') : undefined;
+  const attempts = new Map(shots.map((shot) => [idOf(shot), shot.video.attempt_id]));
+  return { ...preview, same: same ?? rest ?? null, attempts };
 }
 
 const openShots = (running: StoredBatch[]) =>
@@ -55,12 +66,12 @@ const openShots = (running: StoredBatch[]) =>
 const idOf = ({ _id }: StoredWorkspace): string => String(_id);
 
 async function chooseShots(scene: Scene, { workspaceIds, only }: Wanted): Promise<Set<string>> {
-  const all = scene.shots.map(idOf);
+  const all = new Set(scene.shots.map(idOf));
   if (workspaceIds) {
-    if (workspaceIds.some((id) => !all.includes(id))) throw workspaceNotFound();
+    if (workspaceIds.some((id) => !all.has(id))) throw workspaceNotFound();
     return new Set(workspaceIds);
   }
-  if (only === 'all') return new Set(all);
+  if (only === 'all') return all;
   const isChosen = only === 'failed' ? await failedIn(scene) : changedIn(scene);
   const chosen = scene.shots.filter((shot, index) => scene.openIn.has(idOf(shot)) || isChosen(shot, index));
   return new Set(chosen.map(idOf));
@@ -106,7 +117,7 @@ function sameBatch({ running, openIn }: Scene, chosen: Set<string>): StoredBatch
 async function checkShots(scene: Scene, wanted: Wanted, chosen: Set<string>): Promise<BatchPreview> {
   const ready: Ready[] = [];
   const blocked: Blocked[] = [];
-  let limits = await limitsFor(String(scene.film._id));
+  let limits = await limitsLeft(String(scene.film._id));
   for (const [index, shot] of scene.shots.entries()) {
     if (!chosen.has(idOf(shot))) continue;
     const waits_for = waitsFor(scene, index, new Set(ready.map(({ workspace_id }) => workspace_id)));
@@ -120,6 +131,17 @@ async function checkShots(scene: Scene, wanted: Wanted, chosen: Set<string>): Pr
     }
   }
   return { ready, blocked, estimate: sumsOf(ready.map(({ cost }) => cost)) };
+}
+
+/** The limits in force, with what shots that wait in batches will take of them counted as spent. */
+async function limitsLeft(filmId: string): Promise<Limit[]> {
+  const limits = await limitsFor(filmId);
+  if (limits.length === 0) return [];
+  const pledged = await findPledged();
+  return limits.map((limit) => {
+    const counted = pledged.filter((one) => limit.scope === 'day' || one.filmId === filmId);
+    return counted.reduce((one, { cost }) => afterSpending([one], cost)[0]!, limit);
+  });
 }
 
 /** The shot before, if its clip has to be made first. */

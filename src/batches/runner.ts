@@ -9,11 +9,11 @@ import { Workspace, type StoredWorkspace } from '../db/workspace';
 import { isNoCharge } from '../generation/attempt';
 import { countFreeSlots } from '../generation/queue';
 import { startForBatch } from '../generation/request';
-import { toAppError } from '../utils/errors';
+import { toAppError, type AppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { listenToPushes } from '../utils/push';
 import { createSharedWork } from '../utils/queue';
-import { dueShots, failed, nextItems, quietMs, requestIdOf, type Scene } from './advance';
+import { cancelled, dueShots, failed, nextItems, quietMs, requestIdOf, type Scene } from './advance';
 import { changeBatch, claimBatches, findRunning, isOpen, releaseBatches } from './store';
 
 // A batch is run by one process at a time, whichever has its lease. It starts a shot only when a task may run, so that the shot is
@@ -22,6 +22,20 @@ import { changeBatch, claimBatches, findRunning, isOpen, releaseBatches } from '
 const roundMs = 1000;
 /** Changes come in bursts. */
 const settleMs = 30;
+/** What `advance.ts` reads of a shot: a film has hundreds, and is read with each end of a video. */
+const readFields = {
+  deleted_at: 1,
+  updated_at: 1,
+  form_data: 1,
+  video: 1,
+  'takes.attempt_id': 1,
+  'takes.status': 1,
+  job: 1,
+  superseded: 1,
+  'clicks.request_id': 1,
+  'clicks.attempt_id': 1,
+  'clicks.outcome': 1,
+} as const;
 /** Errors that say nothing about a shot, whose turn comes again. */
 const transientCodes = ['BUSY', 'DATABASE_UNAVAILABLE'];
 
@@ -94,23 +108,27 @@ async function startDue(batch: StoredBatch, due: StoredWorkspace[]): Promise<voi
 }
 
 async function readScene(batchId: string, filmId: string, items: BatchItem[]): Promise<Scene> {
-  const [shots, running, limits] = await Promise.all([findStoredShots(filmId), findRunning(filmId), limitsFor(filmId)]);
+  const [shots, running, limits] = await Promise.all([
+    findStoredShots(filmId, readFields),
+    findRunning(filmId),
+    limitsFor(filmId),
+  ]);
   const byId = new Map(shots.map((shot) => [String(shot._id), shot]));
   const others = items.filter((item) => isOpen(item) && !byId.has(item.workspace_id));
   for (const { workspace_id } of others) {
-    const deleted = await Workspace.findById(workspace_id).lean<StoredWorkspace>();
+    const deleted = await Workspace.findById(workspace_id, readFields).lean<StoredWorkspace>();
     if (deleted) byId.set(workspace_id, deleted);
   }
   const elsewhere = running.filter((other) => String(other._id) !== batchId).flatMap(({ open }) => open);
   return { shots, byId, openElsewhere: new Set(elsewhere), limits };
 }
 
-/** Starts a shot. The batch says so first, so that a cancellation from now on leaves it to its attempt. */
+/** Starts a shot. The batch notes that first, so that a cancellation from now on leaves the shot to its attempt. */
 async function start(batch: StoredBatch, { _id }: StoredWorkspace): Promise<void> {
   const workspaceId = String(_id);
   const change = (from: BatchItem['state'], to: (item: BatchItem) => BatchItem) =>
     changeItem(batch, workspaceId, from, to);
-  if (!(await change('waiting', (item) => ({ ...item, state: 'generating' })))) return;
+  if (!(await change('waiting', (item) => ({ ...item, state: 'starting' })))) return;
   try {
     const attempt_id = await startForBatch({
       workspaceId,
@@ -120,13 +138,17 @@ async function start(batch: StoredBatch, { _id }: StoredWorkspace): Promise<void
       acceptOverLimit: batch.accept_over_limit,
       acceptUnknownPrice: batch.accept_unknown_price,
     });
-    await change('generating', (item) => ({ ...item, attempt_id }));
+    await change('starting', (item) => ({ ...item, attempt_id, state: 'generating' }));
   } catch (thrown) {
     const error = toAppError(thrown);
-    const isTransient = transientCodes.includes(error.code);
     logger.info('shot of a batch not started', { workspace_id: workspaceId, code: error.code, reason: error.message });
-    await change('generating', (item) => (isTransient ? { ...item, state: 'waiting' } : failed(item, error.body)));
+    await change('starting', (item) => notStarted(item, error));
   }
+}
+
+function notStarted(item: BatchItem, { code, body }: AppError): BatchItem {
+  if (transientCodes.includes(code)) return { ...item, state: 'waiting' };
+  return code === 'WORKSPACE_NOT_FOUND' ? cancelled(item, body) : failed(item, body);
 }
 
 /** Changes the item of a shot if it is in that state and not started; false if it is not. */

@@ -1,6 +1,8 @@
+import { trusted } from 'mongoose';
 import type { Batch as WireBatch, BatchPreview } from '../contract/batch';
 import { Batch, toWireBatch, type StoredBatch } from '../db/batch';
-import type { StoredFilm } from '../db/film';
+import { requestIdsKept } from '../contract/ids';
+import { Film, type StoredFilm } from '../db/film';
 import { filmOrDefault } from '../db/find-films';
 import { isDuplicateKey } from '../db/mongodb';
 import { AppError } from '../utils/errors';
@@ -32,14 +34,12 @@ export async function startBatch({ filmId, ...press }: Press): Promise<WireBatch
     if (repeated) return toWireBatch(repeated);
     const plan = await planBatch(film, press);
     if (plan.same) return toWireBatch(plan.same);
-    refuse(plan, press.skipBlocked);
-    const stored = await store(film, plan, press);
+    const refusal = refusalOf(plan, press.skipBlocked);
+    if (refusal && (await storeRefusal(film, refusal, press.requestId))) throw refusal;
+    const stored = refusal ? null : await store(film, plan, press);
     if (!stored) continue;
-    logger.info('batch started', {
-      batch_id: String(stored._id),
-      film_id: String(film._id),
-      shots: stored.items.length,
-    });
+    const { _id: batchId, items } = stored;
+    logger.info('batch started', { batch_id: String(batchId), film_id: String(film._id), shots: items.length });
     tellBatch(stored);
     wakeBatches();
     await dropOldBatches(film._id);
@@ -48,29 +48,50 @@ export async function startBatch({ filmId, ...press }: Press): Promise<WireBatch
   throw new AppError('BUSY', 'Others are starting batches of this film at the same time; try again in a moment.');
 }
 
-const findRepeated = ({ _id }: StoredFilm, requestId: string): Promise<StoredBatch | null> =>
-  Batch.findOne({ film_id: _id, request_id: requestId }).lean<StoredBatch>().exec();
+/** The batch that the same press has started before; throws what has refused it. */
+async function findRepeated({ _id }: StoredFilm, requestId: string): Promise<StoredBatch | null> {
+  const film = await Film.findById(_id, { batch_refusals: 1 }).lean<StoredFilm>();
+  const refused = film?.batch_refusals?.find(({ request_id }) => request_id === requestId)?.error;
+  if (refused) throw new AppError(refused.code, refused.message, { details: refused.details });
+  return Batch.findOne({ film_id: _id, request_id: requestId }).lean<StoredBatch>();
+}
 
-function refuse({ ready, blocked }: Plan, skipBlocked: boolean): void {
+/** Stores why a press was refused; false if the same press has been answered in the meantime. */
+async function storeRefusal({ _id }: StoredFilm, error: AppError, requestId: string | undefined): Promise<boolean> {
+  if (requestId === undefined) return true;
+  if (await Batch.exists({ film_id: _id, request_id: requestId })) return false;
+  const refusal = { request_id: requestId, error: error.body };
+  const { matchedCount } = await Film.updateOne(
+    { _id, 'batch_refusals.request_id': trusted({ $ne: requestId }) },
+    { $push: { batch_refusals: { $each: [refusal], $slice: -requestIdsKept } } },
+  );
+  return matchedCount > 0;
+}
+
+function refusalOf({ ready, blocked }: Plan, skipBlocked: boolean): AppError | null {
   if (blocked.length > 0 && !skipBlocked) {
     const details = blocked.map(({ workspace_id, message }) => ({ path: workspace_id, message }));
     const count = blocked.length === 1 ? 'One shot' : `${blocked.length} shots`;
     const message = `${count} cannot be generated, so nothing was started; see details, or send skip_blocked: true to generate the others.`;
-    throw new AppError('BATCH_BLOCKED', message, { details });
+    return new AppError('BATCH_BLOCKED', message, { details });
   }
-  if (ready.length > 0) return;
-  throw new AppError('NOTHING_TO_GENERATE', 'There is no shot to generate, so nothing was started.');
+  if (ready.length > 0) return null;
+  return new AppError('NOTHING_TO_GENERATE', 'There is no shot to generate, so nothing was started.');
 }
 
 /** Stores a batch of the shots that are ready; null if another one has taken one of them in the meantime. */
 async function store({ _id: film_id }: StoredFilm, plan: Plan, press: Press): Promise<StoredBatch | null> {
-  const ids = plan.ready.map(({ workspace_id }) => workspace_id);
   const item = { attempt_id: null, state: 'waiting', reason: null, waits_for: null } as const;
   const document = {
     film_id,
     status: 'running',
-    items: ids.map((workspace_id) => ({ workspace_id, ...item })),
-    open: ids,
+    items: plan.ready.map(({ workspace_id, cost }) => ({
+      ...item,
+      workspace_id,
+      cost,
+      planned_over: plan.attempts.get(workspace_id) ?? null,
+    })),
+    open: plan.ready.map(({ workspace_id }) => workspace_id),
     ...(press.requestId && { request_id: press.requestId }),
     estimate: plan.estimate,
     accept_over_limit: press.acceptOverLimit,

@@ -1,4 +1,5 @@
 import { trusted, type Types } from 'mongoose';
+import type { Cost } from '../contract/money';
 import { Batch, type BatchItem, type StoredBatch } from '../db/batch';
 import { AppError } from '../utils/errors';
 import { isProcessGone, newWriteId, processId } from '../utils/process-id';
@@ -25,6 +26,16 @@ export const findBatches = (filmId: string): Promise<StoredBatch[]> =>
 /** The running batches of a film, newest first. */
 export const findRunning = (filmId: string): Promise<StoredBatch[]> =>
   Batch.find({ film_id: filmId, status: 'running' }).sort(newestFirst).lean<StoredBatch[]>().exec();
+
+/** What each shot that waits in a running batch was planned to cost, with its film. */
+export async function findPledged(): Promise<{ filmId: string; cost: Cost | null }[]> {
+  const running = await Batch.find({ status: 'running' }, { film_id: 1, items: 1 }).lean<StoredBatch[]>();
+  return running.flatMap(({ film_id: filmId, items }) =>
+    items
+      .filter(({ state }) => state === 'waiting' || state === 'starting')
+      .map(({ cost }) => ({ filmId: String(filmId), cost })),
+  );
+}
 
 /**
  * Changes a batch as it is stored at that moment, and broadcasts it; returns it, unchanged where `change` returns null. Once its last
@@ -62,12 +73,14 @@ export function endOf({
 }
 
 /** Whether a shot of a batch has not ended. */
-export const isOpen = ({ state }: Pick<BatchItem, 'state'>): boolean => state === 'waiting' || state === 'generating';
+export const isOpen = ({ state }: Pick<BatchItem, 'state'>): boolean =>
+  state === 'waiting' || state === 'starting' || state === 'generating';
 
 /** Gives this process the batches that have not ended and that no other living process runs. */
 export async function claimBatches(): Promise<StoredBatch[]> {
   const unfinished = { completed_at: null };
   const owners = await Batch.distinct('lease.owner', unfinished);
+  if (owners.length === 0) return [];
   const free = [processId, ...owners.filter((owner) => isProcessGone(String(owner)))];
   const isFree = { $or: [{ $in: ['$lease.owner', free] }, { $lt: ['$lease.until', '$$NOW'] }] };
   const lease = { owner: processId, until: { $add: ['$$NOW', leaseMs] } };

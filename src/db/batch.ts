@@ -1,12 +1,20 @@
 import { model, Schema, trusted, type Types } from 'mongoose';
 import { batchStatuses, itemStates, type Batch as WireBatch } from '../contract/batch';
-import { currencies } from '../contract/money';
-import { toJson } from './workspace';
+import { currencies, type Cost } from '../contract/money';
+import { costSchema, toJson } from './workspace';
 import { schemaOptions } from './schema-options';
 
-export type BatchItem = WireBatch['items'][number] & {
+type WireItem = WireBatch['items'][number];
+
+export type BatchItem = Omit<WireItem, 'state'> & {
+  /** `starting`: its attempt is about to be stored, so that a cancellation of the batch leaves it to that. */
+  state: WireItem['state'] | 'starting';
   /** The attempt of the shot before, not of this batch, for which it waits. */
   waits_for: string | null;
+  /** The attempt of its video when the batch was planned: a later one was started at the same moment as the batch. */
+  planned_over: string | null;
+  /** What it was planned to cost, counted against the limits of other batches until it is reserved. */
+  cost: Cost | null;
 };
 
 /** A batch as stored: the public fields, and those of the server only. */
@@ -36,9 +44,11 @@ const itemSchema = new Schema(
   {
     workspace_id: { type: String, required: true },
     attempt_id: text,
-    state: { type: String, enum: itemStates, required: true },
+    state: { type: String, enum: [...itemStates, 'starting'], required: true },
     reason: { type: Schema.Types.Mixed, default: null },
     waits_for: text,
+    planned_over: text,
+    cost: { type: costSchema, default: null },
   } satisfies Record<keyof BatchItem, unknown>,
   nested,
 );
@@ -82,17 +92,19 @@ export const isWaitingInBatch = async (workspaceId: string): Promise<boolean> =>
   (await Batch.exists({
     status: 'running',
     items: trusted({
-      $elemMatch: { workspace_id: workspaceId, attempt_id: null, state: { $in: ['waiting', 'generating'] } },
+      $elemMatch: { workspace_id: workspaceId, state: { $in: ['waiting', 'starting'] } },
     }),
   })) !== null;
 
 /** A batch as it goes over the wire. */
 export function toWireBatch({ items, ...stored }: StoredBatch): WireBatch {
   const { _id, film_id, status, estimate, created_at, completed_at } = stored;
+  // It may yet have to wait again, and what is shown never goes back.
+  const starting = status === 'running' ? 'waiting' : 'generating';
   const shown = items.map(({ workspace_id, attempt_id, state, reason }) => ({
     workspace_id,
     attempt_id,
-    state,
+    state: state === 'starting' ? starting : state,
     reason,
   }));
   return toJson({ _id, film_id, status, items: shown, estimate, created_at, completed_at });

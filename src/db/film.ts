@@ -4,6 +4,7 @@ import { fits, frameRates, resolutions, transitions, type Film as WireFilm, type
 import { newFilmSettings } from '../contract/defaults';
 import { currencies } from '../contract/money';
 import { AppError } from '../utils/errors';
+import { refusalSchema, type StoredRefusal } from './refusal';
 import { schemaOptions } from './schema-options';
 
 /** A film as stored: the public fields that are not computed from its shots, and those of the server only. */
@@ -22,6 +23,8 @@ export type StoredFilm = Pick<WireFilm, 'title' | 'settings' | 'version'> & {
   changed?: Record<string, { version: number; by?: string }>;
   /** The last order_index given to a new workspace while several servers run. */
   last_order_index?: number;
+  /** The presses of a batch that were refused, so that repeating one starts nothing. */
+  batch_refusals?: StoredRefusal[];
 };
 
 const nested = { _id: false, strict: 'throw', minimize: false } as const;
@@ -59,6 +62,7 @@ const filmSchema = new Schema(
     applied: { type: [String], default: [] },
     changed: { type: Schema.Types.Mixed, default: undefined },
     last_order_index: Number,
+    batch_refusals: { type: [refusalSchema], default: [] },
   } satisfies Record<Exclude<keyof StoredFilm, '_id'>, unknown>,
   schemaOptions,
 );

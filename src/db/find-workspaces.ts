@@ -33,12 +33,12 @@ export async function findShots(filmId: string): Promise<WireWorkspace[]> {
   return documents.map((document) => toWire(mongo.BSON.deserialize(document) as StoredWorkspace));
 }
 
-/** Without what a plan of a film never reads. */
-const withoutTalk = { ai_collaboration: 0, applied: 0, changed: 0, refusals: 0 } as const;
+/** Without what the plan of a batch never reads. */
+export const withoutTalk = { ai_collaboration: 0, applied: 0, changed: 0, refusals: 0 } as const;
 
-/** The stored workspaces of a film that are not in the trash, in order. */
-export const findStoredShots = (filmId: string): Promise<StoredWorkspace[]> =>
-  Workspace.find({ film_id: filmId, deleted_at: null }, withoutTalk)
+/** The stored workspaces of a film that are not in the trash, in order, with these fields. */
+export const findStoredShots = (filmId: string, fields: Record<string, 0 | 1>): Promise<StoredWorkspace[]> =>
+  Workspace.find({ film_id: filmId, deleted_at: null }, fields)
     .sort({ order_index: 1, _id: 1 })
     .lean<StoredWorkspace[]>()
     .exec();

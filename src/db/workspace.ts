@@ -1,7 +1,6 @@
 import mongoose, { model, Schema, type Types } from 'mongoose';
 import type { AiEntry } from '../contract/conversation';
 import { emptyForm, formKeys, idleVideo, wholeClip } from '../contract/defaults';
-import type { ErrorBody } from '../contract/errors';
 import type { FormData } from '../contract/form';
 import { aspectRatios } from '../contract/limits';
 import { currencies, type Cost } from '../contract/money';
@@ -9,6 +8,7 @@ import type { Video } from '../contract/video';
 import type { Cut, Workspace as WireWorkspace } from '../contract/workspace';
 import { AppError } from '../utils/errors';
 import type { Job } from './job';
+import { refusalSchema, type StoredRefusal } from './refusal';
 import { schemaOptions } from './schema-options';
 
 /** A workspace as stored: the public fields, and those of the server only. */
@@ -37,8 +37,6 @@ export type StoredWorkspace = Omit<WireWorkspace, '_id' | 'film_id' | 'ai_collab
 
 /** A click and its attempt; `outcome` is the last state of its video, once that is no longer kept as the video or a take. */
 type StoredClick = { request_id: string; attempt_id: string; outcome?: Video | null };
-/** A click that was refused, and why. */
-type StoredRefusal = { request_id: string; error: ErrorBody };
 
 const nested = { _id: false, strict: 'throw' } as const;
 const word = { type: String, default: '' };
@@ -200,18 +198,7 @@ const workspaceSchema = new Schema(
       ],
       default: [],
     },
-    refusals: {
-      type: [
-        new Schema(
-          {
-            request_id: String,
-            error: new Schema({ code: String, message: String, details: Schema.Types.Mixed }, nested),
-          } satisfies Record<keyof StoredRefusal, unknown>,
-          nested,
-        ),
-      ],
-      default: [],
-    },
+    refusals: { type: [refusalSchema], default: [] },
   } satisfies Record<Exclude<keyof StoredWorkspace, '_id'>, unknown>,
   schemaOptions,
 );

@@ -88,12 +88,7 @@ function modelThatCan({ models }: VideoProvider, form: FormData, { field }: Form
 }
 
 function sentenceOf({ field, rule, limit, offered, beside }: FormFault, form: FormData): string {
-  if (field === 'end') {
-    const isNeeded = rule === 'required';
-    return isNeeded
-      ? 'must not be none, as this model needs an end frame'
-      : 'must be none, as this model takes no end frame';
-  }
+  if (field === 'end') return 'must be none, as this model takes no end frame';
   if (rule === 'required') return 'must not be empty';
   if (rule === 'too_long') return promptTooLong(form.prompt, limit!)!;
   const together = beside ? ` with ${besides[beside]}` : '';

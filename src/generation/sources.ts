@@ -79,8 +79,10 @@ async function imageToReach(next: Neighbour | null): Promise<string> {
 /** The pictures that an attempt is sent with: its own, and what it takes from its neighbours, of which a frame gets a new file. */
 export async function takeLinked({ job }: Attempt, { clip, next }: Links, signal: AbortSignal): Promise<JobSources> {
   const sources = { ...sourcesIn(job), end_image_path: next ?? job.end_image_path };
-  const isTaken = job.image_path && job.from_attempt_id === clip?.attempt_id && job.from_s === clip?.from_s;
-  if (!clip || isTaken) return sources;
+  const { image_path: image, end_image_path: endImage } = sources;
+  if (endImage && !(await exists(endImage))) throw imageGone();
+  const isTaken = image && job.from_attempt_id === clip?.attempt_id && job.from_s === clip?.from_s;
+  if (!clip || (isTaken && (await exists(image)))) return sources;
   const where = { endS: clip.from_s, lengthS: clip.length_s };
   const frame = await storeLastFrame(clip.attempt_id, where, signal).catch((error: unknown) => {
     const known = toAppError(error);
@@ -96,6 +98,8 @@ export const previousClipMissing = (cause?: unknown): AppError =>
     'This workspace starts from the clip of the one before it, which has none; generate that one first, or set start to "image".',
     { cause },
   );
+
+const imageGone = (): AppError => new AppError('IMAGE_MISSING', 'The file of the end image is gone; upload it again.');
 
 const nextImageMissing = (): AppError =>
   new AppError(

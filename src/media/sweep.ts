@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { lstat, readdir, rename, rm, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { trusted } from 'mongoose';
+import { Batch } from '../db/batch';
 import { DroppedClip, recordDropped } from '../db/dropped-clips';
 import { Export } from '../db/export';
 import { Film } from '../db/film';
@@ -41,7 +42,7 @@ export async function sweep(): Promise<void> {
   await alignTrash();
   const workspaces = await purgeWorkspaces();
   await purgeFilms();
-  await purgeExports();
+  await purgeOfGoneFilms();
   await sweepExports();
   await removeOldDoubts();
   const trashed = await trashOrphans();
@@ -63,10 +64,11 @@ async function purgeFilms(): Promise<void> {
   await Film.deleteMany({ ...expired, _id: trusted({ $in: old, $nin: used }) });
 }
 
-/** Removes the exports of films that are gone. */
-async function purgeExports(): Promise<void> {
-  const known = await Film.distinct('_id');
-  await Export.deleteMany({ film_id: trusted({ $nin: known }) });
+/** Removes the exports and the batches of films that are gone. */
+async function purgeOfGoneFilms(): Promise<void> {
+  const isGone = { film_id: trusted({ $nin: await Film.distinct('_id') }) };
+  await Export.deleteMany(isGone);
+  await Batch.deleteMany(isGone);
 }
 
 async function purgeWorkspaces(): Promise<number> {

@@ -26,7 +26,7 @@ const sentences: Partial<Record<ErrorCode, (service: Service) => string>> = {
   IMAGE_UNREADABLE: () => 'The image cannot be read; upload it again or choose another one.',
   IMAGE_MISSING: () => 'The file of the image is gone; upload it again.',
   PREVIOUS_CLIP_MISSING: () =>
-    'This shot starts from the shot before, which has no clip; generate that one first, or start from a picture.',
+    'This shot starts from the shot before, which has no clip that can be read; generate that one first, or start from a picture.',
   NEXT_IMAGE_MISSING: () =>
     'This shot ends on the picture of the shot after, which has none; add one there, or let this shot end on something else.',
   CONTENT_REFUSED: ({ label }) =>

@@ -1,8 +1,8 @@
 // The vendor's own API: the key goes into X-API-Key, to the API host only, never to the storage host (P5).
 // POST /v1/media/uploads {content_type, size_bytes} -> {upload_url, headers, url}; PUT the bytes there with those headers.
-// POST /v1/media/pika/{model}/image-to-video {prompt?, negative_prompt?, resolution, seed?, and pictures and length as
-// pika-models.ts has them for each model} with Idempotency-Key -> {id, status}: the same key and body return the same job, another
-// body is a 409 (P3).
+// POST /v1/media/pika/{model}/image-to-video {image: url, prompt?, negative_prompt?, resolution, duration_s, seed?} with
+// Idempotency-Key -> {id, status}: the same key and body return the same job, another body is a 409 (P3). With an end frame, the model
+// is pikaframes, and the body has {images: [url, url], transition_duration_s} for image and duration_s (P1).
 // GET /v1/media/jobs/{id} -> queued, running, completed {output.video.url}, failed {error.code}; {billing}; 404 for an unknown id.
 // GET .../content -> {url} of a completed job. DELETE erases a job; a 503 means accepted but not done yet (P2).
 // Refusals are {message}, or the job itself as {id, status: failed, error: {code, message}}; absent fields are null.
@@ -12,11 +12,20 @@ import { apiKey, baseUrl, config, isLoopback, readSettings } from '../config';
 import type { ErrorCode } from '../contract/errors';
 import type { Money } from '../contract/money';
 import type { VideoError } from '../contract/video';
-import { extraModels, modelIsGone, offerModels } from './offer-models';
-import { bodyOf, pikaModels } from './pika-models';
-import { completedAt, defineVideoProvider, usd, type Checked, type Submitted } from './provider';
+import { aspectRatios } from '../contract/limits';
+import { extraModels, offerModels } from './offer-models';
+import {
+  completedAt,
+  defineVideoProvider,
+  usd,
+  type Checked,
+  type Submitted,
+  type VideoJob,
+  type VideoModel,
+} from './provider';
 import { sendRequest, type HttpReply, type HttpRequest } from '../utils/http';
 import { parseReply } from '../utils/parse';
+import { composePrompt } from '../prompts/compose-prompt';
 import { prepareJpeg } from '../media/images';
 import {
   foreignTask,
@@ -41,11 +50,36 @@ const { values, ...settings } = readSettings(
 
 const service: Service = { label: 'Pika', key: values.PIKA_API_KEY, keyVariable: 'PIKA_API_KEY' };
 
-const { models, default_model } = offerModels('PIKA', pikaModels, settings, {
+// The vendor documents no limit; this one is ours.
+const promptMax = 2500;
+const table: VideoModel[] = [
+  {
+    id: 'pika-2.5',
+    durations_s: [5, 10],
+    // The video has the ratio of the picture, which is cropped to the requested ratio.
+    aspect_ratios: [...aspectRatios],
+    resolutions: ['720p', '1080p'],
+    default_resolution: '720p',
+    audio: 'never',
+    end_image: true,
+    prompt_max: promptMax,
+    prompt_required: false,
+    negative_prompt: true,
+    seed: true,
+    prices: [
+      { resolution: '720p', audio: null, currency: 'USD', micros_per_s: 40_000 },
+      // A clip of 5 s costs 0.09 USD a second; one with an end frame 0.06, which its bill says (P1).
+      { resolution: '1080p', audio: null, currency: 'USD', micros_per_s: 60_000, min_micros: 450_000 },
+    ],
+    priced_on: '2026-10-02',
+  },
+];
+const { models, default_model } = offerModels('PIKA', table, settings, {
   extra: values.PIKA_EXTRA_MODELS,
   defaultModel: values.PIKA_MODEL,
 });
-const modelOf = (id: string) => models.find((model) => model.id === id);
+/** The vendor's model that goes from one picture to another. */
+const framesModel = 'pikaframes';
 
 // The documented cap of an upload is 20 MB (P3, P4).
 const maxImageBytes = 20_000_000;
@@ -85,17 +119,13 @@ export default defineVideoProvider({
 
   /** Uploads the pictures and returns the whole body of the create, since a repetition must send the same one. */
   async prepare(job, signal) {
-    const model = modelOf(job.model);
-    // Then the job is refused by `submit`.
-    if (!model) return null;
-    const links = [await upload(job.image, signal)];
-    if (job.endImage) links.push(await upload(job.endImage, signal));
-    return bodyOf(model, job, links);
+    const image = await upload(job.image, signal);
+    return bodyOf(job, image, job.endImage && (await upload(job.endImage, signal)));
   },
 
   async submit(job, signal) {
-    if (!modelOf(job.model)) return modelIsGone(job.model);
-    const path = `/v1/media/pika/${job.model}/image-to-video`;
+    const model = job.endImageFile === null ? job.model : framesModel;
+    const path = `/v1/media/pika/${model}/image-to-video`;
     const reply = await ask('POST', path, signal, job.prepared, { 'Idempotency-Key': job.attempt_id });
     if (isSuccess(reply)) return { state: 'accepted', taskId: parseReply(createdShape, reply.json, service.label).id };
     return readRefusal(reply);
@@ -116,6 +146,18 @@ export default defineVideoProvider({
     if (!isSuccess(reply)) throw replyError(service, reply, faultOf(reply));
   },
 });
+
+function bodyOf({ form_data: form, resolution }: VideoJob, image: string, endImage: string | null) {
+  const prompt = composePrompt(form, promptMax);
+  const frames = { images: [image, endImage], transition_duration_s: form.duration_s };
+  return {
+    ...(endImage === null ? { image, duration_s: form.duration_s } : frames),
+    ...(prompt && { prompt }),
+    ...(form.negative_prompt && { negative_prompt: form.negative_prompt }),
+    resolution,
+    ...(form.seed !== null && { seed: form.seed }),
+  };
+}
 
 const jobPath = (taskId: string) => `/v1/media/jobs/${encodeURIComponent(taskId)}`;
 

@@ -1,3 +1,4 @@
+import type { Batch, BatchPreview, batchChoices } from '../contract/batch';
 import type { AiEntry, Suggestion } from '../contract/conversation';
 import type { Film } from '../contract/film';
 import type { ExportOptions, FilmExport } from '../contract/export';
@@ -28,7 +29,7 @@ export type GenerateRequest = {
   workspace_id: string;
   provider?: string;
   request_id: string;
-  expects: { form_data: ShotForm; image_path: string | null };
+  expects: { form_data: ShotForm; image_path: string | null; end_image_path: string | null };
 } & Accepted;
 
 export const getOptions = (): Promise<Options> => request<Options>('/api/options');
@@ -52,6 +53,23 @@ export const settleCharge = async (body: { attempt_id: string; charged: boolean;
 
 export const cancelVideo = (body: { workspace_id: string; attempt_id?: string }) =>
   post<{ workspace_id: string; video: Video }>('/api/generate/cancel', body);
+
+export type AcceptedOfBatch = Omit<Accepted, 'accept_second_charge'>;
+type BatchRequest = { film_id: string; only?: (typeof batchChoices)[number]; workspace_ids?: readonly string[] };
+
+/** What a batch would do; it starts nothing. */
+export const previewBatch = (body: BatchRequest & AcceptedOfBatch): Promise<BatchPreview> =>
+  post('/api/generate/batch', { ...body, dry_run: true });
+
+export const generateBatch = async (
+  body: BatchRequest & AcceptedOfBatch & { request_id: string; skip_blocked?: true },
+): Promise<Batch> => (await post<{ batch: Batch }>('/api/generate/batch', body)).batch;
+
+export const getBatches = async (filmId: string): Promise<Batch[]> =>
+  (await request<{ batches: Batch[] }>(`/api/batches?${new URLSearchParams({ film_id: filmId })}`)).batches;
+
+export const cancelBatch = async (id: string): Promise<Batch> =>
+  (await post<{ batch: Batch }>('/api/generate/cancel', { batch_id: id })).batch;
 
 type ExportReply = Promise<FilmExport>;
 const exportOf = ({ export: one }: { export: FilmExport }): FilmExport => one;

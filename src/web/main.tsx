@@ -8,6 +8,7 @@ import { watchDialogs } from './app/dialog-history';
 import { watchLeaving } from './app/leaving';
 import { Page } from './app/page';
 import { loadPreferences } from './app/preferences';
+import { watchBatches } from './state/batches';
 import { watchExports } from './state/exports';
 import { watchWaitingPictures } from './pictures/waiting-pictures';
 import { isTimeline } from './state/address';
@@ -19,6 +20,7 @@ import { keepHistory } from './state/history';
 loadPreferences();
 startConnection();
 watchExports();
+watchBatches();
 watchTitle();
 watchDialogs();
 if (isTimeline) {

@@ -37,6 +37,7 @@ const batchWith = (items: BatchItem[], more: Partial<StoredBatch> = {}) =>
   ({
     _id: new Types.ObjectId(),
     status: 'running',
+    created_at: new Date(),
     accept_over_limit: false,
     accept_unknown_price: false,
     items,
@@ -145,11 +146,24 @@ describe('a process that ended on the way', () => {
     }
   });
 
-  test('a click of another batch, or of a user, is not taken for that of this batch', () => {
+  test('a click of a user at the moment of the press is taken for that of the batch, so that it is not paid twice', () => {
     const job = newJob({ state: 'polling' });
-    const clicks = [{ request_id: 'batch-000000000000000000000000', attempt_id: job.attempt_id }];
-    const one = shot({ job, video: videoOf(job), clicks });
-    expect(next([itemOf(idOf(one))], sceneOf([one]))).toMatchObject([{ state: 'waiting', attempt_id: null }]);
+    const one = shot({ job, video: videoOf(job), clicks: [{ request_id: 'mine', attempt_id: job.attempt_id }] });
+    const expected = { state: 'generating', attempt_id: job.attempt_id };
+    expect(next([itemOf(idOf(one))], sceneOf([one]))).toMatchObject([expected]);
+    const made = shot({ video: { ...videoOf(job), status: 'completed' } });
+    expect(next([itemOf(idOf(made))], sceneOf([made]))).toMatchObject([{ ...expected, state: 'completed' }]);
+  });
+
+  test('what was there when the batch was planned, and an older take that was chosen since, are not taken for it', () => {
+    const job = newJob({ state: 'polling' });
+    const old = { ...finishedVideo('old'), started_at: ago(3_600_000).toISOString() };
+    const waiting = [{ state: 'waiting', attempt_id: null }];
+    const chosen = shot({ video: old });
+    expect(next([itemOf(idOf(chosen))], sceneOf([chosen]))).toMatchObject(waiting);
+    const before = shot({ video: { ...videoOf(job), status: 'completed' } });
+    const planned = itemOf(idOf(before), { planned_over: job.attempt_id });
+    expect(next([planned], sceneOf([before]))).toMatchObject(waiting);
   });
 
   test('a shot that was marked and not claimed is cancelled with its batch', () => {

@@ -16,15 +16,17 @@ listenToPushes((filmId, message) => {
   if (message.type === 'batch.status_update') told.push({ filmId, batch: message.batch });
 });
 
+let film: Types.ObjectId;
 beforeEach(() => {
   told.length = 0;
+  film = new Types.ObjectId();
   jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate'] });
 });
 
 /** A batch as it is after that many changes, which its one item tells. */
 const after = (revision: number, of: Partial<StoredBatch> = {}): StoredBatch => ({
   _id: new Types.ObjectId(),
-  film_id: new Types.ObjectId(film_id),
+  film_id: film,
   status: 'running',
   items: [itemOf(nobody, { attempt_id: String(revision) })],
   open: [],
@@ -42,7 +44,7 @@ const revisions = () => told.map(({ batch }) => Number(batch.items[0]!.attempt_i
 test('a batch is told to its film at once, as it goes over the wire', () => {
   const batch = after(1);
   tellBatch(batch);
-  expect(told).toEqual([{ filmId: film_id, batch: toWireBatch(batch) }]);
+  expect(told).toEqual([{ filmId: String(film), batch: toWireBatch(batch) }]);
 });
 
 test('a batch that changes all the time is told four times a second, and the last change is always told', () => {
@@ -73,10 +75,21 @@ test('a batch is never told as it was before, whatever comes late, nor the same 
   expect(revisions()).toEqual([2, 5, 7, 9]);
 });
 
-test('two batches do not wait for each other', () => {
-  tellBatch(after(1));
-  tellBatch(after(2));
-  expect(revisions()).toEqual([1, 2]);
+test('two batches of a film share its four a second, and those of another film do not wait for them', () => {
+  const [one, other] = [after(1), after(2)];
+  tellBatch(one);
+  tellBatch(other);
+  tellBatch(after(3, { film_id: new Types.ObjectId() }));
+  expect(revisions()).toEqual([1, 3]);
+  for (let revision = 4; revision <= 40; revision++) {
+    tellBatch(after(revision, { _id: one._id }));
+    tellBatch(after(revision, { _id: other._id }));
+    jest.advanceTimersByTime(50);
+  }
+  jest.advanceTimersByTime(1000);
+  const ofFilm = told.filter(({ filmId }) => filmId === String(film));
+  expect(ofFilm.length).toBeLessThanOrEqual(11);
+  expect(ofFilm.slice(-2).map(({ batch }) => batch.items[0]!.attempt_id)).toEqual(['40', '40']);
 });
 
 test('a batch that another server has changed is told as it is stored, and one that is gone is not', async () => {

@@ -102,18 +102,18 @@ describe('a batch of what has failed', () => {
   });
 
   const refused = { state: 'failed', reason: { code: 'SPEND_LIMIT_REACHED', message: '' } } as const;
-  const ended = { status: 'completed', completed_at: ago(1000), created_at: ago(5000) } as const;
+  const ended = { status: 'completed', completed_at: ago(1000), created_at: ago(500_000) } as const;
 
   test('a batch of what has failed takes a shot whose turn in the newest batch failed before it was sent', async () => {
     const [one, two, three] = [await addShot(), await addShot(), await addShot()];
-    await newBatch([itemOf(two, refused)], { ...ended, created_at: ago(9000) });
+    await newBatch([itemOf(two, refused)], { ...ended, created_at: ago(900_000) });
     await newBatch([itemOf(one, refused), itemOf(three, { state: 'cancelled' })], ended);
     expect(readyIn(await plan({ only: 'failed' }))).toEqual([one]);
   });
 
   test.each([
     ['not take', 'since', ago(2000), []],
-    ['take', 'before', ago(9000), ['it']],
+    ['take', 'before', ago(900_000), ['it']],
   ])('a batch of what has failed does %s a shot that was made %s', async (_, __, startedAt, expected) => {
     const id = await addShot({ video: upToDate({ started_at: startedAt.toISOString() }) });
     await newBatch([itemOf(id, refused)], ended);

@@ -123,7 +123,7 @@ test('no shot is open in two running batches, whoever stores them', async () => 
 
 test.each([
   ['waiting', null, 'running', true],
-  ['generating', null, 'running', true],
+  ['starting', null, 'running', true],
   ['generating', 'started', 'running', false],
   ['failed', null, 'running', false],
   ['waiting', null, 'cancelled', false],

@@ -1,5 +1,6 @@
 /// <reference lib="dom" />
 import type { Page } from 'playwright-core';
+import type { Batch } from '../../src/contract/batch';
 import type { Workspace } from '../../src/contract/workspace';
 import { connect } from '../helpers/socket';
 import { axeViolations, cardIds, type WatchedPage } from './browser';
@@ -164,25 +165,21 @@ it('moves the chosen shots with Alt and an arrow, and with a drag of one of them
   expect(await prompts()).toEqual([...'cdeab']);
 });
 
-it('asks once before it generates the chosen shots, and sends each', async () => {
+it('generates the chosen shots as one batch', async () => {
   const page = await visit();
   await addPictures(page, 3);
-  const sent: string[] = [];
-  await page.route('**/api/generate/video', (route) => {
-    sent.push((route.request().postDataJSON() as { workspace_id: string }).workspace_id);
-    return route.fulfill({ status: 429, json: { error: { code: 'TOO_MANY', message: 'Too many' } } });
-  });
   const ids = await cardIds(page);
   await choose(page, 1);
   await face(page, 2).click({ modifiers: ['Control'] });
   await selection(page).getByRole('button', { name: 'Generate' }).click();
-  const dialog = page.getByRole('dialog', { name: 'Generate 2 shots?' });
-  await dialog.getByText('Shots 1, 3').waitFor();
-  await dialog.getByText('10 seconds of video with').waitFor();
+  const dialog = page.getByRole('dialog', { name: 'Generate 2 shots' });
+  const names = dialog.getByRole('region', { name: 'Ready' }).getByRole('listitem').locator('strong');
+  await names.first().waitFor();
+  expect(await names.allInnerTexts()).toEqual(['Shot 1', 'Shot 3']);
   await button(page, 'Start').click();
-  await page.getByText('Too many requests at once').first().waitFor();
-  await page.waitForFunction(() => document.querySelectorAll('[data-state="failed"]').length === 2);
-  expect(sent.sort()).toEqual([ids[0]!, ids[2]!].sort());
+  await button(page, 'Cancel all').waitFor();
+  const [batch] = (await server().get('/api/batches')).body.batches as Batch[];
+  expect(batch!.items.map(({ workspace_id: id }) => id)).toEqual([ids[0], ids[2]]);
 });
 
 it('shows only what has failed or is not made, with the numbers of the film, and says so where nothing is left', async () => {

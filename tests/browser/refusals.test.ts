@@ -59,18 +59,6 @@ it('takes a refusal back with its cause, here and elsewhere, and leaves a card w
   await alert().waitFor({ state: 'detached' });
 });
 
-it('lists what the provider lacks in "Generate all", and starts the rest', async () => {
-  await addPictures(page, 3);
-  await choose(page, 2);
-  await prompt(page).fill('a boat leaves');
-  await button(page, 'Generate all').click();
-  await page.getByRole('dialog').getByText('Left out: 1, 3. gen4.5 needs a prompt').waitFor();
-  await button(page, 'Start').click();
-  await clip(page).waitFor();
-  expect((await list()).map(({ video }) => video.status)).toEqual(['idle', 'completed', 'idle']);
-  expect(await doubles.runway.accepted()).toHaveLength(1);
-});
-
 it('puts a failure away for good', async () => {
   await addPictures(page, 1);
   await prompt(page).fill('a boat sinks');
@@ -115,7 +103,7 @@ it('says of a settled answer only what was noted, with the amount', async () => 
   expect(await alert().innerText()).not.toContain('check your account');
 });
 
-it('says at a limit what a video needs and where the limit is set, and what of many was refused', async () => {
+it('says at a limit what a video needs and where the limit is set', async () => {
   await addPictures(page, 2);
   await prompt(page).fill('a boat leaves');
   await choose(page, 2);
@@ -126,12 +114,10 @@ it('says at a limit what a video needs and where the limit is set, and what of m
   await saved(page);
   await page.getByText('$0.00 of $0.70').waitFor();
   await button(page, 'Untitled').click();
-  await button(page, 'Generate all').click();
-  const dialog = page.getByRole('dialog');
-  await dialog.getByText('Only $0.70 is left of the limit of this film').waitFor();
-  await button(page, 'Start').click();
-  await page.getByText('1 started, 1 refused').first().waitFor();
-  await cards(page).filter({ hasText: 'spending limit' }).getByRole('button').first().click();
+  await generateButton(page).click();
+  await clip(page).waitFor();
+  await choose(page, 1);
+  await generateButton(page).click();
   await alert().getByText('This film: $0.60 of $0.70, and this video needs about $0.60.').waitFor();
   await button(page, 'Generate anyway, about $0.60').click();
   await clip(page).waitFor();

@@ -20,7 +20,7 @@ it('names the vendors in Chinese as they are known there, without spaces among C
   await page.getByLabel('提示词', { exact: true }).fill('x'.repeat(2500));
   await vendor.selectOption('local');
   await button(page, '全部生成').click();
-  await page.getByRole('dialog').getByText('由本地渲染生成').waitFor();
+  await page.getByRole('dialog').getByRole('region', { name: '可以生成' }).getByText('镜头 1').waitFor();
 });
 
 it('asks in the title of the dialog whether a second charge is taken into account', async () => {

@@ -4,6 +4,7 @@
 import { startTestMongod } from '../helpers/mongod';
 import { runAmbiguous } from './ambiguous';
 import { runAway } from './away';
+import { runBatches } from './batches';
 import { runCancelling } from './cancelling';
 import { runCosts } from './costs';
 import { runEdits } from './edits';
@@ -19,6 +20,7 @@ type Campaign = (options: Record<string, number>) => Promise<{ ok: boolean }>;
 const campaigns: Record<string, Campaign> = {
   money: runMoney,
   costs: runCosts,
+  batches: runBatches,
   edits: runEdits,
   ambiguous: async (options) => (await runAmbiguous(options)).result,
   model: runModel,

@@ -111,6 +111,60 @@ test('a batch with blocked shots starts nothing and names them all, or makes the
   });
 });
 
+test('a click and a press at the same moment make a shot once', async () => {
+  for (const wait of [0, 3, 8, 15]) {
+    const id = await newWorkspace(socket, picture);
+    const clicked = click(server, id);
+    const later = new Promise((resolve) => setTimeout(resolve, wait));
+    const [{ status, body }] = await Promise.all([later.then(() => press({ workspace_ids: [id] })), clicked]);
+    if (status === 202) await endOf(body.batch._id);
+    await finalVideo(server, id);
+  }
+  expect(await doubles.runway.accepted()).toHaveLength(4);
+}, 60_000);
+
+test('a press that is repeated while its shots are made is answered with their batch, whatever is blocked', async () => {
+  await doubles.runway.set({ ends: 'never' });
+  const good = await newWorkspace(socket, picture);
+  await newWorkspace(socket, null);
+  const first = await press({ skip_blocked: true });
+  const [second, third] = await Promise.all([press({ skip_blocked: true }), press({ skip_blocked: true })]);
+  for (const { status, body } of [second, third]) {
+    expect(status).toBe(202);
+    expect(body.batch._id).toBe(first.body.batch._id);
+  }
+  await server.post('/api/generate/cancel', { batch_id: first.body.batch._id });
+  await server.post('/api/generate/cancel', { workspace_id: good });
+});
+
+test('a press that was refused starts nothing under the same request_id, even when it could by now', async () => {
+  const bare = await newWorkspace(socket, null);
+  const request_id = 'refused-press';
+  const refused = await press({ request_id });
+  expect(refused.body.error.code).toBe('BATCH_BLOCKED');
+  await socket.ask({ type: 'workspace.update', workspace_id: bare, updates: { image_path: picture } });
+  expect((await press({ request_id })).body).toEqual(refused.body);
+  expect(await doubles.runway.accepted()).toHaveLength(0);
+});
+
+test('what waits in a batch counts against the limits of the next press', async () => {
+  await doubles.runway.set({ ends: 'never' });
+  const { film_id } = await load(server, await newWorkspace(socket, picture));
+  for (let index = 0; index < 3; index++) await newWorkspace(socket, picture);
+  const limit = (spend_limit: object | null) =>
+    socket.ask({ type: 'film.update', film_id, updates: { settings: { spend_limit } } });
+  const { body: costs } = await server.get(`/api/costs?film_id=${film_id}`);
+  const [spent] = costs.film as { micros: number }[];
+  await limit({ currency: 'USD', micros: (spent?.micros ?? 0) + usd(1.5).micros });
+  const { body } = await press({ skip_blocked: true });
+  expect(body.batch.items).toHaveLength(2);
+  const { body: dry } = await press({ dry_run: true });
+  expect(dry.ready).toEqual([]);
+  expect(dry.blocked).toMatchObject([{ code: 'SPEND_LIMIT_REACHED' }, { code: 'SPEND_LIMIT_REACHED' }]);
+  await server.post('/api/generate/cancel', { batch_id: body.batch._id });
+  await limit(null);
+});
+
 test('a cancelled batch leaves what was sent to its end and never touches the rest', async () => {
   await doubles.runway.set({ ends: 'never' });
   const ids: string[] = [];

@@ -78,6 +78,8 @@ export const itemOf = (workspace_id: string, more: Partial<BatchItem> = {}): Bat
   state: 'waiting',
   reason: null,
   waits_for: null,
+  planned_over: null,
+  cost: null,
   ...more,
 });
 

@@ -1,6 +1,5 @@
 import nock from 'nock';
 import sharp from 'sharp';
-import { emptyForm } from '../../src/contract/defaults';
 import type { VideoProvider } from '../../src/services/provider';
 import { startDouble } from '../doubles/start-double';
 import { canaryKey, describeVideoProvider, errorOf, loadVideoProvider, makeJob, open } from './video-provider.suite';
@@ -86,7 +85,7 @@ describe('the provider pika', () => {
     expect(width / height).toBeCloseTo(21 / 9, 1);
   });
 
-  test('the provider pika uploads both pictures of pikaframes, and sends them in their order with the length between them', async () => {
+  test('the provider pika sends a shot with an end frame to pikaframes, with both pictures in their order and the length between them', async () => {
     const links = ['first', 'last'].map((name) => `${storage}/${name}.jpg`);
     const uploaded: string[] = [];
     for (const url of links) {
@@ -97,11 +96,11 @@ describe('the provider pika', () => {
         .put(`${new URL(url).pathname}?sig=1`, (sent: string) => Boolean(uploaded.push(sent)))
         .reply(200);
     }
-    const job = await makeJob(pika, { model: 'pikaframes', end: 'image', duration_s: 7, resolution: '1080p', seed: 3 });
+    const job = await makeJob(pika, { end: 'image', duration_s: 10, resolution: '1080p', seed: 3 });
     expect(uploaded).toEqual([job.image.toString('hex'), job.endImage!.toString('hex')]);
     const body = {
       images: links,
-      transition_duration_s: 7,
+      transition_duration_s: 10,
       prompt: 'The lighthouse lamp turns.',
       resolution: '1080p',
       seed: 3,
@@ -109,20 +108,6 @@ describe('the provider pika', () => {
     expect(job.prepared).toEqual(body);
     nock(host).post('/v1/media/pika/pikaframes/image-to-video', body).reply(202, { id: jobId, status: 'queued' });
     expect(await pika.submit(job, open())).toEqual({ state: 'accepted', taskId: jobId });
-  });
-
-  test('the provider pika offers pikaframes with an end frame only', () => {
-    const { fault } = pika.models.find(({ id }) => id === 'pikaframes')!;
-    expect(fault!(emptyForm)).toEqual({ field: 'end', rule: 'required' });
-    expect(fault!({ ...emptyForm, end: 'image' })).toBeNull();
-    expect(fault!({ ...emptyForm, end: 'next' })).toBeNull();
-  });
-
-  test('the provider pika refuses a job whose model it does not offer any more, and sends nothing', async () => {
-    takeUpload();
-    const job = { ...(await makeJob(pika)), model: 'pika-1' };
-    expect(await pika.prepare!(job, open())).toBeNull();
-    expect(await pika.submit(job, open())).toMatchObject({ state: 'refused', code: 'PROVIDER_NOT_CONFIGURED' });
   });
 
   test('the provider pika sends the prepared body with the attempt as the key', async () => {

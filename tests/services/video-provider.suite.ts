@@ -160,11 +160,12 @@ export function describeVideoProvider(subject: VideoSubject): void {
       for (const { id, durations_s: durations } of able) {
         const job = await makeJob(provider, { model: id, duration_s: durations[0], end: 'image' });
         expect(await provider.submit(job, open())).toMatchObject({ state: 'accepted' });
-        expect((await double.pictures()).at(-1)).toMatchObject({ first: job.image, last: job.endImage });
+        const { first, last } = (await double.pictures()).at(-1)!;
+        expect([id, first, last]).toEqual([id, job.image, job.endImage]);
       }
       expect(able.length).toBeGreaterThan(0);
       await submitOne();
-      expect((await double.pictures()).at(-1)).toMatchObject({ first: expect.any(Buffer) as Buffer, last: null });
+      expect((await double.pictures()).at(-1)).toMatchObject({ last: null });
     });
 
     test(`the provider ${name} sends what the form says, and never more words than the vendor takes`, async () => {

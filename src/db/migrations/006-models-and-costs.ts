@@ -1,5 +1,6 @@
 import { emptyForm, unknownOrigin } from '../../contract/defaults';
 import { Workspace } from '../workspace';
+import { inEveryPart, unlessNull } from './in-every-part';
 
 const { provider, model, resolution, audio } = emptyForm;
 const newFields = { provider, model, resolution, audio };
@@ -17,26 +18,10 @@ export async function addModelsAndCosts(): Promise<void> {
     { job: { $type: 'object' }, ...isWithout('job.audio') },
     { superseded: { $elemMatch: isWithout('audio') } },
   ];
-  await collection.updateMany({ $or: old }, [
-    {
-      $set: {
-        form_data: withFields('$form_data'),
-        video: ofVideo('$video'),
-        takes: { $map: { input: '$takes', in: ofVideo('$$this') } },
-        clicks: {
-          $map: {
-            input: '$clicks',
-            in: { $mergeObjects: ['$$this', { outcome: unlessNull('$$this.outcome', ofVideo('$$this.outcome')) }] },
-          },
-        },
-        job: unlessNull('$job', ofJob('$job')),
-        superseded: { $map: { input: '$superseded', in: ofJob('$$this') } },
-      },
-    },
-  ]);
+  const parts = inEveryPart({ form: withFields, video: ofVideo, job: ofJob });
+  await collection.updateMany({ $or: old }, [{ $set: parts }]);
 }
 
-const unlessNull = (value: string, expression: object) => ({ $cond: [{ $ifNull: [value, false] }, expression, null] });
 const withFields = (form: string) => ({ $mergeObjects: [newFields, form] });
 const ofVideo = (video: string) => ({
   $mergeObjects: [

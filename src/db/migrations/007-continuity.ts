@@ -1,5 +1,6 @@
 import { emptyForm } from '../../contract/defaults';
 import { Workspace } from '../workspace';
+import { inEveryPart, unlessNull } from './in-every-part';
 
 const { start, end } = emptyForm;
 
@@ -21,28 +22,14 @@ export async function addContinuity(): Promise<void> {
     { job: { $type: 'object' }, ...isWithout('job.from_s') },
     { superseded: { $elemMatch: isWithout('from_s') } },
   ];
-  await collection.updateMany({ $or: old }, [
-    {
-      $set: {
-        end_image_path: { $ifNull: ['$end_image_path', null] },
-        end_image_url: { $ifNull: ['$end_image_url', null] },
-        form_data: withFields('$form_data'),
-        video: ofVideo('$video'),
-        takes: { $map: { input: '$takes', in: ofVideo('$$this') } },
-        clicks: {
-          $map: {
-            input: '$clicks',
-            in: { $mergeObjects: ['$$this', { outcome: unlessNull('$$this.outcome', ofVideo('$$this.outcome')) }] },
-          },
-        },
-        job: unlessNull('$job', ofJob('$job')),
-        superseded: { $map: { input: '$superseded', in: ofJob('$$this') } },
-      },
-    },
-  ]);
+  const image = {
+    end_image_path: { $ifNull: ['$end_image_path', null] },
+    end_image_url: { $ifNull: ['$end_image_url', null] },
+  };
+  const parts = inEveryPart({ form: withFields, video: ofVideo, job: ofJob });
+  await collection.updateMany({ $or: old }, [{ $set: { ...image, ...parts } }]);
 }
 
-const unlessNull = (value: string, expression: object) => ({ $cond: [{ $ifNull: [value, false] }, expression, null] });
 const withFields = (form: string) => ({ $mergeObjects: [{ start, end }, form] });
 const ofVideo = (video: string) => ({
   $mergeObjects: [video, { form_data: unlessNull(`${video}.form_data`, withFields(`${video}.form_data`)) }],

@@ -1,5 +1,5 @@
 import { Suspense, type ReactNode } from 'react';
-import { GenerateAll } from '../generate/generate-all';
+import { BatchSheet } from '../batches/batch-sheet';
 import { SecondCharge } from '../generate/second-charge';
 import { CompareTakes } from '../stage/compare-takes';
 import { Film } from '../stage/film';
@@ -23,9 +23,9 @@ export function Dialogs() {
   if (dialog === 'export') return inTime(<ExportSheet />);
   if (dialog === 'shortcuts') return <Shortcuts />;
   if (dialog === 'trash') return <Trash />;
-  if (dialog === 'generate-all') return <GenerateAll />;
+  if (dialog === 'generate-all') return <BatchSheet />;
   if ('compare' in dialog) return <CompareTakes urls={dialog.compare} />;
-  if ('generate' in dialog) return <GenerateAll chosen={dialog.generate} />;
+  if ('generate' in dialog) return <BatchSheet chosen={dialog.generate} />;
   if ('move' in dialog) return <MoveDialog ids={dialog.move} />;
   return <SecondCharge id={dialog.secondCharge} accepted={dialog.accepted} />;
 }

@@ -56,7 +56,8 @@ function describe({ message }: Refused, text: Translate): string {
   return Object.entries(message.updates)
     .map(([key, value]) => {
       const isField = /^(form_data|cut)\./.test(key);
-      const label = isField ? text(key.replace(/^\w+/, 'form') as TextKey) : text('refused.picture');
+      const ofPicture = key.startsWith('end_') ? 'form.endPicture' : 'refused.picture';
+      const label = isField ? text(key.replace(/^\w+/, 'form') as TextKey) : text(ofPicture);
       return `${label}: ${String(value)}`;
     })
     .join(' · ');

@@ -1,5 +1,6 @@
 import { useRef } from 'react';
 import { useShallow } from 'zustand/react/shallow';
+import { BatchProgress } from '../batches/batch-progress';
 import { ExportButton } from '../export/export-button';
 import { FilmTitle } from '../films/film-title';
 import { useText } from '../i18n';
@@ -47,6 +48,7 @@ export function TopBar() {
         />
       </div>
       <SaveState />
+      <BatchProgress />
       <div className={styles.group}>
         <IconButton icon="undo" label={text('top.undo')} disabled={!canUndo} onClick={undo} />
         <IconButton icon="redo" label={text('top.redo')} disabled={!canRedo} onClick={redo} />

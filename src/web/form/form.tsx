@@ -14,6 +14,7 @@ import { chosenModel, displayName, formFaults, providerOf } from '../state/provi
 import { useSelected, useStore } from '../state/store';
 import { Panel } from '../ui/panel';
 import { Chooser } from './chooser';
+import { ContinuityFields } from './continuity-fields';
 import styles from './form.module.css';
 import { ModelFields } from './model-fields';
 import { SeedField } from './seed-field';
@@ -79,6 +80,7 @@ export function Form() {
         tooLong=""
         note={model && !model.negative_prompt ? unused : undefined}
       />
+      <ContinuityFields shot={workspace} wrongOf={wrongOf} />
       <div className={styles.row}>
         <SelectField
           shotId={id}

@@ -7,10 +7,11 @@ import { Button } from '../ui/button';
 import { fieldId } from '../form/field';
 import { ChargedWords, isNoted } from './charged-words';
 import { failureOf } from './failures';
-import { dismissClick, isLost } from './generation';
+import { dismissClick } from './generation';
 import { CostsLink } from './costs-link';
 import { isOfLimit, LimitButtons, PassedLimits } from './limit-refusal';
 import { faultsIn, refusalText } from './refusal';
+import { isLost } from './send';
 import { WaysOut } from './ways-out';
 
 type Props = { workspace: Workspace; click?: RefusedClick; onRetry: () => void };
@@ -18,7 +19,15 @@ type Props = { workspace: Workspace; click?: RefusedClick; onRetry: () => void }
 export const generateButtonId = 'generate';
 
 const needsAnotherPrompt = new Set<string>(['CONTENT_REFUSED', 'TASK_FAILED']);
-const needsSettings = new Set<string>(['PROVIDER_NOT_CONFIGURED', 'PROVIDER_AUTH', 'PROVIDER_QUOTA', 'IMAGE_MISSING']);
+/** What must be put right elsewhere before another try can help. */
+const needsMore = new Set<string>([
+  'PROVIDER_NOT_CONFIGURED',
+  'PROVIDER_AUTH',
+  'PROVIDER_QUOTA',
+  'IMAGE_MISSING',
+  'PREVIOUS_CLIP_MISSING',
+  'NEXT_IMAGE_MISSING',
+]);
 
 /** Why there is no new clip: one sentence, whether it was charged, the one thing to do, and a way to put it away. */
 export function Failure({ workspace, click, onRetry }: Props) {
@@ -37,7 +46,7 @@ export function Failure({ workspace, click, onRetry }: Props) {
   const faults = faultsIn(failure);
   const isOfPrompt = needsAnotherPrompt.has(code) || faults.some(({ field }) => field === 'prompt');
   // To send the same form again would be refused again.
-  const canRetry = faults.length === 0 && !needsSettings.has(code);
+  const canRetry = faults.length === 0 && !needsMore.has(code);
   const canClose = isOfClick || charged !== 'maybe';
   const close = () => {
     if (isOfClick) dismissClick(id);

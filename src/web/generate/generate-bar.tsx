@@ -1,5 +1,7 @@
-import { useText } from '../i18n';
+import { useText, type Translate } from '../i18n';
+import { isWaitingInBatch, waitsForNumber } from '../state/batches';
 import { displayName, formFaults, providerOf } from '../state/providers';
+import { lacksOf, type Lack } from '../state/sources';
 import { setState, useSelected, useStore } from '../state/store';
 import { Button } from '../ui/button';
 import { classes } from '../ui/classes';
@@ -19,9 +21,11 @@ export function GenerateBar() {
   const language = useStore((state) => state.language);
   const options = useStore((state) => state.options);
   const click = useStore(({ clicks, selectedId }) => clicks[selectedId ?? '']);
+  const lack = useStore((state) => workspace && lackWords(text, lacksOf(workspace, state)));
+  const isWaiting = useStore((state) => workspace !== undefined && isWaitingInBatch(state, workspace._id));
   if (!workspace) return null;
 
-  const { _id: id, video, form_data: form, image_path: picture } = workspace;
+  const { _id: id, video, form_data: form } = workspace;
   const isGenerating = video.status === 'generating';
   const isSending = click === 'sending' && !isGenerating;
   // A prompt that is still to be written changes no price.
@@ -39,9 +43,9 @@ export function GenerateBar() {
 
   return (
     <div className={styles.bar}>
-      {isGenerating ? (
+      {isGenerating || isWaiting ? (
         <>
-          <GenerateProgress video={video} />
+          {isGenerating ? <GenerateProgress video={video} /> : <Waiting id={id} />}
           <Button onClick={() => void cancel(id)}>{text('common.cancel')}</Button>
         </>
       ) : (
@@ -52,14 +56,14 @@ export function GenerateBar() {
             size="large"
             className={styles.button}
             aria-describedby={pricedOn ? 'generate-what generate-price' : 'generate-what'}
-            disabled={!picture || isSending}
+            disabled={lack !== undefined || isSending}
             onClick={start}
           >
             <Icon name="sparkle" />{' '}
             {priceWords ? text('generate.priced', { price: priceWords }) : text('common.generate')}
           </Button>
           <span className={classes(styles.what, 'muted')} id="generate-what">
-            {picture ? what : text('generate.needsPicture')}
+            {lack ?? what}
           </span>
           {pricedOn && (
             <span className={classes(styles.what, 'muted')} id="generate-price">
@@ -73,3 +77,16 @@ export function GenerateBar() {
     </div>
   );
 }
+
+/** That a shot waits in a batch, and for which other one. */
+function Waiting({ id }: { id: string }) {
+  const text = useText();
+  const number = useStore((state) => waitsForNumber(state, id));
+  return (
+    <p className={styles.waiting}>{number === null ? text('generate.waiting') : text('card.waitingFor', { number })}</p>
+  );
+}
+
+/** What has to be there before the click, in words; undefined where nothing is missing. */
+const lackWords = (text: Translate, lacks: Lack[]): string | undefined =>
+  lacks.map(({ what, number }) => text(`source.lacks.${what}`, { number })).join(' · ') || undefined;

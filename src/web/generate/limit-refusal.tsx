@@ -9,7 +9,8 @@ import { dismissClick, generate } from './generation';
 import { expectedPrice } from './price';
 import { useCostsNow } from './use-costs-now';
 
-const acceptances = {
+/** By the code of a refusal at a limit, the consent to go beyond it. */
+export const acceptances = {
   SPEND_LIMIT_REACHED: 'accept_over_limit',
   PRICE_UNKNOWN: 'accept_unknown_price',
 } as const satisfies Partial<Record<RefusedClick['code'], keyof Accepted>>;

@@ -58,14 +58,16 @@ export function faultText(text: Translate, fault: Broken, provider?: string | nu
   return text(key, values) + way;
 }
 
-const namesOther = new Set<TextKey>(['rule.needsPromptOr', 'rule.noSoundOr']);
+const namesOther = new Set<TextKey>(['rule.needsPromptOr', 'rule.noSoundOr', 'rule.noEndOr']);
 
 function ruleKey({ field, rule, other, message, offered, pairedWith }: Broken): TextKey {
   if (rule === 'wrong_type' || rule === 'unknown_key') return 'rule.wrong_form';
   if (rule === 'required' && field === 'prompt') return other ? 'rule.needsPromptOr' : 'rule.needsPrompt';
+  if (rule === 'required' && field === 'end') return 'rule.needsEnd';
   if (rule !== 'not_offered' || message) return `rule.${rule}`;
   if (field === 'audio' && pairedWith) return 'rule.noSoundAt';
   if (field === 'audio') return other ? 'rule.noSoundOr' : 'rule.noSound';
+  if (field === 'end') return other ? 'rule.noEndOr' : 'rule.noEnd';
   if (offered?.length) return pairedWith ? 'rule.offersWithSound' : 'rule.offers';
   return field === 'resolution' ? 'rule.ownResolution' : 'rule.not_offered';
 }

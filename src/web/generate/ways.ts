@@ -43,6 +43,7 @@ function waysOf(text: Translate, model: ModelOption, form: FormData, fault: Faul
     else if (field === 'resolution') ways.push({ label: text('way.ownResolution'), change: { resolution: '' } });
     if (form.audio) ways.push({ label: text('way.soundOff'), change: { audio: false } });
   }
+  if (field === 'end') ways.push({ label: text('way.endNothing'), change: { end: 'none' } });
   if (other) ways.push({ label: use(other), change: { model: other } });
   return ways.filter(({ change }) => change.model !== undefined || isGone(change));
 }

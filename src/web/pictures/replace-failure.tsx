@@ -2,7 +2,7 @@ import { errorKey, useText } from '../i18n';
 import { useStore } from '../state/store';
 import { Alert } from '../ui/alert';
 import { Button } from '../ui/button';
-import { removeUpload, retryUpload } from './uploads';
+import { fieldOf, removeUpload, retryUpload } from './uploads';
 
 /** Why the chosen shot did not get the picture that was to replace its own. */
 export function ReplaceFailure() {
@@ -11,10 +11,12 @@ export function ReplaceFailure() {
     uploads.find(({ replaces, phase }) => replaces === selectedId && phase === 'failed'),
   );
   if (!upload?.error) return null;
+  const isEnd = fieldOf(upload) === 'end_image_path';
   return (
     <Alert>
       <p>
-        {text('upload.notReplaced', { name: upload.file.name })} {text(errorKey(upload.error))}
+        {text(isEnd ? 'upload.noEndPicture' : 'upload.notReplaced', { name: upload.file.name })}{' '}
+        {text(errorKey(upload.error))}
       </p>
       <Button size="small" onClick={() => retryUpload(upload)}>
         {text('common.retry')}

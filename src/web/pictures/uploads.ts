@@ -7,7 +7,7 @@ import { recordCreated } from '../state/history';
 import { inherited } from '../state/inherited-form';
 import { select } from '../state/selection';
 import { edit } from '../state/shots';
-import { getState, setState, type Upload } from '../state/store';
+import { getState, setState, type PictureField, type Upload } from '../state/store';
 import { newId } from '../sync/new-id';
 import { faultOf, isHeic } from './picture-files';
 import { nearestRatio, ratioOfFile } from './ratio';
@@ -30,6 +30,9 @@ const needsAnotherFile = new Set<string>([
 const waiting: (() => Promise<void>)[] = [];
 let running = 0;
 
+/** What is kept of a picture that waits for the server. */
+export type KeptUpload = Pick<Upload, 'id' | 'file' | 'after' | 'replaces' | 'field'>;
+
 /** Makes a shot of each picture, in order, at place `index` of the timeline; default the end. */
 export function addPictures(files: File[], index = getState().ids.length): void {
   const { ids, uploads: others, selectedId } = getState();
@@ -48,12 +51,15 @@ export function addPictures(files: File[], index = getState().ids.length): void 
 }
 
 /** Gives a shot another picture; undoable. */
-export function replacePicture(id: string, file: File): void {
+export function replacePicture(id: string, file: File, field: PictureField = 'image_path'): void {
   getState()
-    .uploads.filter(({ replaces, phase }) => replaces === id && phase === 'failed')
+    .uploads.filter((upload) => upload.replaces === id && fieldOf(upload) === field && upload.phase === 'failed')
     .forEach(removeUpload);
-  start([{ ...newUpload(file, id), replaces: id }]);
+  start([{ ...newUpload(file, id), replaces: id, field }]);
 }
+
+/** Which picture of its shot an upload is to be. */
+export const fieldOf = ({ field = 'image_path' }: Upload): PictureField => field;
 
 export function retryUpload({ id }: Upload): void {
   change(id, { phase: 'shrinking', part: 0, error: undefined });
@@ -68,10 +74,10 @@ export function retryWaiting(): void {
 }
 
 /** Goes on with a picture of a page that is gone; under its id it makes one shot, however often that is tried. */
-export function resumeUpload({ id, file, after, replaces }: Pick<Upload, 'id' | 'file' | 'after' | 'replaces'>): void {
+export function resumeUpload({ id, file, after, replaces, field }: KeptUpload): void {
   const { byId, uploads } = getState();
   if (byId[id] || uploads.some((upload) => upload.id === id)) return;
-  start([{ ...newUpload(file, after), id, replaces }]);
+  start([{ ...newUpload(file, after), id, replaces, field }]);
 }
 
 export function removeUpload(upload: Upload): void {
@@ -144,7 +150,7 @@ async function reasonOf(error: unknown, file: File): Promise<Upload['error']> {
 function land(upload: Upload, path: string, ownRatio: AspectRatio): void {
   const { id, replaces, drop } = upload;
   if (replaces) {
-    edit(replaces, { image_path: path });
+    edit(replaces, { [fieldOf(upload)]: path });
     return removeUpload(upload);
   }
   const place = placeOf(upload);

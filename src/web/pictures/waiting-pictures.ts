@@ -1,9 +1,9 @@
 import { getState, useStore, type Upload } from '../state/store';
 import { newId } from '../sync/new-id';
 import { browserLock, indexedDbStorage } from '../sync/storage';
-import { isWaiting, resumeUpload, retryWaiting } from './uploads';
+import { isWaiting, resumeUpload, retryWaiting, type KeptUpload } from './uploads';
 
-type Kept = Pick<Upload, 'id' | 'file' | 'after' | 'replaces'> & {
+type Kept = KeptUpload & {
   /** The film that it is for; default: the default one. */
   filmId?: string | null;
 };
@@ -38,9 +38,9 @@ function keepInStep(uploads: Upload[]): void {
   }
 }
 
-async function keep({ id, file, after, replaces }: Kept): Promise<void> {
+async function keep({ id, file, after, replaces, field }: Kept): Promise<void> {
   kept.add(id);
-  await storage.set(keyOf(id), { id, file, after, replaces, filmId: getState().filmId } satisfies Kept);
+  await storage.set(keyOf(id), { id, file, after, replaces, field, filmId: getState().filmId } satisfies Kept);
 }
 
 /** Goes on with the pictures that pages of this film which are gone have kept. */

@@ -12,5 +12,7 @@ export function makerWords(text: Translate, { options }: Pick<AppState, 'options
   const words = [displayName(name), id, form && text('common.seconds', { count: form.duration_s })];
   if (form && model && model.resolutions.length > 1) words.push(resolutionOf(model, form));
   if (form && model?.audio === 'switch') words.push(text(form.audio ? 'takes.withSound' : 'takes.noSound'));
+  if (form?.start === 'previous') words.push(text('takes.fromPrevious'));
+  if (form && form.end !== 'none') words.push(text(`takes.toEnd.${form.end}`));
   return words.filter(Boolean).join(' · ');
 }

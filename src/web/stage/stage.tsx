@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'react';
 import type { Workspace } from '../../contract/workspace';
 import { useText } from '../i18n';
-import { replacePicture } from '../pictures/uploads';
+import { fieldOf, replacePicture } from '../pictures/uploads';
 import { clipOf } from '../../contract/continuity';
 import { isChanged, stateOf } from '../state/clip';
 import { movesPictureOnly } from '../state/providers';
@@ -16,6 +16,7 @@ import { PictureInput } from '../ui/picture-input';
 import { CropNote, CropView } from './crop-view';
 import { CutBar } from './cut-bar';
 import styles from './stage.module.css';
+import { StartFrame } from './start-frame';
 import { useCrop } from './use-crop';
 
 /** The chosen shot, large. */
@@ -30,7 +31,9 @@ function Shot({ workspace }: { workspace: Workspace }) {
   const { cost } = useMoney();
   const crop = useCrop(workspace);
   const number = useStore(({ ids, selectedId }) => ids.indexOf(selectedId ?? '') + 1);
-  const upload = useStore(({ uploads, selectedId }) => uploads.find(({ replaces }) => replaces === selectedId));
+  const upload = useStore(({ uploads, selectedId }) =>
+    uploads.find((one) => one.replaces === selectedId && fieldOf(one) === 'image_path'),
+  );
   const input = useRef<HTMLInputElement>(null);
   const player = useRef<HTMLVideoElement>(null);
   const wasGenerating = useRef<string | null>(null);
@@ -46,6 +49,8 @@ function Shot({ workspace }: { workspace: Workspace }) {
   const clip = clipOf(workspace);
   const state = useStore((all) => stateOf(workspace, all));
   const isOld = useStore((all) => isChanged(workspace, all));
+  const isLinked = workspace.form_data.start === 'previous';
+  const shownCrop = picture && !clip?.url && !isLinked ? crop : null;
   const isBusy = video.status === 'generating' || Boolean(upload && upload.phase !== 'failed');
 
   return (
@@ -65,6 +70,8 @@ function Shot({ workspace }: { workspace: Workspace }) {
             playsInline
             autoPlay={hasLanded}
           />
+        ) : isLinked ? (
+          <StartFrame shot={workspace} />
         ) : picture ? (
           <img
             key={picture}
@@ -77,7 +84,7 @@ function Shot({ workspace }: { workspace: Workspace }) {
             <Icon name="image" /> {text('stage.noPicture')}
           </button>
         )}
-        {crop && picture && !clip?.url && <CropView crop={crop} />}
+        {shownCrop && <CropView crop={shownCrop} />}
         <span className={styles.badge}>
           {text('card.name', { number })} {clip?.cost && <span className={styles.cost}>{cost(clip.cost)}</span>}
         </span>
@@ -91,7 +98,10 @@ function Shot({ workspace }: { workspace: Workspace }) {
           onPick={([file]) => file && replacePicture(workspace._id, file)}
         />
         <div className={styles.notes}>
-          {crop && picture && !clip?.url && <CropNote className={styles.note} workspace={workspace} crop={crop} />}
+          {shownCrop && <CropNote className={styles.note} workspace={workspace} crop={shownCrop} />}
+          {isLinked && !clip?.url && number > 1 && (
+            <p className={styles.note}>{text('source.continues', { number: number - 1 })}</p>
+          )}
           {(state === 'generating' || state === 'failed') && clip && (
             <p className={classes(styles.note, state === 'failed' && styles.failed)}>{text(`stage.${state}`)}</p>
           )}

@@ -1,11 +1,12 @@
 import type { Workspace } from '../../contract/workspace';
 import { clipOf } from '../../contract/continuity';
 import { settingsOf } from './films';
+import { neighboursOf } from './neighbours';
 import { isOutOfDate } from './out-of-date';
 import { getState, type AppState } from './store';
 
 /** What it takes to tell whether a clip is out of date. */
-export type ClipContext = Pick<AppState, 'options' | 'films' | 'filmId'>;
+export type ClipContext = Pick<AppState, 'options' | 'films' | 'filmId' | 'ids' | 'byId'>;
 
 /** Whether the clip of a shot was made from something else than what the shot is now. */
 export function isChanged(workspace: Workspace, state: ClipContext = getState()): boolean {
@@ -15,7 +16,7 @@ export function isChanged(workspace: Workspace, state: ClipContext = getState())
     isOutOfDate(workspace, clip, {
       ...settingsOf(state),
       options: state.options,
-      neighbours: { previous: null, next: null },
+      neighbours: neighboursOf(workspace._id, state),
     })
   );
 }
@@ -27,5 +28,5 @@ export function stateOf(workspace: Workspace, state: ClipContext = getState()) {
   if (status === 'failed' && error?.code !== 'CANCELLED') return 'failed';
   if (isChanged(workspace, state)) return 'changed';
   if (clipOf(workspace)) return 'completed';
-  return workspace.image_url ? 'idle' : 'noPicture';
+  return workspace.image_url || workspace.form_data.start === 'previous' ? 'idle' : 'noPicture';
 }

@@ -1,6 +1,7 @@
 import { getOptions } from '../api';
 import { filmIdOfAddress, isFilmsPage } from './address';
 import { createSync } from '../sync/client';
+import { batchTold } from './batches';
 import { exportTold } from './exports';
 import { leaveGoneFilm } from './films';
 import { watchClips } from './notices';
@@ -20,6 +21,7 @@ const client = createSync({
   onOverwritten: keepOtherTexts,
   onFilmGone: filmGone,
   onExport: exportTold,
+  onBatch: batchTold,
 });
 
 /** The one connection of this page. */

@@ -1,20 +1,14 @@
 import type { ExportOptions, FilmExport } from '../../contract/export';
 import { cancelExport, deleteExport, exportFilm, getExports } from '../api';
 import { announce, say } from './notices';
-import { getState, setState, useStore } from './store';
+import { onConnected } from './on-connected';
+import { getState, setState } from './store';
 
 /** Whether a film is still on its way. */
 export const isOnItsWay = ({ status }: FilmExport): boolean => status === 'queued' || status === 'running';
 
 /** Keeps the finished films of this page's film: read at every connection, for what was told while there was none. */
-export function watchExports(): void {
-  let isConnected = false;
-  useStore.subscribe(({ filmId, isLoaded, state }) => {
-    const was = isConnected;
-    isConnected = filmId !== null && isLoaded && state !== 'offline';
-    if (isConnected && !was) void loadExports();
-  });
-}
+export const watchExports = (): void => onConnected(() => void loadExports());
 
 /** Reads the list of finished films; one that cannot be read stays as it is. */
 export async function loadExports(): Promise<void> {

@@ -1,14 +1,19 @@
 import type { Workspace } from '../../contract/workspace';
 import { failureOf } from '../generate/failures';
 import { clipOf } from '../../contract/continuity';
+import { isWaitingInBatch } from './batches';
 import { isChanged, stateOf, type ClipContext } from './clip';
 import { getState, type AppState, type Filter } from './store';
 
+type Context = ClipContext & Pick<AppState, 'batches'>;
 type Click = AppState['clicks'][string] | undefined;
 
-/** Where a shot stands on its card: a click that was refused here counts as a failure where there is no clip yet. */
-export const statusOf = (shot: Workspace, click: Click, state?: ClipContext): ReturnType<typeof stateOf> =>
-  failureOf(shot, click)?.isOfClick && !clipOf(shot) ? 'failed' : stateOf(shot, state);
+/** Where a shot stands on its card: one that waits in a batch says so, and a click that was refused here counts as a failure where there is no clip yet. */
+export function statusOf(shot: Workspace, click: Click, state: Context = getState()) {
+  const isWaiting = shot.video.status !== 'generating' && isWaitingInBatch(state, shot._id);
+  if (isWaiting) return 'waiting';
+  return failureOf(shot, click)?.isOfClick && !clipOf(shot) ? 'failed' : stateOf(shot, state);
+}
 
 const fits: Record<Filter, (shot: Workspace, click: Click) => boolean> = {
   all: () => true,

@@ -51,7 +51,8 @@ export function duplicate(ids: readonly string[]): void {
   const copies = shots.map((shot) => ({ shot, id: newId() }));
   sync.batch(() => {
     for (const { shot, id } of copies) {
-      sync.create({ image_path: shot.image_path, form_data: shot.form_data }, id, next);
+      const { image_path, end_image_path, form_data } = shot;
+      sync.create({ image_path, end_image_path, form_data }, id, next);
     }
   });
   record({ kind: 'create', ids: copies.map(({ id }) => id) });

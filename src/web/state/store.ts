@@ -1,4 +1,5 @@
 import { create } from 'zustand';
+import type { Batch } from '../../contract/batch';
 import type { ErrorCode, ErrorDetail } from '../../contract/errors';
 import type { FilmExport } from '../../contract/export';
 import type { AspectRatio, FormData } from '../../contract/form';
@@ -13,6 +14,9 @@ export type Theme = 'dark' | 'light';
 /** Why the browser cannot make a picture of a file. */
 export type PictureFault = `PICTURE_${'UNREADABLE' | 'EMPTY' | 'HEIC' | 'TIFF' | 'IS_VIDEO' | 'IS_OTHER' | 'WAITS'}`;
 
+/** A picture of a shot: the one it starts from, or the one it ends on. */
+export type PictureField = 'image_path' | 'end_image_path';
+
 /** A picture on its way to becoming a shot; it stands in the timeline behind `after`. */
 export type Upload = {
   id: string;
@@ -21,6 +25,8 @@ export type Upload = {
   after: string | null;
   /** The shot whose picture it replaces. */
   replaces?: string;
+  /** Which picture of that shot; default the one that it starts from. */
+  field?: PictureField;
   /** The pictures that were added at once: their common id, the first of them, and what was chosen then. */
   drop?: {
     id: string;
@@ -78,6 +84,8 @@ export type AppState = SyncSnapshot & {
   uploads: Upload[];
   /** The finished films of this page's film, the newest first. */
   exports: readonly FilmExport[];
+  /** The batches of this page's film, the newest first. */
+  batches: readonly Batch[];
   toasts: Toast[];
   dialog: Dialog | null;
   /** Clicks that are on their way, and the answers that refused one. */
@@ -115,6 +123,7 @@ export const useStore = create<AppState>(() => ({
   revealedId: null,
   uploads: [],
   exports: [],
+  batches: [],
   toasts: [],
   dialog: null,
   clicks: {},

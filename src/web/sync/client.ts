@@ -1,3 +1,4 @@
+import type { Batch } from '../../contract/batch';
 import type { FilmExport } from '../../contract/export';
 import type { ServerMessage } from '../../contract/messages';
 import type { Changes } from '../../contract/workspace';
@@ -30,6 +31,8 @@ export type SyncOptions = SocketOptions &
     onOverwritten?: (id: string, values: Changes) => void;
     /** Told of each change of a finished film, or of one that is on its way. */
     onExport?: (told: FilmExport) => void;
+    /** Told of each change of a batch. */
+    onBatch?: (told: Batch) => void;
   };
 
 export type SyncClient = {
@@ -107,6 +110,7 @@ export function createSync(options: SyncOptions): SyncClient {
     const entry = requestId && state.outbox.find((waiting) => waiting.message.request_id === requestId);
     if (entry) answered(entry, message);
     else if (message.type === 'export.status_update') options.onExport?.(message.export);
+    else if (message.type === 'batch.status_update') options.onBatch?.(message.batch);
     else if (message.type !== 'error') broadcasts.receive(message);
   }
 

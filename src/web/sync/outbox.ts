@@ -4,7 +4,11 @@ import type { FormData } from '../../contract/form';
 import type { Changes } from '../../contract/workspace';
 
 /** What a new shot can bring along. */
-export type NewWorkspace = { image_path?: string | null; form_data?: Partial<FormData> };
+export type NewWorkspace = {
+  image_path?: string | null;
+  end_image_path?: string | null;
+  form_data?: Partial<FormData>;
+};
 
 /** A message about shots. Without `film_id`, a new shot or an order is of the default film, which was not known yet. */
 type ShotMessage = { request_id: string } & (

@@ -2,6 +2,12 @@ import { aiEntriesKept } from '../../contract/limits';
 import type { ServerMessage } from '../../contract/messages';
 import type { Changes, Workspace } from '../../contract/workspace';
 
+/** A picture is told by its path, its URL, or both. */
+const imageKeys = [
+  ['image_path', 'image_url'],
+  ['end_image_path', 'end_image_url'],
+] as const;
+
 type Step = { version: number; patch: (base: Workspace) => Workspace };
 
 /** What the server is known to hold. */
@@ -128,9 +134,11 @@ export function withChanges(workspace: Workspace, changes: Changes): Workspace {
     const [part = '', field] = key.split('.');
     if (field !== undefined) parts[part] = { ...(parts[part] as object), [field]: value };
   }
-  const { image_path: path, image_url: url } = changes;
-  if (path !== undefined) next.image_path = path;
-  if (path !== undefined || url !== undefined) next.image_url = url ?? (path ? `/${path}` : null);
+  for (const [pathKey, urlKey] of imageKeys) {
+    const { [pathKey]: path, [urlKey]: url } = changes;
+    if (path !== undefined) next[pathKey] = path;
+    if (path !== undefined || url !== undefined) next[urlKey] = url ?? (path ? `/${path}` : null);
+  }
   return next;
 }
 

@@ -77,7 +77,7 @@ function placeBack(replica: Replica, order: string[], id: string): number {
 
 function provisional(
   id: string,
-  { image_path: path = null, form_data: form }: NewWorkspace,
+  { image_path: path = null, end_image_path: endPath = null, form_data: form }: NewWorkspace,
   filmId: string | null,
 ): Workspace {
   const now = new Date().toISOString();
@@ -87,6 +87,8 @@ function provisional(
     order_index: Number.MAX_SAFE_INTEGER,
     image_path: path,
     image_url: path && `/${path}`,
+    end_image_path: endPath,
+    end_image_url: endPath && `/${endPath}`,
     form_data: { ...emptyForm, ...form },
     cut: wholeClip,
     video: idleVideo,

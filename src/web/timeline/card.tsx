@@ -2,9 +2,11 @@ import { memo, useState, type PointerEvent } from 'react';
 import { useWord } from '../form/use-word';
 import { failureOf } from '../generate/failures';
 import { refusalText } from '../generate/refusal';
+import { LastFrame } from '../stage/last-frame';
 import { useText } from '../i18n';
 import { clipOf } from '../../contract/continuity';
 import { isShortened, partOf } from '../../film/plan';
+import { waitsForNumber } from '../state/batches';
 import { useFilmSettings } from '../state/films';
 import { statusOf } from '../state/filter';
 import { remove } from '../state/row';
@@ -12,6 +14,7 @@ import { choose, hasMany } from '../state/selection';
 import { useStore } from '../state/store';
 import { classes } from '../ui/classes';
 import { clockTenths } from '../ui/clock';
+import { Icon } from '../ui/icon';
 import { IconButton } from '../ui/icon-button';
 import styles from './card.module.css';
 
@@ -27,6 +30,7 @@ export const Card = memo(function Card({ id, number, left, index, count, isHeld,
   const isMarked = useStore((state) => hasMany(state) && state.marked.has(id));
   const click = useStore(({ clicks }) => clicks[id]);
   const status = useStore((state) => (workspace ? statusOf(workspace, click, state) : 'idle'));
+  const waitedFor = useStore((state) => (status === 'waiting' ? waitsForNumber(state, id) : null));
   const { fps } = useFilmSettings();
   const [isPlaying, setIsPlaying] = useState(false);
   const movement = useWord('camera_movements', workspace?.form_data.camera_movement ?? '');
@@ -37,8 +41,11 @@ export const Card = memo(function Card({ id, number, left, index, count, isHeld,
   const failure = failureOf(workspace, click);
   const isRefused = status === 'failed' && failure?.isOfClick === true;
   const reason = failure && status === 'failed' ? refusalText(text, failure) : '';
-  const state = [isRefused ? '' : text(`card.${status}`), reason].filter(Boolean).join(' · ');
+  const where = waitedFor === null ? text(`card.${status}`) : text('card.waitingFor', { number: waitedFor });
+  const state = [isRefused ? '' : where, reason].filter(Boolean).join(' · ');
   const still = clip?.poster_url ?? picture;
+  const isLinked = form.start === 'previous';
+  const continues = isLinked && number > 1 ? text('source.continues', { number: number - 1 }) : null;
   const part = isShortened(workspace) ? partOf(workspace, fps) : null;
   const duration = text('common.seconds', { count: form.duration_s });
 
@@ -71,13 +78,19 @@ export const Card = memo(function Card({ id, number, left, index, count, isHeld,
         onKeyUp={(event) => event.key === ' ' && event.preventDefault()}
       >
         <span className={styles.picture}>
-          {still ? (
+          {isLinked && !clip ? (
+            <>
+              <span className={styles.blank} />
+              <LastFrame shot={workspace} />
+            </>
+          ) : still ? (
             <img src={still} alt="" draggable={false} loading="lazy" decoding="async" />
           ) : (
             <span className={styles.blank} />
           )}
           {isPlaying && !isMoving && clip?.url && <video src={clip.url} muted loop autoPlay playsInline />}
           <span className="hidden">{text('card.name', { number })}</span>
+          {continues && <span className="hidden">{continues}</span>}
           <span className={styles.number} aria-hidden="true">
             {number}
           </span>
@@ -101,6 +114,11 @@ export const Card = memo(function Card({ id, number, left, index, count, isHeld,
           <span className={styles.reason}>{state}</span>
         </span>
       </button>
+      {continues && (
+        <span className={styles.link} title={continues} data-testid="link">
+          <Icon name="link" />
+        </span>
+      )}
       {isSelected && !isOfMany && (
         <IconButton
           data-own-keys

@@ -1,7 +1,7 @@
 import { useEffect, useState, type DragEvent, type ReactNode } from 'react';
 import { useText } from '../i18n';
 import { filesOf, type Dropped } from '../pictures/picture-files';
-import { addPictures } from '../pictures/uploads';
+import { addPictures, replacePicture } from '../pictures/uploads';
 import { say, showToast } from '../state/notices';
 import { getState } from '../state/store';
 import styles from './drop-area.module.css';
@@ -12,35 +12,36 @@ const hasFiles = ({ dataTransfer }: DragEvent) => dataTransfer.types.includes('F
 /** Takes pictures that are dropped or pasted anywhere; over the timeline they land at the place of the drop. */
 export function DropArea({ children }: { children: ReactNode }) {
   const text = useText();
-  const [isOver, setIsOver] = useState(false);
+  const [over, setOver] = useState<'page' | 'endPicture' | null>(null);
 
   useEffect(() => {
     document.addEventListener('paste', paste);
     return () => document.removeEventListener('paste', paste);
   }, []);
 
-  const over = (event: DragEvent) => {
+  const dragOver = (event: DragEvent) => {
     if (!hasFiles(event)) return;
     event.preventDefault();
-    setIsOver(true);
+    setOver(endPictureAt(event.target) ? 'endPicture' : 'page');
   };
   const leave = (event: DragEvent) => {
-    if (!event.currentTarget.contains(event.relatedTarget as Node | null)) setIsOver(false);
+    if (!event.currentTarget.contains(event.relatedTarget as Node | null)) setOver(null);
   };
   const drop = (event: DragEvent) => {
     if (!hasFiles(event)) return;
     event.preventDefault();
-    setIsOver(false);
+    setOver(null);
     const place = placeUnder(event.clientX, event.clientY);
-    void filesOf(event.dataTransfer).then((dropped) => take(dropped, place));
+    const shotId = endPictureAt(event.target);
+    void filesOf(event.dataTransfer).then((dropped) => take(dropped, place, shotId));
   };
 
   return (
-    <div className={styles.page} onDragOver={over} onDragLeave={leave} onDrop={drop}>
+    <div className={styles.page} onDragOver={dragOver} onDragLeave={leave} onDrop={drop}>
       {children}
-      {isOver && (
+      {over && (
         <div className={styles.veil} aria-hidden="true">
-          <p>{text('drop.here')}</p>
+          <p>{text(over === 'page' ? 'drop.here' : 'drop.endPicture')}</p>
         </div>
       )}
     </div>
@@ -54,10 +55,22 @@ function paste(event: ClipboardEvent): void {
   const isTyping = target instanceof HTMLElement && target.matches('input, textarea');
   if (isTyping && data.getData('text/plain').trim() !== '') return;
   event.preventDefault();
-  addPictures([...data.files]);
+  addFiles([...data.files], endPictureAt(target));
 }
 
-function take({ files, emptyFolders }: Dropped, place?: number): void {
-  if (files.length > 0) addPictures(files, place);
+/** The shot whose end picture is under the pointer, or has the keyboard. */
+function endPictureAt(target: EventTarget | null): string | undefined {
+  const slot = target instanceof Element ? target.closest<HTMLElement>('[data-end-picture]') : null;
+  return slot?.dataset.endPicture;
+}
+
+function addFiles(files: File[], shotId?: string, place?: number): void {
+  const [first] = files;
+  if (first && shotId) replacePicture(shotId, first, 'end_image_path');
+  else if (first) addPictures(files, place);
+}
+
+function take({ files, emptyFolders }: Dropped, place?: number, shotId?: string): void {
+  addFiles(files, shotId, place);
   emptyFolders.forEach((name) => showToast(say('drop.emptyFolder', { name })));
 }

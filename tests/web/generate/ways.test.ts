@@ -19,6 +19,7 @@ const models = [
   model('large', {
     audio: 'switch',
     durations_s: [3, 4, 5, 6, 7],
+    end_image: true,
     prices: [price('720p', false), price('1080p', false), price('1080p', true)],
   }),
 ];
@@ -74,6 +75,14 @@ it.each<[string, Partial<FormData>, [string, Partial<FormData>][]]>([
   ],
   ['a resolution near the one that is not made', { resolution: '4k' }, [['Use 1080p', { resolution: '1080p' }]]],
   ['the nearest shape', { aspect_ratio: '3:4' }, [['Use 9:16', { aspect_ratio: '9:16' }]]],
+  [
+    'to end on nothing, or a model that ends on a picture',
+    { end: 'next' },
+    [
+      ['End on nothing', { end: 'none' }],
+      ['Use large', { model: 'large' }],
+    ],
+  ],
   ['a model that needs no prompt', { prompt: '' }, [['Use large', { model: 'large' }]]],
   ['nothing where nothing is wrong', {}, []],
 ])('offers %s', (_what, more, ways) => {
@@ -87,6 +96,8 @@ it.each<[Language, Partial<FormData>, string]>([
   ['en', { audio: true, resolution: '1080p' }, 'plain makes no sound. Turn sound off or take large.'],
   ['en', { model: 'large', audio: true }, 'Resolution: with sound, large offers 1080p.'],
   ['zh', { model: 'large', audio: true }, '分辨率：有声音时，large 支持 1080p。'],
+  ['en', { end: 'image' }, 'plain cannot end on a picture. Let it end on nothing or take large.'],
+  ['zh', { end: 'next' }, 'plain 不能指定结尾画面。请将结尾设为“无”，或改用 large。'],
   ['en', { prompt: '' }, 'plain needs a prompt; large works without one.'],
   ['zh', { prompt: '' }, 'plain 需要提示词；large 可以不填。'],
 ])('says in %s what %j lacks: %s', (language, more, words) => {

@@ -1,7 +1,9 @@
-import { emptyForm, idleVideo } from '../../../src/contract/defaults';
+import type { LinkedShot, Neighbours } from '../../../src/contract/continuity';
+import { emptyForm, idleVideo, wholeClip } from '../../../src/contract/defaults';
 import type { FormData } from '../../../src/contract/form';
 import type { ModelOption, Options } from '../../../src/contract/options';
 import type { Video } from '../../../src/contract/video';
+import type { Cut } from '../../../src/contract/workspace';
 import { atProvider } from '../../../src/web/state/inherited-form';
 import { isOutOfDate } from '../../../src/web/state/out-of-date';
 import { formFaults } from '../../../src/web/state/providers';
@@ -45,8 +47,22 @@ const clip = (made: FormData | null, more: Partial<Video> = {}): Video => ({
   image_url: '/uploads/images/a.jpg',
   ...more,
 });
-const now = { options, style: '', negative_style: '' };
-const shot = (form_data: FormData, image_url: string | null = '/uploads/images/a.jpg') => ({ form_data, image_url });
+const alone: Neighbours = { previous: null, next: null };
+const now = { options, style: '', negative_style: '', neighbours: alone };
+const shot = (form_data: FormData, image_url: string | null = '/uploads/images/a.jpg'): LinkedShot => ({
+  form_data,
+  image_url,
+  end_image_url: null,
+  cut: wholeClip,
+  video: idleVideo,
+  takes: [],
+});
+/** A shot with a clip, which stands beside another one. */
+const beside = (attempt_id: string, cut: Partial<Cut> = {}): LinkedShot => ({
+  ...shot(form(), `/uploads/images/${attempt_id}.jpg`),
+  cut: { ...wholeClip, ...cut },
+  video: clip(form(), { attempt_id, fps: 24, file_duration_s: 5 }),
+});
 
 describe('a clip is up to date', () => {
   it.each<[string, FormData, FormData]>([
@@ -92,6 +108,30 @@ describe('a clip is out of date', () => {
     expect(isOutOfDate(shot(form(), '/uploads/images/b.jpg'), clip(form()), now)).toBe(true);
     expect(isOutOfDate(shot(form(), null), clip(form()), now)).toBe(true);
     expect(isOutOfDate(shot(form()), clip(form()), { ...now, style: 'noir' })).toBe(true);
+  });
+});
+
+describe('a clip that continues the shot before', () => {
+  const linked = form({ start: 'previous', end: 'next' });
+  const made = clip(linked, {
+    image_url: '/uploads/images/frame.png',
+    from_attempt_id: 'a',
+    from_s: null,
+    end_image_url: '/uploads/images/b.jpg',
+  });
+  const isOld = (neighbours: Neighbours) => isOutOfDate(shot(linked, null), made, { ...now, neighbours });
+
+  it('is up to date while the shots beside it are what they were', () => {
+    expect(isOld({ previous: beside('a'), next: beside('b') })).toBe(false);
+  });
+
+  it.each<[string, Neighbours]>([
+    ['another take is in the film there', { previous: beside('c'), next: beside('b') }],
+    ['that one ends earlier', { previous: beside('a', { out_s: 2 }), next: beside('b') }],
+    ['that one was deleted', { previous: null, next: beside('b') }],
+    ['the shot after has another picture', { previous: beside('a'), next: beside('c') }],
+  ])('is out of date where %s', (_what, neighbours) => {
+    expect(isOld(neighbours)).toBe(true);
   });
 });
 

@@ -14,6 +14,8 @@ const shot = (id: string, order: number): Workspace => ({
   order_index: order,
   image_path: null,
   image_url: null,
+  end_image_path: null,
+  end_image_url: null,
   form_data: emptyForm,
   cut: wholeClip,
   video: idleVideo,

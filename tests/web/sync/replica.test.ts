@@ -8,6 +8,8 @@ const shot = (id: string, place: number): Workspace => ({
   order_index: place,
   image_path: null,
   image_url: null,
+  end_image_path: null,
+  end_image_url: null,
   form_data: emptyForm,
   cut: wholeClip,
   video: idleVideo,

@@ -1,0 +1,77 @@
+import { useEffect, useRef, type ReactNode } from 'react';
+import type { Batch } from '../../contract/batch';
+import { RequestFault } from '../export/request-fault';
+import { useRequest } from '../export/use-request';
+import { useText } from '../i18n';
+import { batchWords, countFailed, isUnderWay } from '../state/batches';
+import { useStore } from '../state/store';
+import { Button } from '../ui/button';
+import { Progress } from '../ui/progress';
+import { ApiError } from '../api';
+import { BatchItem } from './batch-item';
+import styles from './batch-sheet.module.css';
+import { FailedSum } from './failed-sum';
+import { ShotList } from './shot-list';
+import { startBatch, stopBatch } from './start-batch';
+
+type Props = {
+  batch: Batch;
+  /** Whether it is all that the sheet shows. */
+  isWhole?: boolean;
+  onStarted: (id: string) => void;
+  /** Some of the failed shots cannot be made as they are. */
+  onRefused: () => void;
+  children?: ReactNode;
+};
+
+/** How far a batch is: each shot with its state, and what can be done with the whole. */
+export function BatchView({ batch, isWhole, onStarted, onRefused, children }: Props) {
+  const text = useText();
+  const { run, isBusy, fault } = useRequest();
+  const { _id: id, items, status } = batch;
+  const hasFailed = useStore((state) => countFailed(batch, state) > 0);
+  const head = useRef<HTMLDivElement>(null);
+  // The button that was pressed is gone; a second Enter must not meet the one that cancels.
+  useEffect(() => {
+    if (isWhole) head.current?.focus();
+  }, [isWhole, id]);
+  const ended = items.filter(({ state }) => state !== 'waiting' && state !== 'generating').length;
+  const again = async () => {
+    try {
+      onStarted(await startBatch({ only: 'failed' }, {}, false));
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.code !== 'BATCH_BLOCKED') throw error;
+      onRefused();
+    }
+  };
+
+  return (
+    <>
+      <div ref={head} className={styles.head} tabIndex={-1}>
+        <Progress label={batchWords(batch)} part={ended / items.length} />
+      </div>
+      {status === 'cancelled' && isUnderWay(batch) && <p className="muted">{text('batch.cancelling')}</p>}
+      <ShotList name={text('batch.name')} count={items.length}>
+        {items.map((item) => (
+          <BatchItem key={item.workspace_id} item={item} />
+        ))}
+      </ShotList>
+      {status === 'running' && <p className="muted">{text('batch.asStored')}</p>}
+      <RequestFault fault={fault} />
+      <div className={styles.buttons}>
+        {children}
+        {status === 'running' && (
+          <Button disabled={isBusy} onClick={() => void run(async () => stopBatch(id))}>
+            {text('batch.cancelAll')}
+          </Button>
+        )}
+        {hasFailed && <FailedSum />}
+        {hasFailed && (
+          <Button kind="primary" disabled={isBusy} onClick={() => void run(again)}>
+            {text('batch.again')}
+          </Button>
+        )}
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,119 @@
+import type { Batch } from '../../../src/contract/batch';
+import { emptyForm, idleVideo, wholeClip } from '../../../src/contract/defaults';
+import type { Workspace } from '../../../src/contract/workspace';
+import {
+  batchTold,
+  countFailed,
+  isWaitingInBatch,
+  runningBatch,
+  waitsForNumber,
+  watchBatches,
+} from '../../../src/web/state/batches';
+import { getState, setState } from '../../../src/web/state/store';
+
+type State = Batch['items'][number]['state'];
+
+const filmId = 'f'.repeat(24);
+const batchOf = (states: Record<string, State>, more: Partial<Batch> = {}): Batch => ({
+  _id: 'b'.repeat(24),
+  film_id: filmId,
+  status: 'running',
+  items: Object.entries(states).map(([id, state]) => ({ workspace_id: id, attempt_id: null, state, reason: null })),
+  estimate: [],
+  created_at: '2026-01-01T00:00:00.000Z',
+  completed_at: null,
+  ...more,
+});
+const shot = (id: string, start: 'image' | 'previous' = 'image'): Workspace => ({
+  _id: id,
+  film_id: filmId,
+  order_index: 0,
+  image_path: null,
+  image_url: '/uploads/images/a.jpg',
+  end_image_path: null,
+  end_image_url: null,
+  form_data: { ...emptyForm, start },
+  cut: wholeClip,
+  video: idleVideo,
+  takes: [],
+  ai_collaboration: [],
+  version: 1,
+  created_at: '2026-01-01T00:00:00.000Z',
+  updated_at: '2026-01-01T00:00:00.000Z',
+});
+const ended = { status: 'completed', completed_at: '2026-01-01T00:10:00.000Z' } as const;
+const batches = () => getState().batches;
+
+beforeEach(() => {
+  // What is said about a batch goes away by a timer.
+  jest.useFakeTimers();
+  const shots = [shot('one'), shot('two', 'previous'), shot('three')];
+  setState({
+    filmId,
+    batches: [],
+    ids: shots.map(({ _id: id }) => id),
+    byId: Object.fromEntries(shots.map((one) => [one._id, one])),
+  });
+});
+afterEach(() => jest.useRealTimers());
+
+it('keeps the batches of its film only, the newest first', () => {
+  batchTold(batchOf({ one: 'waiting' }));
+  batchTold(batchOf({ two: 'waiting' }, { _id: 'c'.repeat(24) }));
+  batchTold(batchOf({ three: 'waiting' }, { _id: 'd'.repeat(24), film_id: 'e'.repeat(24) }));
+  expect(batches().map(({ _id: id }) => id[0])).toEqual(['c', 'b']);
+});
+
+it('never goes back to an older report', () => {
+  const later = batchOf({ one: 'completed', two: 'generating' });
+  batchTold(later);
+  batchTold(batchOf({ one: 'generating', two: 'waiting' }));
+  expect(batches()).toEqual([later]);
+});
+
+it('says how a batch ended, once, also where it was cancelled before its last shot had ended', () => {
+  batchTold(batchOf({ one: 'generating', two: 'cancelled' }, { status: 'cancelled' }));
+  expect(runningBatch(getState())).toBeDefined();
+  expect(getState().toasts).toEqual([]);
+  const last = batchOf({ one: 'completed', two: 'cancelled' }, { ...ended, status: 'cancelled' });
+  batchTold(last);
+  batchTold(last);
+  expect(runningBatch(getState())).toBeUndefined();
+  expect(getState().toasts.map(({ text }) => text)).toEqual(['1 of 2 made']);
+});
+
+it('says of a shot that it waits, and for which one while that is on its way', () => {
+  expect(isWaitingInBatch(getState(), 'two')).toBe(false);
+  batchTold(batchOf({ one: 'waiting', two: 'waiting', three: 'waiting' }));
+  expect(['one', 'two', 'three'].map((id) => waitsForNumber(getState(), id))).toEqual([null, 1, null]);
+
+  batchTold(batchOf({ one: 'completed', two: 'waiting', three: 'cancelled' }));
+  expect(waitsForNumber(getState(), 'two')).toBeNull();
+  expect(['one', 'two', 'three'].map((id) => isWaitingInBatch(getState(), id))).toEqual([false, true, false]);
+});
+
+it('counts what failed until it is made', () => {
+  const failed = batchOf({ one: 'completed', two: 'failed', gone: 'failed' }, ended);
+  expect(countFailed(batchOf({ one: 'failed', two: 'waiting' }), getState())).toBe(0);
+  expect(countFailed(failed, getState())).toBe(1);
+  const made = { ...idleVideo, status: 'completed', started_at: '2026-01-02T00:00:00.000Z' } as const;
+  setState(({ byId }) => ({ byId: { ...byId, two: { ...byId.two!, video: made } } }));
+  expect(countFailed(failed, getState())).toBe(0);
+});
+
+it('reads the batches again at each connection, and keeps what was told since', async () => {
+  const told = batchOf({ one: 'completed', two: 'waiting' });
+  const old = batchOf({ one: 'generating', two: 'waiting' });
+  const asked = jest.spyOn(globalThis, 'fetch').mockImplementation(async () => Response.json({ batches: [old] }));
+  setState({ isLoaded: false, state: 'offline' });
+  watchBatches();
+  setState({ isLoaded: true, state: 'saved' });
+  batchTold(told);
+  batchTold(batchOf({ three: 'waiting' }, { _id: 'c'.repeat(24), created_at: '2026-01-02T00:00:00.000Z' }));
+  await jest.advanceTimersByTimeAsync(0);
+  expect(batches()).toMatchObject([{ _id: 'c'.repeat(24) }, told]);
+  setState({ state: 'offline' });
+  setState({ state: 'saved' });
+  expect(asked.mock.calls.map(([url]) => url)).toEqual(Array(2).fill(`/api/batches?film_id=${filmId}`));
+  asked.mockRestore();
+});
