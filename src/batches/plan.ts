@@ -78,12 +78,13 @@ async function chooseShots(scene: Scene, { workspaceIds, only }: Wanted): Promis
 }
 
 /** Whether a shot has no clip that is up to date, and no charge that is open. */
-function changedIn({ film: { settings }, shots }: Scene) {
+function changedIn({ shots }: Scene) {
   return (shot: StoredWorkspace, index: number): boolean => {
     const { video, form_data: form } = shot;
     if (video.status === 'idle') return true;
     if (video.status === 'failed') return video.error?.charged !== 'maybe' && !isInDoubt(shot);
-    const { style, negative_style } = settings;
+    // No style is sent yet, so a clip that is made again would differ from that of its film again.
+    const { style, negative_style } = video;
     const made = { neighbours: besides(shots, index), meaning: meaningOf(form), style, negative_style };
     return video.status === 'completed' && isOutOfDate(shot, video, made);
   };

@@ -81,17 +81,19 @@ function refusalOf({ ready, blocked }: Plan, skipBlocked: boolean): AppError | n
 
 /** Stores a batch of the shots that are ready; null if another one has taken one of them in the meantime. */
 async function store({ _id: film_id }: StoredFilm, plan: Plan, press: Press): Promise<StoredBatch | null> {
-  const item = { attempt_id: null, state: 'waiting', reason: null, waits_for: null } as const;
+  const item = { attempt_id: null, state: 'waiting', reason: null } as const;
+  const ids = plan.ready.map(({ workspace_id }) => workspace_id);
   const document = {
     film_id,
     status: 'running',
-    items: plan.ready.map(({ workspace_id, cost }) => ({
+    items: plan.ready.map(({ workspace_id, cost, waits_for: before }) => ({
       ...item,
       workspace_id,
       cost,
+      waits_for: before && !ids.includes(before) ? plan.attempts.get(before) : null,
       planned_over: plan.attempts.get(workspace_id) ?? null,
     })),
-    open: plan.ready.map(({ workspace_id }) => workspace_id),
+    open: ids,
     ...(press.requestId && { request_id: press.requestId }),
     estimate: plan.estimate,
     accept_over_limit: press.acceptOverLimit,

@@ -19,7 +19,7 @@ export async function findBatch(batchId: string): Promise<StoredBatch> {
   throw new AppError('BATCH_NOT_FOUND', 'There is no batch with this id; load the list again.');
 }
 
-/** The batches of a film, newest first: those that run, and the last 20 that have ended. */
+/** The newest 20 batches of a film, newest first. */
 export const findBatches = (filmId: string): Promise<StoredBatch[]> =>
   Batch.find({ film_id: filmId }).sort(newestFirst).limit(endedKept).lean<StoredBatch[]>().exec();
 

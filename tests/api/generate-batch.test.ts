@@ -1,4 +1,5 @@
-import { batch as batchShape, batchPreview, type Batch } from '../../src/contract/batch';
+import type { Batch } from '../../src/contract/batch';
+import { batch as batchShape, batchPreview } from '../../src/contract/batch';
 import { nobody } from '../fixtures/workspaces';
 import { uploadPicture } from '../helpers/generating';
 import { freshDatabase, startServer } from '../helpers/server';
@@ -60,8 +61,8 @@ test('a press is told to the sockets of its film, and to no other', async () => 
   const from = await mark();
   const other = await press({ film_id: foreign.film_id });
   await cancel(other.body.batch);
-  const isForeign = ({ batch }: { batch?: Batch }) => batch?.film_id === foreign.film_id;
-  expect((await heard(from)).filter(isForeign)).toEqual([]);
+  const { film_id } = foreign;
+  expect((await heard(from)).filter(({ batch }) => batch?.film_id === film_id)).toEqual([]);
 });
 
 test('a dry run is 200 with what a press would do, and starts nothing', async () => {

@@ -74,8 +74,8 @@ describe('a shot whose turn comes', () => {
     const id = await addShot({ updated_at: new Date(editedAt).toISOString() });
     const batch = await runBatch([id]);
     const begun = await startOf(batch, 1);
-    const { intent_at } = (await shotOf(id)).job ?? { intent_at: new Date((await shotOf(id)).video.started_at!) };
-    expect(intent_at.getTime()).toBeGreaterThanOrEqual(editedAt + 3000);
+    const startedAt = new Date((await shotOf(id)).video.started_at!);
+    expect(startedAt.getTime()).toBeGreaterThanOrEqual(editedAt + 3000);
     expect(inWords(begun)).not.toContain('failed');
   });
 
@@ -84,17 +84,20 @@ describe('a shot whose turn comes', () => {
     ['after it was read', afterRead],
   ])('a shot that is edited in the moment of its turn waits again, and is sent with the edit: %s', async (_, when) => {
     const id = await addShot();
-    const edit = { 'form_data.prompt': 'Edited.', updated_at: ago(1500).toISOString() };
+    const updated_at = ago(1500);
+    const edit = { 'form_data.prompt': 'Edited.', updated_at };
     const { collection } = Batch;
     const write = collection.findOneAndUpdate.bind(collection);
-    jest.spyOn(collection, 'findOneAndUpdate').mockImplementationOnce((async (...marking: Parameters<typeof write>) => {
+    jest.spyOn(collection, 'findOneAndUpdate').mockImplementationOnce(async (...marking: Parameters<typeof write>) => {
       const marked = await write(...marking);
       await when(() => Workspace.updateOne({ _id: id }, { $set: edit, $inc: { version: 1 } }));
       return marked;
-    }));
+    });
     const batch = await runBatch([id]);
     expect(inWords(await endOf(batch))).toEqual(['completed']);
     expect(sent.map(({ form_data }) => form_data.prompt)).toEqual(['Edited.']);
+    const startedAt = new Date((await shotOf(id)).video.started_at!);
+    expect(startedAt.getTime() - updated_at.getTime()).toBeGreaterThanOrEqual(3000);
   });
 
   test('a shot that cannot be sent any more fails with its reason, unpaid, and the others are made', async () => {
@@ -124,6 +127,17 @@ describe('a shot whose turn comes', () => {
     await Workspace.updateOne({ _id: gone }, { deleted_at: new Date() });
     expect(inWords(await endOf(await runBatch([gone, good])))).toEqual(['cancelled WORKSPACE_NOT_FOUND', 'completed']);
     expect(sent).toHaveLength(1);
+  });
+
+  test('a shot that was deleted after it was sent is followed to its end', async () => {
+    const id = await addShot();
+    hold();
+    const batch = await runBatch([id]);
+    await until(batch, ({ items }) => items[0]!.attempt_id !== null);
+    await eventually(async () => (await shotOf(id)).job?.state === 'polling');
+    await Workspace.updateOne({ _id: id }, { deleted_at: new Date() });
+    letGo();
+    expect(inWords(await endOf(batch))).toEqual(['completed']);
   });
 
   test('a shot that a click has begun before the batch was stored is made once, by that click', async () => {

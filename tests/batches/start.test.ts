@@ -163,6 +163,36 @@ describe('a second press', () => {
     expect((await press({ requestId: 'r2', workspaceIds: [id] }))._id).not.toBe(first._id);
   });
 
+  test('a press that was refused stays refused under its request_id, whatever was mended since', async () => {
+    const id = await addShot({ image_path: null });
+    const refused = await rejectionOf(press({ requestId: 'r1' }));
+    expect(refused).toMatchObject({ code: 'BATCH_BLOCKED', details: [{ path: id }] });
+    await addShot();
+    expect(await rejectionOf(press({ requestId: 'r1', skipBlocked: true }))).toMatchObject({
+      code: 'BATCH_BLOCKED',
+      message: refused.message,
+      details: refused.details,
+    });
+    expect(await Batch.countDocuments()).toBe(0);
+    expect((await press({ requestId: 'r2', skipBlocked: true })).items).toHaveLength(1);
+  });
+
+  test('what waits in a running batch counts against the limits of the next press', async () => {
+    await limitFilm(usd(1));
+    await addShot();
+    await press();
+    const [fits, beyond] = [await addShot(), await addShot()];
+    expect(await rejectionOf(press())).toMatchObject({ code: 'BATCH_BLOCKED', details: [{ path: beyond }] });
+    expect((await press({ skipBlocked: true })).items).toMatchObject([{ workspace_id: fits }]);
+  });
+
+  test('a press that skips what is blocked gets the running batch, where that makes all the rest', async () => {
+    await addShot();
+    await addShot({ image_path: null });
+    const first = await press({ skipBlocked: true });
+    expect((await press({ skipBlocked: true }))._id).toBe(first._id);
+  });
+
   test('two presses at once under one request_id start one batch', async () => {
     await addShot();
     const both = await Promise.all([press({ requestId: 'r1' }), press({ requestId: 'r1' })]);
