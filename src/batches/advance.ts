@@ -1,16 +1,11 @@
 import type { ErrorBody, ErrorCode } from '../contract/errors';
 import type { Limit } from '../contract/money';
-import { estimateOf } from '../costs/prices';
 import { refuseBeyond } from '../costs/reserve';
 import type { BatchItem, StoredBatch } from '../db/batch';
 import { activeStates, type JobState } from '../db/job';
 import type { StoredWorkspace } from '../db/workspace';
-import { failure, isNoCharge } from '../generation/attempt';
-import { findMade } from '../generation/check-click';
-import { chooseModel } from '../generation/model-choice';
-import { previousClipMissing } from '../generation/sources';
+import { failure } from '../generation/attempt';
 import { AppError } from '../utils/errors';
-import { besides } from './plan';
 import { isOpen } from './store';
 
 /** For how long a shot must have been left alone before it is sent. */
@@ -53,8 +48,8 @@ function nextItem(item: BatchItem, batch: StoredBatch, known: Known, scene: Scen
   if (shot.deleted_at) return cancelled(item, gone);
   const waiting: BatchItem = { ...item, state: 'waiting' };
   const before = beforeOf(shot, scene);
-  if (before !== undefined && hasFailed(waiting, before, known)) return failed(item, previousClipMissing().body);
-  const refusal = refusalOf(shot, batch, scene);
+  if (before !== undefined && hasFailed(waiting, before, known)) return failed(item, linkFailed);
+  const refusal = refusalOf(item, batch, scene.limits);
   if (refusal) return failed(item, refusal);
   return {
     ...waiting,
@@ -123,20 +118,17 @@ function isBeingMade(before: StoredWorkspace, known: Known, { openElsewhere }: S
   return (item !== undefined && isOpen(item)) || before.video.status === 'generating' || openElsewhere.has(id);
 }
 
-/** Why a shot does not fit into the limits any more, which may have been lowered; null if it does. */
-function refusalOf(shot: StoredWorkspace, batch: StoredBatch, { limits, shots }: Scene): ErrorBody | null {
-  // A clip that is made and paid is only fetched.
-  if (limits.length === 0 || findMade(shot, besides(shots, shots.indexOf(shot)))) return null;
-  const { form_data: form } = shot;
+/** Why a shot does not fit into the limits any more, which may have been lowered since it was planned; null if it does. */
+function refusalOf({ cost }: BatchItem, batch: StoredBatch, limits: Limit[]): ErrorBody | null {
+  // What its form costs by now decides when its turn comes, since it may change again until then.
+  if (!cost) return null;
   try {
-    const { provider, model, form: meant } = chooseModel(form);
     const { accept_over_limit, accept_unknown_price } = batch;
-    const asked = { model: model.id, cost: estimateOf(model, meant), accept_over_limit, accept_unknown_price };
-    if (!isNoCharge(provider.name)) refuseBeyond(limits, asked);
+    refuseBeyond(limits, { model: '', cost, accept_over_limit, accept_unknown_price });
     return null;
   } catch (error) {
-    // Anything else is told when its turn comes, since the form may change until then.
-    return error instanceof AppError && error.code === 'SPEND_LIMIT_REACHED' ? error.body : null;
+    if (error instanceof AppError) return error.body;
+    throw error;
   }
 }
 
@@ -163,4 +155,8 @@ export const failed = (item: BatchItem, reason: ErrorBody): BatchItem => ({ ...i
 
 const wasCancelled: ErrorBody = { code: 'CANCELLED', message: 'It was cancelled before its turn, and costs nothing.' };
 const wasReplaced: ErrorBody = { code: 'CANCELLED', message: 'Another video was chosen or made before it had ended.' };
+const linkFailed: ErrorBody = {
+  code: 'PREVIOUS_CLIP_MISSING',
+  message: 'It starts from the clip of the shot before, which was not made, so it was not started and costs nothing.',
+};
 const gone: ErrorBody = { code: 'WORKSPACE_NOT_FOUND', message: 'The shot was deleted before its turn.' };

@@ -184,7 +184,7 @@ const inOtherBatch = (): AppError =>
   new AppError('VIDEO_IN_PROGRESS', 'This workspace is in a batch that runs already; let it end, or cancel it there.');
 
 /** The shots beside a place in a film. */
-export const besides = (shots: StoredWorkspace[], index: number): Neighbours => ({
+const besides = (shots: StoredWorkspace[], index: number): Neighbours => ({
   previous: shots[index - 1] ?? null,
   next: shots[index + 1] ?? null,
 });

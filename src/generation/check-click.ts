@@ -7,7 +7,7 @@ import type { StoredWorkspace } from '../db/workspace';
 import { videoProvider } from '../services/providers';
 import { AppError } from '../utils/errors';
 import { chooseModel, type Choice } from './model-choice';
-import { isMadeFrom, requireSources } from './sources';
+import { isMadeFrom, requireEnd, requireStart } from './sources';
 
 type Wanted = {
   provider?: string;
@@ -30,9 +30,12 @@ export async function checkClick(shot: StoredWorkspace, neighbours: Neighbours, 
   refuseIfChanged(shot, wanted);
   const made = findMade(shot, neighbours, wanted);
   if (made) return { made };
-  await requireSources(shot, neighbours, wanted.waitsForPrevious);
+  await requireStart(shot, neighbours, wanted.waitsForPrevious);
   if (isInDoubt(shot) && !wanted.acceptSecondCharge) throw secondChargePossible();
-  return { choice: chooseModel(shot.form_data, wanted.provider) };
+  const choice = chooseModel(shot.form_data, wanted.provider);
+  // Last, since a model that takes no end frame does not need one.
+  await requireEnd(shot, neighbours);
+  return { choice };
 }
 
 function refuseIfChanged(shot: StoredWorkspace, { expects }: Wanted): void {
@@ -46,7 +49,7 @@ function refuseIfChanged(shot: StoredWorkspace, { expects }: Wanted): void {
 }
 
 /** The newest attempt with the same form and pictures whose clip is made and paid, but not downloaded. */
-export function findMade(
+function findMade(
   shot: StoredWorkspace,
   neighbours: Neighbours,
   { provider }: Pick<Wanted, 'provider'> = {},

@@ -9,10 +9,19 @@ import { hasVideo } from '../media/videos';
 import { AppError, toAppError } from '../utils/errors';
 import { sourcesIn, videoSources, type Attempt, type JobSources } from './attempt';
 
-/** Throws the code of the first picture that a shot needs and that is not there; `isComing` of the clip before it. */
-export async function requireSources(shot: StoredWorkspace, neighbours: Neighbours, isComing = false): Promise<void> {
-  if (isComing) frameProgram();
-  else await requireStart(shot, neighbours);
+/** Throws IMAGE_MISSING or PREVIOUS_CLIP_MISSING if what a shot starts from is not there; `isComing` of the clip before it. */
+export async function requireStart(shot: StoredWorkspace, { previous }: Neighbours, isComing = false): Promise<void> {
+  if (shot.form_data.start === 'image') {
+    if (shot.image_url && (await exists(shot.image_url))) return;
+    throw new AppError('IMAGE_MISSING', 'This workspace has no image; upload one and set image_path, then generate.');
+  }
+  const clip = previous && clipOf(previous);
+  if (!isComing && (!clip?.attempt_id || !hasVideo(clip.attempt_id))) throw previousClipMissing();
+  frameProgram();
+}
+
+/** Throws IMAGE_MISSING or NEXT_IMAGE_MISSING if the picture that a shot ends on is not there. */
+export async function requireEnd(shot: StoredWorkspace, neighbours: Neighbours): Promise<void> {
   const { end } = shot.form_data;
   if (end === 'none') return;
   const { end_image_url: endImage } = sourcesOf(shot, neighbours);
@@ -20,16 +29,6 @@ export async function requireSources(shot: StoredWorkspace, neighbours: Neighbou
   if (end === 'next') throw nextImageMissing();
   const message = 'This workspace ends on an image but has none; upload one and set end_image_path, then generate.';
   throw new AppError('IMAGE_MISSING', message);
-}
-
-async function requireStart(shot: StoredWorkspace, { previous }: Neighbours): Promise<void> {
-  if (shot.form_data.start === 'image') {
-    if (shot.image_url && (await exists(shot.image_url))) return;
-    throw new AppError('IMAGE_MISSING', 'This workspace has no image; upload one and set image_path, then generate.');
-  }
-  const clip = previous && clipOf(previous);
-  if (!clip?.attempt_id || !hasVideo(clip.attempt_id)) throw previousClipMissing();
-  frameProgram();
 }
 
 /** The pictures of a shot of its own; those of its neighbours are still open. */
@@ -92,7 +91,7 @@ export async function takeLinked({ job }: Attempt, { clip, next }: Links, signal
 }
 
 /** The error of a shot that starts from the one before it, which has no clip. */
-export const previousClipMissing = (cause?: unknown): AppError =>
+const previousClipMissing = (cause?: unknown): AppError =>
   new AppError(
     'PREVIOUS_CLIP_MISSING',
     'This workspace starts from the clip of the one before it, which has none; generate that one first, or set start to "image".',

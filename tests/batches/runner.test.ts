@@ -180,7 +180,8 @@ describe('money', () => {
     await limitFilm(usd(10));
     const ids = [await addShot(), await addShot(), await addShot(), await addShot()];
     hold();
-    const batch = await runBatch(ids);
+    const cost = { ...usd(0.6), basis: 'estimate', priced_on: null } as const;
+    const batch = await runBatch(ids.map((id) => itemOf(id, { cost })));
     await startOf(batch, 2);
     await limitFilm(usd(1.2));
     const stopped = ['failed SPEND_LIMIT_REACHED', 'failed SPEND_LIMIT_REACHED'];
