@@ -37,7 +37,7 @@ const readFields = {
   'clicks.outcome': 1,
 } as const;
 /** Errors that say nothing about a shot, whose turn comes again. */
-const transientCodes = ['BUSY', 'DATABASE_UNAVAILABLE'];
+const transientCodes = ['BUSY', 'DATABASE_UNAVAILABLE', 'VIDEO_IN_PROGRESS'];
 
 let timer: NodeJS.Timeout | undefined;
 let waking: NodeJS.Timeout | undefined;

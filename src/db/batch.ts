@@ -91,6 +91,7 @@ export const Batch = model<StoredBatch>('Batch', batchSchema as unknown as Schem
 export const isWaitingInBatch = async (workspaceId: string): Promise<boolean> =>
   (await Batch.exists({
     status: 'running',
+    open: workspaceId,
     items: trusted({
       $elemMatch: { workspace_id: workspaceId, state: { $in: ['waiting', 'starting'] } },
     }),

@@ -83,6 +83,7 @@ type Claim =
 
 /** Stores and starts the attempt of a click, or finds the one that the same click has started before. */
 async function claim(click: Click): Promise<Claim> {
+  let seen: StoredWorkspace | undefined;
   for (let race = 0; race < maxClaimTries; race++) {
     const workspace = await findWorkspace(click.workspaceId);
     const isSame = ({ request_id: requestId }: { request_id: string }) => requestId === click.requestId;
@@ -94,6 +95,7 @@ async function claim(click: Click): Promise<Claim> {
     if (!click.acceptSecondCharge && isInDoubt(workspace) && (await resumeDoubts(workspace))) continue;
     let attempt;
     try {
+      refuseIfOvertaken((seen ??= workspace), workspace);
       attempt = await newAttempt(workspace, click);
       await reserveFor(workspace, attempt.job, click);
     } catch (error) {
@@ -109,6 +111,15 @@ async function claim(click: Click): Promise<Claim> {
     return { started: startAttempt(claimed) };
   }
   throw generationChanged();
+}
+
+/** Refuses a click that another one has overtaken, even if the video of that one is made by now. */
+function refuseIfOvertaken(seen: StoredWorkspace, { video: { attempt_id: attemptId } }: StoredWorkspace): void {
+  const isNew = [seen.video, ...seen.takes].every((known) => known.attempt_id !== attemptId);
+  if (!isNew) return;
+  const message =
+    'Another click has started a video of this workspace at the same moment, so this one started nothing.';
+  throw new AppError('VIDEO_IN_PROGRESS', message);
 }
 
 /** Reserves what a new attempt may cost; a made clip that is only downloaded is charged already. */

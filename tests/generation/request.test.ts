@@ -103,6 +103,15 @@ describe('a click', () => {
     expect(provider.calls.submit).toBe(0);
   });
 
+  test('clicks that came before a video was made do not make it again once it is', async () => {
+    provider = plugIn('runway', fakeProvider({ submit: accepted, check: finishedTask }));
+    const { _id } = await newWorkspace();
+    const clicks = await Promise.allSettled(Array.from({ length: 30 }, () => click(_id)));
+    const refused = clicks.flatMap((one) => (one.status === 'rejected' ? [(one.reason as AppError).code] : []));
+    expect(refused).toEqual(Array.from({ length: 29 }, () => 'VIDEO_IN_PROGRESS'));
+    expect(provider.calls.submit).toBe(1);
+  });
+
   test.each([
     ['a refusal', { state: 'refused', code: 'CONTENT_REFUSED', reason: '?' }, 'CONTENT_REFUSED'],
     ['a lost answer', new AppError('PROVIDER_TIMEOUT', '?'), 'SUBMIT_UNKNOWN'],

@@ -4,6 +4,7 @@ import { Batch, type BatchItem, type StoredBatch } from '../../src/db/batch';
 import { Charge } from '../../src/db/charge';
 import { Film, type StoredFilm } from '../../src/db/film';
 import { Workspace, type StoredWorkspace } from '../../src/db/workspace';
+import { isOpen } from '../../src/batches/store';
 import type { FormData } from '../../src/contract/form';
 import type { Video } from '../../src/contract/video';
 import { active } from '../../src/generation/attempt';
@@ -85,7 +86,7 @@ export const itemOf = (workspace_id: string, more: Partial<BatchItem> = {}): Bat
 
 /** Stores a batch, running unless it is told otherwise. */
 export async function newBatch(items: BatchItem[], more: Partial<StoredBatch> = {}): Promise<StoredBatch> {
-  const open = items.filter(({ state }) => state === 'waiting' || state === 'generating');
+  const open = items.filter(isOpen);
   const stored = await Batch.create({
     film_id,
     status: 'running',
