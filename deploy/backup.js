@@ -77,7 +77,7 @@ async function writeEntry(entry, config) {
 async function dumpDatabase(client, database, ejson, entry) {
   const listed = await database.listCollections({ type: 'collection' }, { nameOnly: true }).toArray();
   // `servers` only lists the servers that run at the moment; a finished film can be rendered again from what is kept.
-  const isKept = ({ name }) => !/^(system|restoring)\.|^(servers|exports)$/.test(name);
+  const isKept = ({ name }) => !/^(system|restoring)\.|^(servers|exports|batches)$/.test(name);
   const present = listed.filter(isKept).map(({ name }) => name);
   const { setName, msg } = await database.admin().command({ hello: 1 });
   // On a replica set, all collections are read as of one moment.
