@@ -4,7 +4,7 @@ import type { Batch } from '../../src/contract/batch';
 import { connect, type TestSocket } from '../helpers/socket';
 import { axeViolations, openWindow } from './browser';
 import { doubles, list, page, server, useDoubles } from './doubles-page';
-import { addPictures, button, cards, choose, face, player, prompt, saved } from './timeline-page';
+import { addPictures, button, cards, choose, face, generateButton, player, prompt, saved } from './timeline-page';
 
 jest.setTimeout(90_000);
 
@@ -84,6 +84,38 @@ it('pays nothing for what follows a shot that failed, says so, and makes the fai
   await button(page, 'Again, the failed ones').waitFor({ state: 'detached' });
   expect(await doubles.runway.accepted()).toHaveLength(5);
   expect(await batches()).toHaveLength(2);
+});
+
+it('makes again the shots that a batch names as failed, not others of the film, and shows what one of them lacks', async () => {
+  await addShots(3);
+  await doubles.runway.set({ ends: 'failed' });
+  await choose(page, 3);
+  await generateButton(page).click();
+  await card(3).filter({ hasText: 'Failed' }).waitFor();
+  await choose(page, 1);
+  await card(2)
+    .getByRole('button')
+    .first()
+    .click({ modifiers: ['Shift'] });
+  await page.getByRole('group', { name: '2 shots selected' }).getByRole('button', { name: 'Generate' }).click();
+  await rows('Ready').nth(1).waitFor();
+  await start();
+  await sheet().getByText('0 of 2 made, 2 failed').waitFor();
+  await page.keyboard.press('Escape');
+
+  await choose(page, 2);
+  await prompt(page).fill('');
+  await saved(page);
+  await button(page, 'Generate all').click();
+  await button(page, 'Again, the failed ones').click();
+  await sheet().getByText('The shots that failed in the last run.').waitFor();
+  await rows('Missing').getByText('gen4.5 needs a prompt').waitFor();
+  await sheet().getByText('Together about $0.60.').waitFor();
+  expect(await batches()).toHaveLength(1);
+  await doubles.runway.set({ ends: 'completed' });
+  await start();
+  await sheet().getByText('1 of 1 made').waitFor();
+  expect((await list()).map(({ video }) => video.status)).toEqual(['completed', 'failed', 'failed']);
 });
 
 it('takes one shot out, cancels all that was not sent, and lets end what was', async () => {

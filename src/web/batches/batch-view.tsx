@@ -1,9 +1,10 @@
 import { useEffect, useRef, type ReactNode } from 'react';
+import { useShallow } from 'zustand/react/shallow';
 import type { Batch } from '../../contract/batch';
 import { RequestFault } from '../export/request-fault';
 import { useRequest } from '../export/use-request';
 import { useText } from '../i18n';
-import { batchWords, countFailed, isUnderWay } from '../state/batches';
+import { batchWords, failedIn, isUnderWay } from '../state/batches';
 import { useStore } from '../state/store';
 import { Button } from '../ui/button';
 import { Progress } from '../ui/progress';
@@ -19,8 +20,8 @@ type Props = {
   /** Whether it is all that the sheet shows. */
   isWhole?: boolean;
   onStarted: (id: string) => void;
-  /** Some of the failed shots cannot be made as they are. */
-  onRefused: () => void;
+  /** Some of its failed shots cannot be made as they are. */
+  onRefused: (failed: readonly string[]) => void;
   children?: ReactNode;
 };
 
@@ -29,7 +30,8 @@ export function BatchView({ batch, isWhole, onStarted, onRefused, children }: Pr
   const text = useText();
   const { run, isBusy, fault } = useRequest();
   const { _id: id, items, status } = batch;
-  const hasFailed = useStore((state) => countFailed(batch, state) > 0);
+  const failed = useStore(useShallow((state) => failedIn(batch, state)));
+  const hasFailed = failed.length > 0;
   const head = useRef<HTMLDivElement>(null);
   // The button that was pressed is gone; a second Enter must not meet the one that cancels.
   useEffect(() => {
@@ -38,10 +40,10 @@ export function BatchView({ batch, isWhole, onStarted, onRefused, children }: Pr
   const ended = items.filter(({ state }) => state !== 'waiting' && state !== 'generating').length;
   const again = async () => {
     try {
-      onStarted(await startBatch({ only: 'failed' }, {}, false));
+      onStarted(await startBatch({ workspace_ids: failed }, {}, false));
     } catch (error) {
       if (!(error instanceof ApiError) || error.code !== 'BATCH_BLOCKED') throw error;
-      onRefused();
+      onRefused(failed);
     }
   };
 
@@ -65,7 +67,7 @@ export function BatchView({ batch, isWhole, onStarted, onRefused, children }: Pr
             {text('batch.cancelAll')}
           </Button>
         )}
-        {hasFailed && <FailedSum />}
+        {hasFailed && <FailedSum ids={failed} />}
         {hasFailed && (
           <Button kind="primary" disabled={isBusy} onClick={() => void run(again)}>
             {text('batch.again')}

@@ -298,6 +298,7 @@ export const en = {
   'batch.hint.changed': 'Shots that have no clip, have failed, or have changed since.',
   'batch.hint.failed': 'Shots that have failed, also those that the last run could not start.',
   'batch.hint.all': 'Every shot, also those whose clip is up to date.',
+  'batch.hint.again': 'The shots that failed in the last run.',
   'batch.loading': 'Looking at the shots…',
   'batch.ready': 'Ready',
   'batch.missing': 'Missing',

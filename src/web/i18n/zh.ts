@@ -283,6 +283,7 @@ export const zh: Record<TextKey, string> = {
   'batch.hint.changed': '还没有视频、生成失败，或之后有改动的镜头。',
   'batch.hint.failed': '生成失败的镜头，包括上一批没能开始的镜头。',
   'batch.hint.all': '所有镜头，包括视频仍是最新的镜头。',
+  'batch.hint.again': '上一次生成失败的镜头。',
   'batch.loading': '正在查看各个镜头…',
   'batch.ready': '可以生成',
   'batch.missing': '有缺失',

@@ -53,15 +53,15 @@ export const runningBatch = ({ batches }: WithBatches): Batch | undefined => bat
 export const countOf = ({ items }: Batch, state: Item['state']): number =>
   items.filter((item) => item.state === state).length;
 
-/** How many shots of a batch that has ended still lack the clip that it failed to make. */
-export function countFailed(batch: Batch | undefined, { byId }: Pick<AppState, 'byId'>): number {
-  if (!batch || isUnderWay(batch)) return 0;
+/** The shots of a batch that has ended which still lack the clip that it failed to make. */
+export function failedIn(batch: Batch | undefined, { byId }: Pick<AppState, 'byId'>): string[] {
+  if (!batch || isUnderWay(batch)) return [];
   const isOpen = ({ workspace_id: id, state }: Item) => {
     const video = byId[id]?.video;
     const isMadeSince = video?.status === 'completed' && (video.started_at ?? '') > batch.created_at;
     return state === 'failed' && video !== undefined && !isMadeSince;
   };
-  return batch.items.filter(isOpen).length;
+  return batch.items.filter(isOpen).map(({ workspace_id: id }) => id);
 }
 
 /** How far a batch is, in words. */

@@ -3,7 +3,7 @@ import { emptyForm, idleVideo, wholeClip } from '../../../src/contract/defaults'
 import type { Workspace } from '../../../src/contract/workspace';
 import {
   batchTold,
-  countFailed,
+  failedIn,
   isWaitingInBatch,
   runningBatch,
   waitsForNumber,
@@ -92,13 +92,13 @@ it('says of a shot that it waits, and for which one while that is on its way', (
   expect(['one', 'two', 'three'].map((id) => isWaitingInBatch(getState(), id))).toEqual([false, true, false]);
 });
 
-it('counts what failed until it is made', () => {
+it('names what failed until it is made, without the shots that are gone', () => {
   const failed = batchOf({ one: 'completed', two: 'failed', gone: 'failed' }, ended);
-  expect(countFailed(batchOf({ one: 'failed', two: 'waiting' }), getState())).toBe(0);
-  expect(countFailed(failed, getState())).toBe(1);
+  expect(failedIn(batchOf({ one: 'failed', two: 'waiting' }), getState())).toEqual([]);
+  expect(failedIn(failed, getState())).toEqual(['two']);
   const made = { ...idleVideo, status: 'completed', started_at: '2026-01-02T00:00:00.000Z' } as const;
   setState(({ byId }) => ({ byId: { ...byId, two: { ...byId.two!, video: made } } }));
-  expect(countFailed(failed, getState())).toBe(0);
+  expect(failedIn(failed, getState())).toEqual([]);
 });
 
 it('reads the batches again at each connection, and keeps what was told since', async () => {
