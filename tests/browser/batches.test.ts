@@ -132,14 +132,17 @@ it('takes one shot out, cancels all that was not sent, and lets end what was', a
   await button(page, 'Cancel').click();
   await card(3).filter({ hasText: 'Not generated' }).waitFor();
 
-  await button(page, '0 of 4 made').click();
+  await button(page, '0 of 4 made, 1 cancelled').click();
   await button(page, 'Cancel all').click();
   await sheet().getByText('What had been sent already is still being made.').waitFor();
   await rows('Shots').nth(3).getByText('Cancelled').waitFor();
   expect((await list()).map(({ video }) => video.status)).toEqual(['generating', 'idle', 'idle', 'idle']);
+  await page.keyboard.press('Escape');
+  await button(page, 'Stopping · 0 of 4 made, 3 cancelled').click();
   await button(page, 'Cancel shot 1').click();
   await rows('Shots').first().getByText('Cancelled').waitFor();
-  await button(page, '0 of 4 made').waitFor({ state: 'detached' });
+  await sheet().getByText('0 of 4 made, 4 cancelled').waitFor();
+  await page.getByRole('button', { name: /of 4 made/ }).waitFor({ state: 'detached' });
   expect(await doubles.runway.accepted()).toHaveLength(1);
 });
 

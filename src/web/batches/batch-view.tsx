@@ -4,7 +4,7 @@ import type { Batch } from '../../contract/batch';
 import { RequestFault } from '../export/request-fault';
 import { useRequest } from '../export/use-request';
 import { useText } from '../i18n';
-import { batchWords, failedIn, isUnderWay } from '../state/batches';
+import { batchWords, endedPart, failedIn, isStopping } from '../state/batches';
 import { useStore } from '../state/store';
 import { Button } from '../ui/button';
 import { Progress } from '../ui/progress';
@@ -37,7 +37,6 @@ export function BatchView({ batch, isWhole, onStarted, onRefused, children }: Pr
   useEffect(() => {
     if (isWhole) head.current?.focus();
   }, [isWhole, id]);
-  const ended = items.filter(({ state }) => state !== 'waiting' && state !== 'generating').length;
   const again = async () => {
     try {
       onStarted(await startBatch({ workspace_ids: failed }, {}, false));
@@ -50,9 +49,9 @@ export function BatchView({ batch, isWhole, onStarted, onRefused, children }: Pr
   return (
     <>
       <div ref={head} className={styles.head} tabIndex={-1}>
-        <Progress label={batchWords(batch)} part={ended / items.length} />
+        <Progress label={batchWords(batch)} part={endedPart(batch)} isCounted />
       </div>
-      {status === 'cancelled' && isUnderWay(batch) && <p className="muted">{text('batch.cancelling')}</p>}
+      {isStopping(batch) && <p className="muted">{text('batch.cancelling')}</p>}
       <ShotList name={text('batch.name')} count={items.length}>
         {items.map((item) => (
           <BatchItem key={item.workspace_id} item={item} />

@@ -50,8 +50,7 @@ export const batchIn = ({ batches }: WithBatches, id: string | null): Batch | un
 /** The batch that is being made, the newest one where there are several. */
 export const runningBatch = ({ batches }: WithBatches): Batch | undefined => batches.find(isUnderWay);
 
-export const countOf = ({ items }: Batch, state: Item['state']): number =>
-  items.filter((item) => item.state === state).length;
+const countOf = ({ items }: Batch, state: Item['state']): number => items.filter((item) => item.state === state).length;
 
 /** The shots of a batch that has ended which still lack the clip that it failed to make. */
 export function failedIn(batch: Batch | undefined, { byId }: Pick<AppState, 'byId'>): string[] {
@@ -64,11 +63,26 @@ export function failedIn(batch: Batch | undefined, { byId }: Pick<AppState, 'byI
   return batch.items.filter(isOpen).map(({ workspace_id: id }) => id);
 }
 
-/** How far a batch is, in words. */
+/** How far a batch is, in words: what of it is made, failed and cancelled, and whether the rest is to be made no more. */
 export function batchWords(batch: Batch): string {
   const [made, failed] = [countOf(batch, 'completed'), countOf(batch, 'failed')];
-  return say(failed > 0 ? 'batch.progressFailed' : 'batch.progress', { made, failed, count: batch.items.length });
+  const cancelled = countOf(batch, 'cancelled');
+  return [
+    isStopping(batch) && say('batch.stopping'),
+    say('batch.progress', { made, count: batch.items.length }),
+    failed > 0 && say('batch.progressFailed', { failed }),
+    cancelled > 0 && say('batch.progressCancelled', { cancelled }),
+  ]
+    .filter(Boolean)
+    .join('');
 }
+
+/** Which part of a batch has ended, made or not: 0 to 1. */
+export const endedPart = ({ items }: Batch): number =>
+  items.filter(({ state }) => state !== 'waiting' && state !== 'generating').length / items.length;
+
+/** Whether a batch is cancelled while what was sent of it is still being made. */
+export const isStopping = (batch: Batch): boolean => batch.status === 'cancelled' && isUnderWay(batch);
 
 /** Whether a shot waits for its turn in a batch. */
 export const isWaitingInBatch = (state: WithBatches, id: string): boolean => isInBatch(state, id, 'waiting');

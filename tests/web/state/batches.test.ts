@@ -3,6 +3,8 @@ import { emptyForm, idleVideo, wholeClip } from '../../../src/contract/defaults'
 import type { Workspace } from '../../../src/contract/workspace';
 import {
   batchTold,
+  batchWords,
+  endedPart,
   failedIn,
   isWaitingInBatch,
   runningBatch,
@@ -79,7 +81,18 @@ it('says how a batch ended, once, also where it was cancelled before its last sh
   batchTold(last);
   batchTold(last);
   expect(runningBatch(getState())).toBeUndefined();
-  expect(getState().toasts.map(({ text }) => text)).toEqual(['1 of 2 made']);
+  expect(getState().toasts.map(({ text }) => text)).toEqual(['1 of 2 made, 1 cancelled']);
+});
+
+it('names what failed and what was cancelled, and counts all that has ended', () => {
+  const shots = { one: 'completed', two: 'failed', three: 'cancelled', four: 'generating' } as const;
+  const batch = batchOf(shots);
+  expect(batchWords(batch)).toBe('1 of 4 made, 1 failed, 1 cancelled');
+  expect(endedPart(batch)).toBe(0.75);
+  expect(batchWords({ ...batch, status: 'cancelled' })).toBe('Stopping · 1 of 4 made, 1 failed, 1 cancelled');
+  setState({ language: 'zh' });
+  expect(batchWords(batch)).toBe('已完成 1 / 4，失败 1，取消 1');
+  setState({ language: 'en' });
 });
 
 it('says of a shot that it waits, and for which one while that is on its way', () => {
