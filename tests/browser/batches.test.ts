@@ -70,7 +70,7 @@ it('pays nothing for what follows a shot that failed, says so, and makes the fai
   await button(page, 'Generate all').click();
   await rows('Ready').nth(2).waitFor();
   await start();
-  await rows('Shots').nth(1).getByText('Failed · The shot before has no clip to continue from.').waitFor();
+  await rows('Shots').nth(1).getByText('Failed · The shot before was not made, so this one was not started and costs nothing.').waitFor();
   await rows('Shots').nth(2).getByText('Failed · The provider could not make this clip.').waitFor();
   await sheet().getByText('0 of 3 made, 3 failed').waitFor();
   expect(await doubles.runway.accepted()).toHaveLength(2);

@@ -322,6 +322,8 @@ export const en = {
   'batch.state.completed': 'Made',
   'batch.state.failed': 'Failed',
   'batch.state.cancelled': 'Cancelled',
+  'batch.reason.notStarted': 'The shot before was not made, so this one was not started and costs nothing.',
+  'batch.reason.deleted': 'The shot was deleted before its turn.',
   'batch.deletedShot': 'Deleted shot',
   'batch.cancelShot': 'Cancel shot {number}',
   'batch.cancelAll': 'Cancel all',

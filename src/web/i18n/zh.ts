@@ -307,6 +307,8 @@ export const zh: Record<TextKey, string> = {
   'batch.state.completed': '已完成',
   'batch.state.failed': '失败',
   'batch.state.cancelled': '已取消',
+  'batch.reason.notStarted': '上一个镜头没有生成，所以这个镜头没有开始，不产生费用。',
+  'batch.reason.deleted': '轮到这个镜头之前，它已被删除。',
   'batch.deletedShot': '已删除的镜头',
   'batch.cancelShot': '取消镜头 {number}',
   'batch.cancelAll': '全部取消',
