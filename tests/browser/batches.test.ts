@@ -70,11 +70,22 @@ it('pays nothing for what follows a shot that failed, says so, and makes the fai
   await button(page, 'Generate all').click();
   await rows('Ready').nth(2).waitFor();
   await start();
-  await rows('Shots').nth(1).getByText('Failed · The shot before was not made, so this one was not started and costs nothing.').waitFor();
+  await rows('Shots')
+    .nth(1)
+    .getByText('Failed · The shot before was not made, so this one was not started and costs nothing.')
+    .waitFor();
   await rows('Shots').nth(2).getByText('Failed · The provider could not make this clip.').waitFor();
   await sheet().getByText('0 of 3 made, 3 failed').waitFor();
   expect(await doubles.runway.accepted()).toHaveLength(2);
   await page.keyboard.press('Escape');
+  await choose(page, 2);
+  await player(page).getByText('The shot before was not made, so this one was not started').waitFor();
+  await card(2).filter({ hasText: 'Failed' }).waitFor();
+  await page.getByRole('button', { name: /^Failed/ }).click();
+  expect(await cards(page).count()).toBe(3);
+  await page.getByRole('button', { name: /^All/ }).click();
+  await player(page).getByRole('button', { name: 'Close' }).click();
+  await card(2).filter({ hasText: 'Not generated' }).waitFor();
 
   await doubles.runway.set({ ends: 'completed' });
   await page.reload();

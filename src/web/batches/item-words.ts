@@ -9,8 +9,7 @@ type Item = Batch['items'][number];
 export function reasonWords(text: Translate, { reason, attempt_id: attemptId }: Item, shot: Workspace | undefined) {
   if (!reason || reason.code === 'CANCELLED') return '';
   if (reason.code === 'WORKSPACE_NOT_FOUND') return shot || attemptId !== null ? '' : text('batch.reason.deleted');
-  if (reason.code === 'PREVIOUS_CLIP_MISSING' && attemptId === null) return text('batch.reason.notStarted');
-  return refusalText(text, { ...reason, provider: shot?.video.provider });
+  return refusalText(text, { ...reason, provider: shot?.video.provider, isUnsent: attemptId === null });
 }
 
 /** Whether a cancelled shot of a batch had been sent, and may be charged. */

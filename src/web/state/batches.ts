@@ -1,4 +1,5 @@
 import type { Batch } from '../../contract/batch';
+import type { Workspace } from '../../contract/workspace';
 import { getBatches } from '../api';
 import { neighboursOf } from './neighbours';
 import { announce, say, showToast } from './notices';
@@ -7,6 +8,8 @@ import { getState, setState, type AppState } from './store';
 
 type Item = Batch['items'][number];
 type WithBatches = Pick<AppState, 'batches'>;
+/** What it takes to tell why a shot was not started. */
+export type WithUnsent = Pick<AppState, 'batches' | 'putAway'>;
 type Row = Pick<AppState, 'ids' | 'byId'>;
 
 /** Whether some of its shots are still being made, also after it was cancelled. */
@@ -62,6 +65,29 @@ export function failedIn(batch: Batch | undefined, { byId }: Pick<AppState, 'byI
   };
   return batch.items.filter(isOpen).map(({ workspace_id: id }) => id);
 }
+
+/**
+ * Why the newest batch did not start a shot; null where it did, and once the shot was made or edited since, or that was put away. A charge
+ * that is open is never hidden behind it.
+ */
+export function unsentReason(shot: Workspace, { batches, putAway }: WithUnsent): Item['reason'] {
+  const [newest] = batches;
+  const item = newest?.items.find(({ workspace_id: id }) => id === shot._id);
+  if (!newest || item?.state !== 'failed' || item.attempt_id !== null) return null;
+  const { status, error, started_at: startedAt } = shot.video;
+  const isMadeSince = status === 'generating' || (startedAt ?? '') > newest.created_at;
+  const isCharged = status === 'failed' && error !== null && error.charged !== 'no';
+  const isEdited = newest.completed_at !== null && shot.updated_at > newest.completed_at;
+  return isMadeSince || isCharged || isEdited || putAway.has(itemKey(newest, shot._id)) ? null : item.reason;
+}
+
+/** Puts away that the newest batch did not start a shot. */
+export function putAwayUnsent(id: string): void {
+  const { batches, putAway } = getState();
+  if (batches[0]) setState({ putAway: new Set([...putAway, itemKey(batches[0], id)]) });
+}
+
+const itemKey = ({ _id }: Batch, id: string): string => `${_id} ${id}`;
 
 /** How far a batch is, in words: what of it is made, failed and cancelled, and whether the rest is to be made no more. */
 export function batchWords(batch: Batch): string {

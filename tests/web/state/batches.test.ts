@@ -1,12 +1,14 @@
 import type { Batch } from '../../../src/contract/batch';
 import { emptyForm, idleVideo, wholeClip } from '../../../src/contract/defaults';
 import type { Workspace } from '../../../src/contract/workspace';
+import { failureOf } from '../../../src/web/generate/failures';
 import {
   batchTold,
   batchWords,
   endedPart,
   failedIn,
   isWaitingInBatch,
+  putAwayUnsent,
   runningBatch,
   waitsForNumber,
   watchBatches,
@@ -112,6 +114,37 @@ it('names what failed until it is made, without the shots that are gone', () => 
   const made = { ...idleVideo, status: 'completed', started_at: '2026-01-02T00:00:00.000Z' } as const;
   setState(({ byId }) => ({ byId: { ...byId, two: { ...byId.two!, video: made } } }));
   expect(failedIn(failed, getState())).toEqual([]);
+});
+
+describe('a shot that the newest batch did not start', () => {
+  const reason = { code: 'PREVIOUS_CLIP_MISSING', message: '' } as const;
+  const unsent = batchOf({ one: 'completed' }, ended);
+  unsent.items.push({ workspace_id: 'two', attempt_id: null, state: 'failed', reason });
+  const failure = () => failureOf(getState().byId.two!, undefined);
+  const change = (more: Partial<Workspace>) =>
+    setState(({ byId }) => ({ byId: { ...byId, two: { ...byId.two!, ...more } } }));
+  beforeEach(() => setState({ batches: [unsent], putAway: new Set() }));
+
+  it('has failed, and says why', () => {
+    expect(failure()).toMatchObject({ ...reason, isUnsent: true });
+  });
+
+  it('says so no more once it is being made, was edited or put away, or after another batch', () => {
+    change({ video: { ...idleVideo, status: 'generating', started_at: '2026-01-01T00:20:00.000Z' } });
+    expect(failure()).toBeNull();
+    change({ video: idleVideo, updated_at: '2026-01-01T00:20:00.000Z' });
+    expect(failure()).toBeNull();
+    change({ updated_at: unsent.created_at });
+    putAwayUnsent('two');
+    expect(failure()).toBeNull();
+    setState({ batches: [batchOf({ one: 'completed' }, ended), unsent], putAway: new Set() });
+    expect(failure()).toBeNull();
+  });
+
+  it('shows the charge that is still open instead', () => {
+    change({ video: { ...idleVideo, status: 'failed', error: { code: 'TIMEOUT', message: '', charged: 'maybe' } } });
+    expect(failure()).toMatchObject({ code: 'TIMEOUT' });
+  });
 });
 
 it('reads the batches again at each connection, and keeps what was told since', async () => {
