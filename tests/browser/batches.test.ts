@@ -240,6 +240,12 @@ it('asks before it goes beyond a limit, for all shots together', async () => {
   await sheet().getByText('Together about $0.60.').waitFor();
   await button(page, 'Include it anyway').click();
   await sheet().getByText('Together about $1.20.').waitFor();
+  await sheet().getByText('This goes about $0.50 beyond the limit of this film.').waitFor();
+  await button(page, 'Keep within the limits').click();
+  await sheet().getByText('Together about $0.60.').waitFor();
+  await button(page, 'Include it anyway').click();
+  await sheet().getByText('This goes about $0.50 beyond the limit of this film.').waitFor();
+  expect(await axeViolations(page)).toEqual([]);
   await start();
   await sheet().getByText('2 of 2 made').waitFor();
 });
