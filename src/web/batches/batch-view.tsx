@@ -17,8 +17,8 @@ import { startBatch, stopBatch } from './start-batch';
 
 type Props = {
   batch: Batch;
-  /** Whether it is all that the sheet shows. */
-  isWhole?: boolean;
+  /** Whether it is all that the sheet shows; else it is the last one, below what would be made now. */
+  isWhole?: true;
   onStarted: (id: string) => void;
   /** Some of its failed shots cannot be made as they are. */
   onRefused: (failed: readonly string[]) => void;
@@ -48,6 +48,7 @@ export function BatchView({ batch, isWhole, onStarted, onRefused, children }: Pr
 
   return (
     <>
+      {!isWhole && <h3 className={styles.last}>{text('batch.lastRun')}</h3>}
       <div ref={head} className={styles.head} tabIndex={-1}>
         <Progress label={batchWords(batch)} part={endedPart(batch)} isCounted />
       </div>
@@ -68,7 +69,7 @@ export function BatchView({ batch, isWhole, onStarted, onRefused, children }: Pr
         )}
         {hasFailed && <FailedSum ids={failed} />}
         {hasFailed && (
-          <Button kind="primary" disabled={isBusy} onClick={() => void run(again)}>
+          <Button kind={isWhole && 'primary'} disabled={isBusy} onClick={() => void run(again)}>
             {text('batch.again')}
           </Button>
         )}

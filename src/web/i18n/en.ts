@@ -334,6 +334,7 @@ export const en = {
   'batch.cancelAll': 'Cancel all',
   'batch.cancelling': 'Cancelled. What had been sent already is still being made.',
   'batch.again': 'Again, the failed ones',
+  'batch.lastRun': 'Last run',
   'batch.other': 'Choose other shots',
   'generateAll.none': 'Nothing to generate',
   'generateAll.sum': 'Together about {sum}.',

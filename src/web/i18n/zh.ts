@@ -319,6 +319,7 @@ export const zh: Record<TextKey, string> = {
   'batch.cancelAll': '全部取消',
   'batch.cancelling': '已取消。已经发送的镜头仍会做完。',
   'batch.again': '重试失败的镜头',
+  'batch.lastRun': '上一次',
   'batch.other': '选择其他镜头',
   'generateAll.none': '没有需要生成的镜头',
   'generateAll.sum': '合计约 {sum}。',
