@@ -295,7 +295,8 @@ export const en = {
   'batch.only.changed': 'Changed',
   'batch.only.failed': 'Failed',
   'batch.only.all': 'All',
-  'batch.hint.changed': 'Shots that have no clip, have failed, or have changed since.',
+  'batch.hint.changed':
+    'Shots that have no clip, have failed, or have changed since. Those whose charge is still open are under “Failed”.',
   'batch.hint.failed': 'Shots that have failed, also those that the last run could not start.',
   'batch.hint.all': 'Every shot, also those whose clip is up to date.',
   'batch.hint.again': 'The shots that failed in the last run.',

@@ -280,7 +280,7 @@ export const zh: Record<TextKey, string> = {
   'batch.only.changed': '有改动',
   'batch.only.failed': '失败',
   'batch.only.all': '全部',
-  'batch.hint.changed': '还没有视频、生成失败，或之后有改动的镜头。',
+  'batch.hint.changed': '还没有视频、生成失败，或之后有改动的镜头。是否扣费还不清楚的镜头在“失败”中。',
   'batch.hint.failed': '生成失败的镜头，包括上一批没能开始的镜头。',
   'batch.hint.all': '所有镜头，包括视频仍是最新的镜头。',
   'batch.hint.again': '上一次生成失败的镜头。',
