@@ -206,12 +206,7 @@ it('says what is missing, leads there, and makes the rest', async () => {
   await page.getByLabel('End on').selectOption('Next shot');
   await button(page, 'Generate all').click();
   await rows('Missing').first().getByText('gen4.5 needs a prompt').waitFor();
-  await rows('Missing')
-    .nth(1)
-    .getByText('There is no shot after it to end on')
-    .or(rows('Missing').nth(1).getByText('cannot end'))
-    .first()
-    .waitFor();
+  await rows('Missing').nth(1).getByText('gen4.5 cannot end on a picture').waitFor();
   await button(page, 'Go to shot 2').click();
   await sheet().waitFor({ state: 'detached' });
   expect(await face(page, 1).getAttribute('aria-current')).toBe('true');
