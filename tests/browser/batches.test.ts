@@ -4,7 +4,7 @@ import type { Batch } from '../../src/contract/batch';
 import { connect, type TestSocket } from '../helpers/socket';
 import { axeViolations, openWindow } from './browser';
 import { doubles, list, page, server, useDoubles } from './doubles-page';
-import { addPictures, button, cards, choose, face, player, prompt, saved } from './timeline-page';
+import { addPictures, button, cards, choose, face, generateButton, player, prompt, saved } from './timeline-page';
 
 jest.setTimeout(90_000);
 
@@ -70,11 +70,22 @@ it('pays nothing for what follows a shot that failed, says so, and makes the fai
   await button(page, 'Generate all').click();
   await rows('Ready').nth(2).waitFor();
   await start();
-  await rows('Shots').nth(1).getByText('Failed · The shot before has no clip to continue from.').waitFor();
+  await rows('Shots')
+    .nth(1)
+    .getByText('Failed · The shot before was not made, so this one was not started and costs nothing.')
+    .waitFor();
   await rows('Shots').nth(2).getByText('Failed · The provider could not make this clip.').waitFor();
   await sheet().getByText('0 of 3 made, 3 failed').waitFor();
   expect(await doubles.runway.accepted()).toHaveLength(2);
   await page.keyboard.press('Escape');
+  await choose(page, 2);
+  await player(page).getByText('The shot before was not made, so this one was not started').waitFor();
+  await card(2).filter({ hasText: 'Failed' }).waitFor();
+  await page.getByRole('button', { name: /^Failed/ }).click();
+  expect(await cards(page).count()).toBe(3);
+  await page.getByRole('button', { name: /^All/ }).click();
+  await player(page).getByRole('button', { name: 'Close' }).click();
+  await card(2).filter({ hasText: 'Not generated' }).waitFor();
 
   await doubles.runway.set({ ends: 'completed' });
   await page.reload();
@@ -84,6 +95,38 @@ it('pays nothing for what follows a shot that failed, says so, and makes the fai
   await button(page, 'Again, the failed ones').waitFor({ state: 'detached' });
   expect(await doubles.runway.accepted()).toHaveLength(5);
   expect(await batches()).toHaveLength(2);
+});
+
+it('makes again the shots that a batch names as failed, not others of the film, and shows what one of them lacks', async () => {
+  await addShots(3);
+  await doubles.runway.set({ ends: 'failed' });
+  await choose(page, 3);
+  await generateButton(page).click();
+  await card(3).filter({ hasText: 'Failed' }).waitFor();
+  await choose(page, 1);
+  await card(2)
+    .getByRole('button')
+    .first()
+    .click({ modifiers: ['Shift'] });
+  await page.getByRole('group', { name: '2 shots selected' }).getByRole('button', { name: 'Generate' }).click();
+  await rows('Ready').nth(1).waitFor();
+  await start();
+  await sheet().getByText('0 of 2 made, 2 failed').waitFor();
+  await page.keyboard.press('Escape');
+
+  await choose(page, 2);
+  await prompt(page).fill('');
+  await saved(page);
+  await button(page, 'Generate all').click();
+  await button(page, 'Again, the failed ones').click();
+  await sheet().getByText('The shots that failed in the last run.').waitFor();
+  await rows('Missing').getByText('gen4.5 needs a prompt').waitFor();
+  await sheet().getByText('Together about $0.60.').waitFor();
+  expect(await batches()).toHaveLength(1);
+  await doubles.runway.set({ ends: 'completed' });
+  await start();
+  await sheet().getByText('1 of 1 made').waitFor();
+  expect((await list()).map(({ video }) => video.status)).toEqual(['completed', 'failed', 'failed']);
 });
 
 it('takes one shot out, cancels all that was not sent, and lets end what was', async () => {
@@ -100,14 +143,17 @@ it('takes one shot out, cancels all that was not sent, and lets end what was', a
   await button(page, 'Cancel').click();
   await card(3).filter({ hasText: 'Not generated' }).waitFor();
 
-  await button(page, '0 of 4 made').click();
+  await button(page, '0 of 4 made, 1 cancelled').click();
   await button(page, 'Cancel all').click();
   await sheet().getByText('What had been sent already is still being made.').waitFor();
   await rows('Shots').nth(3).getByText('Cancelled').waitFor();
   expect((await list()).map(({ video }) => video.status)).toEqual(['generating', 'idle', 'idle', 'idle']);
+  await page.keyboard.press('Escape');
+  await button(page, 'Stopping · 0 of 4 made, 3 cancelled').click();
   await button(page, 'Cancel shot 1').click();
   await rows('Shots').first().getByText('Cancelled').waitFor();
-  await button(page, '0 of 4 made').waitFor({ state: 'detached' });
+  await sheet().getByText('0 of 4 made, 4 cancelled').waitFor();
+  await page.getByRole('button', { name: /of 4 made/ }).waitFor({ state: 'detached' });
   expect(await doubles.runway.accepted()).toHaveLength(1);
 });
 
@@ -160,12 +206,7 @@ it('says what is missing, leads there, and makes the rest', async () => {
   await page.getByLabel('End on').selectOption('Next shot');
   await button(page, 'Generate all').click();
   await rows('Missing').first().getByText('gen4.5 needs a prompt').waitFor();
-  await rows('Missing')
-    .nth(1)
-    .getByText('There is no shot after it to end on')
-    .or(rows('Missing').nth(1).getByText('cannot end'))
-    .first()
-    .waitFor();
+  await rows('Missing').nth(1).getByText('gen4.5 cannot end on a picture').waitFor();
   await button(page, 'Go to shot 2').click();
   await sheet().waitFor({ state: 'detached' });
   expect(await face(page, 1).getAttribute('aria-current')).toBe('true');
@@ -194,6 +235,12 @@ it('asks before it goes beyond a limit, for all shots together', async () => {
   await sheet().getByText('Together about $0.60.').waitFor();
   await button(page, 'Include it anyway').click();
   await sheet().getByText('Together about $1.20.').waitFor();
+  await sheet().getByText('This goes about $0.50 beyond the limit of this film.').waitFor();
+  await button(page, 'Keep within the limits').click();
+  await sheet().getByText('Together about $0.60.').waitFor();
+  await button(page, 'Include it anyway').click();
+  await sheet().getByText('This goes about $0.50 beyond the limit of this film.').waitFor();
+  expect(await axeViolations(page)).toEqual([]);
   await start();
   await sheet().getByText('2 of 2 made').waitFor();
 });

@@ -145,8 +145,12 @@ it('says before the click what a shot is to start from or end on and cannot', as
   await field('Start from').selectOption('Previous shot');
   await says('Needs a clip of shot 1 first');
   await field('End on').selectOption('Next shot');
-  await says('Needs a clip of shot 1 first · There is no shot after it to end on');
   await form().getByText('gen4.5 cannot end on a picture.').waitFor();
+  // What there is to end on matters to a model only that can.
+  expect(await why.innerText()).toBe('Needs a clip of shot 1 first');
+  await field('Model').selectOption('veo3.1');
+  await says('Needs a clip of shot 1 first · There is no shot after it to end on');
+  await field('Model').selectOption('gen4.5');
   await button(page, 'End on nothing').click();
   expect(await field('End on').inputValue()).toBe('none');
 });

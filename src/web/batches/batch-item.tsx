@@ -1,10 +1,11 @@
 import type { Batch } from '../../contract/batch';
+import { ChargedWords } from '../generate/charged-words';
 import { cancel } from '../generate/generation';
-import { refusalText } from '../generate/refusal';
 import { useText } from '../i18n';
 import { waitsForNumber } from '../state/batches';
 import { useStore } from '../state/store';
 import { IconButton } from '../ui/icon-button';
+import { mayBeCharged, reasonWords } from './item-words';
 import { ShotRow } from './shot-row';
 import styles from './batch-item.module.css';
 
@@ -33,14 +34,17 @@ export function BatchItem({ item }: { item: Item }) {
   );
 }
 
-function Where({ item: { workspace_id: id, state, reason } }: { item: Item }) {
+function Where({ item }: { item: Item }) {
   const text = useText();
-  return useStore((all) => {
-    const number = state === 'waiting' ? waitsForNumber(all, id) : null;
-    if (number !== null) return text('card.waitingFor', { number });
-    const word = text(`batch.state.${state}`);
-    const provider = all.byId[id]?.video.provider;
-    const why = reason && reason.code !== 'CANCELLED' ? refusalText(text, { ...reason, provider }) : '';
-    return [word, why].filter(Boolean).join(' · ');
-  });
+  const { workspace_id: id, state } = item;
+  const shot = useStore(({ byId }) => byId[id]);
+  const number = useStore((all) => (state === 'waiting' ? waitsForNumber(all, id) : null));
+  if (number !== null) return text('card.waitingFor', { number });
+  const words = [text(`batch.state.${state}`), reasonWords(text, item, shot)].filter(Boolean).join(' · ');
+  if (!shot || !mayBeCharged(item, shot)) return words;
+  return (
+    <>
+      {words} · <ChargedWords video={shot.video} code="CANCELLED" charged="maybe" isOfClick={false} />
+    </>
+  );
 }

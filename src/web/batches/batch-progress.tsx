@@ -1,21 +1,21 @@
 import { useText } from '../i18n';
-import { countOf, runningBatch } from '../state/batches';
+import { batchWords, endedPart, isStopping, runningBatch } from '../state/batches';
 import { setState, useStore } from '../state/store';
 import { Button } from '../ui/button';
+import { classes } from '../ui/classes';
 import styles from './batch-progress.module.css';
 
 /** How far the batch of this film is; a press shows its shots. */
 export function BatchProgress() {
-  const text = useText();
+  // The words follow the language.
+  useText();
   const batch = useStore(runningBatch);
   if (!batch) return null;
-  const made = countOf(batch, 'completed');
-  const count = batch.items.length;
   return (
     <Button size="small" className={styles.button} onClick={() => setState({ dialog: 'generate-all' })}>
-      {text('batch.progress', { made, count })}
-      <span className={styles.track} aria-hidden="true">
-        <span style={{ width: `${(made / count) * 100}%` }} />
+      {batchWords(batch)}
+      <span className={classes(styles.track, isStopping(batch) && styles.stopping)} aria-hidden="true">
+        <span style={{ width: `${endedPart(batch) * 100}%` }} />
       </span>
     </Button>
   );

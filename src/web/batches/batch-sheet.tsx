@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { useText } from '../i18n';
-import { batchIn, batchWords, countFailed, runningBatch } from '../state/batches';
+import { batchIn, batchWords, failedIn, runningBatch } from '../state/batches';
 import { useStore } from '../state/store';
 import { Button } from '../ui/button';
 import { Modal } from '../ui/modal';
@@ -22,15 +22,16 @@ export function BatchSheet({ chosen }: Props) {
   const [shownId, setShownId] = useState<string | null>(running?._id ?? null);
   const [isChoosing, setIsChoosing] = useState(chosen !== undefined);
   const [only, setOnly] = useState<BatchChoice>('changed');
+  const [failed, setFailed] = useState<readonly string[] | null>(null);
   const shown = useStore((state) => batchIn(state, shownId));
   const last = useStore(({ batches }) => batches[0]);
-  const hasFailed = useStore((state) => countFailed(last, state) > 0);
+  const hasFailed = useStore((state) => failedIn(last, state).length > 0);
   const show = (id: string) => {
     setIsChoosing(false);
     setShownId(id);
   };
-  const choose = (wanted: BatchChoice) => {
-    setOnly(wanted);
+  const choose = (these: readonly string[] | null) => {
+    setFailed(these);
     setIsChoosing(true);
   };
   const title = chosen ? text('batch.titleChosen', { count: chosen.length }) : text('top.generateAll');
@@ -38,8 +39,8 @@ export function BatchSheet({ chosen }: Props) {
   return (
     <Modal title={title} className={styles.sheet}>
       {shown && !isChoosing ? (
-        <BatchView batch={shown} isWhole onStarted={show} onRefused={() => choose('failed')}>
-          <Button onClick={() => setIsChoosing(true)}>{text('batch.other')}</Button>
+        <BatchView batch={shown} isWhole onStarted={show} onRefused={choose}>
+          <Button onClick={() => choose(null)}>{text('batch.other')}</Button>
         </BatchView>
       ) : (
         <>
@@ -48,10 +49,16 @@ export function BatchSheet({ chosen }: Props) {
               {batchWords(running)}
             </Button>
           )}
-          <Preflight chosen={chosen} only={only} onChoose={setOnly} onStarted={show} />
-          {last && !chosen && hasFailed && (
-            <BatchView batch={last} onStarted={show} onRefused={() => choose('failed')} />
+          {failed && (
+            <div className={styles.failed}>
+              <p className="muted">{text('batch.hint.again')}</p>
+              <Button size="small" onClick={() => choose(null)}>
+                {text('batch.other')}
+              </Button>
+            </div>
           )}
+          <Preflight chosen={failed ?? chosen} only={only} onChoose={setOnly} onStarted={show} />
+          {last && !chosen && !failed && hasFailed && <BatchView batch={last} onStarted={show} onRefused={choose} />}
         </>
       )}
     </Modal>

@@ -1,9 +1,10 @@
 import { useEffect, useRef, type ReactNode } from 'react';
+import { useShallow } from 'zustand/react/shallow';
 import type { Batch } from '../../contract/batch';
 import { RequestFault } from '../export/request-fault';
 import { useRequest } from '../export/use-request';
 import { useText } from '../i18n';
-import { batchWords, countFailed, isUnderWay } from '../state/batches';
+import { batchWords, endedPart, failedIn, isStopping } from '../state/batches';
 import { useStore } from '../state/store';
 import { Button } from '../ui/button';
 import { Progress } from '../ui/progress';
@@ -16,11 +17,11 @@ import { startBatch, stopBatch } from './start-batch';
 
 type Props = {
   batch: Batch;
-  /** Whether it is all that the sheet shows. */
-  isWhole?: boolean;
+  /** Whether it is all that the sheet shows; else it is the last one, below what would be made now. */
+  isWhole?: true;
   onStarted: (id: string) => void;
-  /** Some of the failed shots cannot be made as they are. */
-  onRefused: () => void;
+  /** Some of its failed shots cannot be made as they are. */
+  onRefused: (failed: readonly string[]) => void;
   children?: ReactNode;
 };
 
@@ -29,28 +30,29 @@ export function BatchView({ batch, isWhole, onStarted, onRefused, children }: Pr
   const text = useText();
   const { run, isBusy, fault } = useRequest();
   const { _id: id, items, status } = batch;
-  const hasFailed = useStore((state) => countFailed(batch, state) > 0);
+  const failed = useStore(useShallow((state) => failedIn(batch, state)));
+  const hasFailed = failed.length > 0;
   const head = useRef<HTMLDivElement>(null);
   // The button that was pressed is gone; a second Enter must not meet the one that cancels.
   useEffect(() => {
     if (isWhole) head.current?.focus();
   }, [isWhole, id]);
-  const ended = items.filter(({ state }) => state !== 'waiting' && state !== 'generating').length;
   const again = async () => {
     try {
-      onStarted(await startBatch({ only: 'failed' }, {}, false));
+      onStarted(await startBatch({ workspace_ids: failed }, {}, false));
     } catch (error) {
       if (!(error instanceof ApiError) || error.code !== 'BATCH_BLOCKED') throw error;
-      onRefused();
+      onRefused(failed);
     }
   };
 
   return (
     <>
+      {!isWhole && <h3 className={styles.last}>{text('batch.lastRun')}</h3>}
       <div ref={head} className={styles.head} tabIndex={-1}>
-        <Progress label={batchWords(batch)} part={ended / items.length} />
+        <Progress label={batchWords(batch)} part={endedPart(batch)} isCounted />
       </div>
-      {status === 'cancelled' && isUnderWay(batch) && <p className="muted">{text('batch.cancelling')}</p>}
+      {isStopping(batch) && <p className="muted">{text('batch.cancelling')}</p>}
       <ShotList name={text('batch.name')} count={items.length}>
         {items.map((item) => (
           <BatchItem key={item.workspace_id} item={item} />
@@ -65,9 +67,9 @@ export function BatchView({ batch, isWhole, onStarted, onRefused, children }: Pr
             {text('batch.cancelAll')}
           </Button>
         )}
-        {hasFailed && <FailedSum />}
+        {hasFailed && <FailedSum ids={failed} />}
         {hasFailed && (
-          <Button kind="primary" disabled={isBusy} onClick={() => void run(again)}>
+          <Button kind={isWhole && 'primary'} disabled={isBusy} onClick={() => void run(again)}>
             {text('batch.again')}
           </Button>
         )}

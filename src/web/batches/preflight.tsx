@@ -6,6 +6,7 @@ import { useText } from '../i18n';
 import { Button } from '../ui/button';
 import { closeDialog } from '../ui/modal';
 import styles from './batch-sheet.module.css';
+import { BatchBeyond } from './batch-beyond';
 import { BatchLimits } from './batch-limits';
 import { BatchSum } from './batch-sum';
 import { MissingShots } from './missing-shots';
@@ -61,6 +62,7 @@ export function Preflight({ chosen, only, onChoose, onStarted }: Props) {
       {preview && (
         <BatchLimits preview={preview} onAccept={(more) => setAccepted((before) => ({ ...before, ...more }))} />
       )}
+      {preview && <BatchBeyond preview={preview} accepted={accepted} onTakeBack={() => setAccepted({})} />}
       {isReady && <p className="muted">{text('batch.asStored')}</p>}
       <RequestFault fault={refusal ?? fault} />
       <div className={styles.buttons}>

@@ -1,5 +1,7 @@
+import { useShallow } from 'zustand/react/shallow';
 import type { Workspace } from '../../contract/workspace';
 import { useText } from '../i18n';
+import { putAwayUnsent } from '../state/batches';
 import { sync } from '../state/connection';
 import { useStore, type RefusedClick } from '../state/store';
 import { Alert } from '../ui/alert';
@@ -33,13 +35,13 @@ const needsMore = new Set<string>([
 export function Failure({ workspace, click, onRetry }: Props) {
   const text = useText();
   const language = useStore((state) => state.language);
-  const failure = failureOf(workspace, click);
+  const unsent = useStore(useShallow(({ batches, putAway }) => ({ batches, putAway })));
+  const failure = failureOf(workspace, click, unsent);
   if (!failure) return null;
   const { _id: id, video } = workspace;
-  const { code } = failure;
-  const { isOfClick } = failure;
+  const { code, isOfClick, isUnsent = false } = failure;
   const ofClick = isOfClick && (isLost(code) ? 'maybe' : 'no');
-  const charged = ofClick || (video.error?.charged ?? 'no');
+  const charged = ofClick || (!isUnsent && video.error?.charged) || 'no';
   // The server has several sentences for this code, and each names what to look at.
   const isServers = code === 'SUBMIT_UNKNOWN' && language === 'en' && !isOfClick;
   const sentence = isServers ? video.error!.message : refusalText(text, failure);
@@ -50,6 +52,7 @@ export function Failure({ workspace, click, onRetry }: Props) {
   const canClose = isOfClick || charged !== 'maybe';
   const close = () => {
     if (isOfClick) dismissClick(id);
+    else if (isUnsent) putAwayUnsent(id);
     else if (video.attempt_id) sync.dismissFailure(id, video.attempt_id);
   };
   const retry = () => {
@@ -62,9 +65,11 @@ export function Failure({ workspace, click, onRetry }: Props) {
       <p>
         {!isNoted(code, isOfClick, charged) && sentence + text('common.sentenceGap')}
         {isOfLimit(code) && <PassedLimits id={id} />}
-        <span className="muted">
-          <ChargedWords video={video} code={code} charged={charged} isOfClick={isOfClick} />
-        </span>
+        {!isUnsent && (
+          <span className="muted">
+            <ChargedWords video={video} code={code} charged={charged} isOfClick={isOfClick} />
+          </span>
+        )}
       </p>
       {!isOfClick && charged === 'maybe' && <CostsLink>{text('generate.settle')}</CostsLink>}
       {isOfLimit(code) ? (

@@ -11,6 +11,8 @@ export type Refusal = {
   provider?: string | null;
   /** The form that was refused. */
   form?: FormData;
+  /** Whether it is about a shot that a batch did not start. */
+  isUnsent?: boolean;
 };
 
 /** A field whose value is not taken, by the rule that it breaks. */
@@ -24,6 +26,7 @@ const longRun = 4;
 
 /** A refusal in the language of the page: by what the model offers, else by what the server says of a field, else by its code. */
 export function refusalText(text: Translate, refusal: Refusal): string {
+  if (refusal.isUnsent && refusal.code === 'PREVIOUS_CLIP_MISSING') return text('batch.reason.notStarted');
   const faults = faultsIn(refusal).map((fault) => faultText(text, fault, refusal.provider));
   if (faults.length > 0) return faults.join(text('common.sentenceGap'));
   return text(errorKey(refusal.code), { provider: displayName(refusal.provider) });

@@ -1,4 +1,5 @@
 import type { Batch } from '../../contract/batch';
+import type { Workspace } from '../../contract/workspace';
 import { getBatches } from '../api';
 import { neighboursOf } from './neighbours';
 import { announce, say, showToast } from './notices';
@@ -7,6 +8,8 @@ import { getState, setState, type AppState } from './store';
 
 type Item = Batch['items'][number];
 type WithBatches = Pick<AppState, 'batches'>;
+/** What it takes to tell why a shot was not started. */
+export type WithUnsent = Pick<AppState, 'batches' | 'putAway'>;
 type Row = Pick<AppState, 'ids' | 'byId'>;
 
 /** Whether some of its shots are still being made, also after it was cancelled. */
@@ -50,25 +53,62 @@ export const batchIn = ({ batches }: WithBatches, id: string | null): Batch | un
 /** The batch that is being made, the newest one where there are several. */
 export const runningBatch = ({ batches }: WithBatches): Batch | undefined => batches.find(isUnderWay);
 
-export const countOf = ({ items }: Batch, state: Item['state']): number =>
-  items.filter((item) => item.state === state).length;
+const countOf = ({ items }: Batch, state: Item['state']): number => items.filter((item) => item.state === state).length;
 
-/** How many shots of a batch that has ended still lack the clip that it failed to make. */
-export function countFailed(batch: Batch | undefined, { byId }: Pick<AppState, 'byId'>): number {
-  if (!batch || isUnderWay(batch)) return 0;
+/** The shots of a batch that has ended which still lack the clip that it failed to make. */
+export function failedIn(batch: Batch | undefined, { byId }: Pick<AppState, 'byId'>): string[] {
+  if (!batch || isUnderWay(batch)) return [];
   const isOpen = ({ workspace_id: id, state }: Item) => {
     const video = byId[id]?.video;
     const isMadeSince = video?.status === 'completed' && (video.started_at ?? '') > batch.created_at;
     return state === 'failed' && video !== undefined && !isMadeSince;
   };
-  return batch.items.filter(isOpen).length;
+  return batch.items.filter(isOpen).map(({ workspace_id: id }) => id);
 }
 
-/** How far a batch is, in words. */
+/**
+ * Why the newest batch did not start a shot; null where it did, and once the shot was made or edited since, or that was put away. A charge
+ * that is open is never hidden behind it.
+ */
+export function unsentReason(shot: Workspace, { batches, putAway }: WithUnsent): Item['reason'] {
+  const [newest] = batches;
+  const item = newest?.items.find(({ workspace_id: id }) => id === shot._id);
+  if (!newest || item?.state !== 'failed' || item.attempt_id !== null) return null;
+  const { status, error, started_at: startedAt } = shot.video;
+  const isMadeSince = status === 'generating' || (startedAt ?? '') > newest.created_at;
+  const isCharged = status === 'failed' && error !== null && error.charged !== 'no';
+  const isEdited = newest.completed_at !== null && shot.updated_at > newest.completed_at;
+  return isMadeSince || isCharged || isEdited || putAway.has(itemKey(newest, shot._id)) ? null : item.reason;
+}
+
+/** Puts away that the newest batch did not start a shot. */
+export function putAwayUnsent(id: string): void {
+  const { batches, putAway } = getState();
+  if (batches[0]) setState({ putAway: new Set([...putAway, itemKey(batches[0], id)]) });
+}
+
+const itemKey = ({ _id }: Batch, id: string): string => `${_id} ${id}`;
+
+/** How far a batch is, in words: what of it is made, failed and cancelled, and whether the rest is to be made no more. */
 export function batchWords(batch: Batch): string {
   const [made, failed] = [countOf(batch, 'completed'), countOf(batch, 'failed')];
-  return say(failed > 0 ? 'batch.progressFailed' : 'batch.progress', { made, failed, count: batch.items.length });
+  const cancelled = countOf(batch, 'cancelled');
+  return [
+    isStopping(batch) && say('batch.stopping'),
+    say('batch.progress', { made, count: batch.items.length }),
+    failed > 0 && say('batch.progressFailed', { failed }),
+    cancelled > 0 && say('batch.progressCancelled', { cancelled }),
+  ]
+    .filter(Boolean)
+    .join('');
 }
+
+/** Which part of a batch has ended, made or not: 0 to 1. */
+export const endedPart = ({ items }: Batch): number =>
+  items.filter(({ state }) => state !== 'waiting' && state !== 'generating').length / items.length;
+
+/** Whether a batch is cancelled while what was sent of it is still being made. */
+export const isStopping = (batch: Batch): boolean => batch.status === 'cancelled' && isUnderWay(batch);
 
 /** Whether a shot waits for its turn in a batch. */
 export const isWaitingInBatch = (state: WithBatches, id: string): boolean => isInBatch(state, id, 'waiting');

@@ -1,18 +1,19 @@
 import type { Workspace } from '../../contract/workspace';
 import { failureOf } from '../generate/failures';
 import { clipOf } from '../../contract/continuity';
-import { isWaitingInBatch } from './batches';
+import { isWaitingInBatch, type WithUnsent } from './batches';
 import { isChanged, stateOf, type ClipContext } from './clip';
 import { getState, type AppState, type Filter } from './store';
 
-type Context = ClipContext & Pick<AppState, 'batches'>;
+type Context = ClipContext & WithUnsent;
 type Click = AppState['clicks'][string] | undefined;
 
-/** Where a shot stands on its card: one that waits in a batch says so, and a click that was refused here counts as a failure where there is no clip yet. */
+/** Where a shot stands on its card: one that waits in a batch says so, one that a batch did not start has failed, and a click that was refused here counts as a failure where there is no clip yet. */
 export function statusOf(shot: Workspace, click: Click, state: Context = getState()) {
   const isWaiting = shot.video.status !== 'generating' && isWaitingInBatch(state, shot._id);
   if (isWaiting) return 'waiting';
-  return failureOf(shot, click)?.isOfClick && !clipOf(shot) ? 'failed' : stateOf(shot, state);
+  const failure = failureOf(shot, click, state);
+  return failure?.isUnsent || (failure?.isOfClick && !clipOf(shot)) ? 'failed' : stateOf(shot, state);
 }
 
 const fits: Record<Filter, (shot: Workspace, click: Click) => boolean> = {

@@ -1,6 +1,7 @@
 import { clipOf, endOfCut } from '../../contract/continuity';
 import type { Workspace } from '../../contract/workspace';
 import { neighboursOf } from './neighbours';
+import { formFaults } from './providers';
 import type { AppState } from './store';
 
 /** What a shot is to start from or to end on and cannot, with the number of the shot that lacks it. */
@@ -10,8 +11,8 @@ export type Lack = {
   number: number;
 };
 
-/** Everything that a shot is to be made from and that is not there. */
-export function lacksOf(shot: Workspace, state: Pick<AppState, 'ids' | 'byId'>): Lack[] {
+/** Everything that a shot is to be made from and that is not there; nothing to end on where its model cannot, which is said instead. */
+export function lacksOf(shot: Workspace, state: Pick<AppState, 'ids' | 'byId' | 'options'>): Lack[] {
   const { start, end } = shot.form_data;
   const { previous, next } = neighboursOf(shot._id, state);
   const number = state.ids.indexOf(shot._id) + 1;
@@ -21,6 +22,7 @@ export function lacksOf(shot: Workspace, state: Pick<AppState, 'ids' | 'byId'>):
   if (start === 'previous' && previous && !clipOf(previous)) {
     lacks.push({ field: 'start', what: 'previousClip', number: number - 1 });
   }
+  if (formFaults(state, shot.form_data).some(({ field }) => field === 'end')) return lacks;
   if (end === 'image' && !shot.end_image_url) lacks.push({ field: 'end', what: 'endPicture', number });
   if (end === 'next' && !next) lacks.push({ field: 'end', what: 'next', number });
   if (end === 'next' && next && !next.image_url) {

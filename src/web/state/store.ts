@@ -86,6 +86,8 @@ export type AppState = SyncSnapshot & {
   exports: readonly FilmExport[];
   /** The batches of this page's film, the newest first. */
   batches: readonly Batch[];
+  /** Failures of shots that a batch did not start, which were put away here; see `itemKey`. */
+  putAway: ReadonlySet<string>;
   toasts: Toast[];
   dialog: Dialog | null;
   /** Clicks that are on their way, and the answers that refused one. */
@@ -124,6 +126,7 @@ export const useStore = create<AppState>(() => ({
   uploads: [],
   exports: [],
   batches: [],
+  putAway: new Set(),
   toasts: [],
   dialog: null,
   clicks: {},

@@ -38,9 +38,9 @@ export const Card = memo(function Card({ id, number, left, index, count, isHeld,
 
   const { video, image_url: picture, form_data: form } = workspace;
   const clip = clipOf(workspace);
-  const failure = failureOf(workspace, click);
-  const isRefused = status === 'failed' && failure?.isOfClick === true;
-  const reason = failure && status === 'failed' ? refusalText(text, failure) : '';
+  const failure = status === 'failed' ? failureOf(workspace, click) : null;
+  const isRefused = failure?.isOfClick === true;
+  const reason = failure ? refusalText(text, failure) : '';
   const where = waitedFor === null ? text(`card.${status}`) : text('card.waitingFor', { number: waitedFor });
   const state = [isRefused ? '' : where, reason].filter(Boolean).join(' · ');
   const still = clip?.poster_url ?? picture;

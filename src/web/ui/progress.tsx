@@ -7,16 +7,20 @@ type Props = {
   part: number | null;
   /** What stands at the other end of the line. */
   note?: string;
+  /** Whether the label counts already, so that no percentage stands beside it. */
+  isCounted?: boolean;
 };
 
 /** What is being done, and how far it is. */
-export function Progress({ label, part, note }: Props) {
+export function Progress({ label, part, note, isCounted }: Props) {
   const percent = part === null ? null : Math.round(part * 100);
   return (
     <div className={styles.progress}>
       <div className={styles.line}>
         <strong>{label}</strong>
-        <span className="muted">{[percent !== null && `${percent} %`, note].filter(Boolean).join(' · ')}</span>
+        <span className="muted">
+          {[percent !== null && !isCounted && `${percent} %`, note].filter(Boolean).join(' · ')}
+        </span>
       </div>
       <div
         className={classes(styles.track, percent === null && styles.unknown)}

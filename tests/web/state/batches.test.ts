@@ -1,10 +1,14 @@
 import type { Batch } from '../../../src/contract/batch';
 import { emptyForm, idleVideo, wholeClip } from '../../../src/contract/defaults';
 import type { Workspace } from '../../../src/contract/workspace';
+import { failureOf } from '../../../src/web/generate/failures';
 import {
   batchTold,
-  countFailed,
+  batchWords,
+  endedPart,
+  failedIn,
   isWaitingInBatch,
+  putAwayUnsent,
   runningBatch,
   waitsForNumber,
   watchBatches,
@@ -79,7 +83,18 @@ it('says how a batch ended, once, also where it was cancelled before its last sh
   batchTold(last);
   batchTold(last);
   expect(runningBatch(getState())).toBeUndefined();
-  expect(getState().toasts.map(({ text }) => text)).toEqual(['1 of 2 made']);
+  expect(getState().toasts.map(({ text }) => text)).toEqual(['1 of 2 made, 1 cancelled']);
+});
+
+it('names what failed and what was cancelled, and counts all that has ended', () => {
+  const shots = { one: 'completed', two: 'failed', three: 'cancelled', four: 'generating' } as const;
+  const batch = batchOf(shots);
+  expect(batchWords(batch)).toBe('1 of 4 made, 1 failed, 1 cancelled');
+  expect(endedPart(batch)).toBe(0.75);
+  expect(batchWords({ ...batch, status: 'cancelled' })).toBe('Stopping · 1 of 4 made, 1 failed, 1 cancelled');
+  setState({ language: 'zh' });
+  expect(batchWords(batch)).toBe('已完成 1 / 4，失败 1，取消 1');
+  setState({ language: 'en' });
 });
 
 it('says of a shot that it waits, and for which one while that is on its way', () => {
@@ -92,13 +107,44 @@ it('says of a shot that it waits, and for which one while that is on its way', (
   expect(['one', 'two', 'three'].map((id) => isWaitingInBatch(getState(), id))).toEqual([false, true, false]);
 });
 
-it('counts what failed until it is made', () => {
+it('names what failed until it is made, without the shots that are gone', () => {
   const failed = batchOf({ one: 'completed', two: 'failed', gone: 'failed' }, ended);
-  expect(countFailed(batchOf({ one: 'failed', two: 'waiting' }), getState())).toBe(0);
-  expect(countFailed(failed, getState())).toBe(1);
+  expect(failedIn(batchOf({ one: 'failed', two: 'waiting' }), getState())).toEqual([]);
+  expect(failedIn(failed, getState())).toEqual(['two']);
   const made = { ...idleVideo, status: 'completed', started_at: '2026-01-02T00:00:00.000Z' } as const;
   setState(({ byId }) => ({ byId: { ...byId, two: { ...byId.two!, video: made } } }));
-  expect(countFailed(failed, getState())).toBe(0);
+  expect(failedIn(failed, getState())).toEqual([]);
+});
+
+describe('a shot that the newest batch did not start', () => {
+  const reason = { code: 'PREVIOUS_CLIP_MISSING', message: '' } as const;
+  const unsent = batchOf({ one: 'completed' }, ended);
+  unsent.items.push({ workspace_id: 'two', attempt_id: null, state: 'failed', reason });
+  const failure = () => failureOf(getState().byId.two!, undefined);
+  const change = (more: Partial<Workspace>) =>
+    setState(({ byId }) => ({ byId: { ...byId, two: { ...byId.two!, ...more } } }));
+  beforeEach(() => setState({ batches: [unsent], putAway: new Set() }));
+
+  it('has failed, and says why', () => {
+    expect(failure()).toMatchObject({ ...reason, isUnsent: true });
+  });
+
+  it('says so no more once it is being made, was edited or put away, or after another batch', () => {
+    change({ video: { ...idleVideo, status: 'generating', started_at: '2026-01-01T00:20:00.000Z' } });
+    expect(failure()).toBeNull();
+    change({ video: idleVideo, updated_at: '2026-01-01T00:20:00.000Z' });
+    expect(failure()).toBeNull();
+    change({ updated_at: unsent.created_at });
+    putAwayUnsent('two');
+    expect(failure()).toBeNull();
+    setState({ batches: [batchOf({ one: 'completed' }, ended), unsent], putAway: new Set() });
+    expect(failure()).toBeNull();
+  });
+
+  it('shows the charge that is still open instead', () => {
+    change({ video: { ...idleVideo, status: 'failed', error: { code: 'TIMEOUT', message: '', charged: 'maybe' } } });
+    expect(failure()).toMatchObject({ code: 'TIMEOUT' });
+  });
 });
 
 it('reads the batches again at each connection, and keeps what was told since', async () => {
