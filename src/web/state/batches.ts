@@ -13,7 +13,7 @@ export type WithUnsent = Pick<AppState, 'batches' | 'putAway'>;
 type Row = Pick<AppState, 'ids' | 'byId'>;
 
 /** Whether some of its shots are still being made, also after it was cancelled. */
-export const isUnderWay = ({ completed_at: at }: Batch): boolean => at === null;
+const isUnderWay = ({ completed_at: at }: Batch): boolean => at === null;
 
 /** Keeps the batches of this page's film: read at every connection, for what was told while there was none. */
 export const watchBatches = (): void => onConnected(() => void loadBatches());
