@@ -84,12 +84,16 @@ const round = createSharedWork(async () => {
     );
 });
 
-async function advance({ _id, film_id: filmId, items }: StoredBatch): Promise<void> {
+async function advance({ _id, film_id: filmId, items, revision }: StoredBatch): Promise<void> {
   const scene = await readScene(String(_id), String(filmId), items);
+  let isCurrent = false;
   const batch = await changeBatch(_id, (stored) => {
-    const next = nextItems(stored, scene);
+    isCurrent = stored.revision === revision;
+    const next = isCurrent ? nextItems(stored, scene) : stored.items;
     return isDeepStrictEqual(next, stored.items) ? null : { items: next };
   });
+  // What has changed since the shots were read is for the next round, which reads them again.
+  if (!isCurrent) return wakeBatches();
   if (batch.completed_at) logger.info('batch ended', { batch_id: String(_id), status: batch.status });
   if (batch.status !== 'running') return;
   await startDue(batch, dueShots(batch, scene));
