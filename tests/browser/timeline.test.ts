@@ -269,7 +269,7 @@ test('the timeline keeps every take, compares, brings one back, and undoes it', 
   await generateButton(page).waitFor({ timeout: generateWithinMs });
   const [before] = await list();
 
-  await page.getByRole('button', { name: 'Compare with' }).click();
+  await page.getByRole('button', { name: 'Compare…' }).click();
   await until(page, () =>
     [...document.querySelectorAll<HTMLVideoElement>('dialog video')].every((video) => video.currentTime > 0),
   );
@@ -281,7 +281,7 @@ test('the timeline keeps every take, compares, brings one back, and undoes it', 
   await saved(page);
   expect((await list())[0]?.video.attempt_id).toBe(before?.video.attempt_id);
 
-  await page.getByRole('button', { name: 'Restore its settings' }).click();
+  await page.getByRole('button', { name: 'Bring its form back' }).click();
   expect(await prompt(page).inputValue()).toBe('');
   await page.keyboard.press('Control+z');
   expect(await prompt(page).inputValue()).toBe('another idea');
@@ -416,7 +416,7 @@ test.each(['dark', 'light'] as const)(
     await check('takes');
     for (const [view, name] of [
       // Before the film: closing that chooses the shot where it stands, which has no takes when the machine is slow.
-      ['compare', 'Compare with the film’s take'],
+      ['compare', 'Compare…'],
       ['film', 'Play film'],
       ['generate all', 'Generate all'],
       ['keys', 'Keyboard shortcuts'],
