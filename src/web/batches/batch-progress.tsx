@@ -2,7 +2,7 @@ import { useText } from '../i18n';
 import { batchWords, endedPart, isStopping, runningBatch } from '../state/batches';
 import { setState, useStore } from '../state/store';
 import { Button } from '../ui/button';
-import { classes } from '../ui/classes';
+import { Track } from '../ui/track';
 import styles from './batch-progress.module.css';
 
 /** How far the batch of this film is; a press shows its shots. */
@@ -14,9 +14,7 @@ export function BatchProgress() {
   return (
     <Button size="small" className={styles.button} onClick={() => setState({ dialog: 'generate-all' })}>
       {batchWords(batch)}
-      <span className={classes(styles.track, isStopping(batch) && styles.stopping)} aria-hidden="true">
-        <span style={{ width: `${endedPart(batch) * 100}%` }} />
-      </span>
+      <Track part={endedPart(batch)} isStopping={isStopping(batch)} />
     </Button>
   );
 }

@@ -2,6 +2,7 @@ import { useText } from '../i18n';
 import { setState, useStore } from '../state/store';
 import { Button } from '../ui/button';
 import { Icon } from '../ui/icon';
+import { Track } from '../ui/track';
 import styles from './export-button.module.css';
 import { isOnItsWay } from '../state/exports';
 
@@ -12,11 +13,7 @@ export function ExportButton({ isDisabled }: { isDisabled: boolean }) {
   return (
     <Button className={styles.button} disabled={isDisabled && !running} onClick={() => setState({ dialog: 'export' })}>
       <Icon name="export" /> <span>{text('export.name')}</span>
-      {running && (
-        <span className={styles.track} aria-hidden="true">
-          <span style={{ width: `${(running.progress ?? 0) * 100}%` }} />
-        </span>
-      )}
+      {running && <Track part={running.progress ?? 0} />}
     </Button>
   );
 }
