@@ -124,7 +124,7 @@ async function checkShots(scene: Scene, wanted: Wanted, chosen: Set<string>): Pr
     const waits_for = waitsFor(scene, index, new Set(ready.map(({ workspace_id }) => workspace_id)));
     try {
       const found = await checkShot(scene, index, { ...wanted, limits, waits_for });
-      limits = afterSpending(limits, found.cost);
+      limits = limits.map((limit) => afterSpending(limit, found.cost));
       ready.push(found);
     } catch (error) {
       if (!(error instanceof AppError) || error.code === 'DATABASE_UNAVAILABLE') throw error;
@@ -141,7 +141,7 @@ async function limitsLeft(filmId: string): Promise<Limit[]> {
   const pledged = await findPledged();
   return limits.map((limit) => {
     const counted = pledged.filter((one) => limit.scope === 'day' || one.filmId === filmId);
-    return counted.reduce((one, { cost }) => afterSpending([one], cost)[0]!, limit);
+    return counted.reduce((one, { cost }) => afterSpending(one, cost), limit);
   });
 }
 

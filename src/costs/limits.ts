@@ -15,13 +15,11 @@ export async function limitsFor(filmId: string | undefined): Promise<Limit[]> {
   return ofFilm ? [...days, ofFilm] : days;
 }
 
-/** The same limits once this was spent too. */
-export const afterSpending = (limits: Limit[], cost: Money | null): Limit[] =>
-  limits.map((one) =>
-    one.spent.currency === cost?.currency
-      ? { ...one, spent: { ...one.spent, micros: one.spent.micros + cost.micros } }
-      : one,
-  );
+/** A limit once this was spent too. */
+export const afterSpending = (limit: Limit, cost: Money | null): Limit =>
+  limit.spent.currency === cost?.currency
+    ? { ...limit, spent: { ...limit.spent, micros: limit.spent.micros + cost.micros } }
+    : limit;
 
 async function filmLimit(filmId: string): Promise<Limit | null> {
   const film = await Film.findById(filmId, { 'settings.spend_limit': 1 }).lean<StoredFilm>();
