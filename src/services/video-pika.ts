@@ -10,9 +10,9 @@
 import { z } from 'zod';
 import { apiKey, baseUrl, config, isLoopback, readSettings } from '../config';
 import type { ErrorCode } from '../contract/errors';
+import { aspectRatios } from '../contract/limits';
 import type { Money } from '../contract/money';
 import type { VideoError } from '../contract/video';
-import { aspectRatios } from '../contract/limits';
 import { extraModels, offerModels } from './offer-models';
 import {
   completedAt,
