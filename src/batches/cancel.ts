@@ -8,7 +8,7 @@ import { cancelVideo } from '../generation/cancel';
 import { AppError } from '../utils/errors';
 import { logger } from '../utils/logger';
 import { attemptOf, cancelled } from './advance';
-import { changeBatch, findBatch, isOpen } from './store';
+import { changeBatch, changeItem, findBatch, isOpen } from './store';
 
 /** Cancels what a batch has not sent; what was sent goes on. One that has ended, or was cancelled before, is returned unchanged. */
 export async function cancelBatch(batchId: string): Promise<WireBatch> {
@@ -56,13 +56,5 @@ export async function cancelShot(
 async function takeOut(workspaceId: string): Promise<boolean> {
   const waiting = trusted({ $elemMatch: { workspace_id: workspaceId, state: 'waiting' } });
   const found = await Batch.findOne({ status: 'running', items: waiting }, { _id: 1 }).lean();
-  if (!found) return false;
-  let isTakenOut = false;
-  await changeBatch(found._id, ({ items }) => {
-    const isIt = (item: StoredBatch['items'][number]) =>
-      item.workspace_id === workspaceId && item.state === 'waiting' && item.attempt_id === null;
-    isTakenOut = items.some(isIt);
-    return isTakenOut ? { items: items.map((item) => (isIt(item) ? cancelled(item) : item)) } : null;
-  });
-  return isTakenOut;
+  return found !== null && changeItem(found._id, workspaceId, 'waiting', cancelled);
 }

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { trusted } from 'mongoose';
 import type { ServerMessage } from '../contract/messages';
 import { config } from '../config';
 import { limitsFor } from '../costs/limits';
@@ -14,7 +15,7 @@ import { logger } from '../utils/logger';
 import { listenToPushes } from '../utils/push';
 import { createSharedWork } from '../utils/queue';
 import { cancelled, dueShots, failed, nextItems, quietMs, requestIdOf, type Scene } from './advance';
-import { changeBatch, claimBatches, findRunning, isOpen, releaseBatches } from './store';
+import { changeBatch, changeItem, claimBatches, findRunning, isOpen, releaseBatches } from './store';
 
 // A batch is run by one process at a time, whichever has its lease. It starts a shot only when a task may run, so that the shot is
 // sent as it is stored at that moment; the attempt itself is run like that of any click.
@@ -118,10 +119,11 @@ async function readScene(batchId: string, filmId: string, items: BatchItem[]): P
     limitsFor(filmId),
   ]);
   const byId = new Map(shots.map((shot) => [String(shot._id), shot]));
-  const others = items.filter((item) => isOpen(item) && !byId.has(item.workspace_id));
-  for (const { workspace_id } of others) {
-    const deleted = await Workspace.findById(workspace_id, readFields).lean<StoredWorkspace>();
-    if (deleted) byId.set(workspace_id, deleted);
+  const gone = items.filter((item) => isOpen(item) && !byId.has(item.workspace_id));
+  if (gone.length > 0) {
+    const inTrash = { _id: trusted({ $in: gone.map(({ workspace_id }) => workspace_id) }) };
+    const found = await Workspace.find(inTrash, readFields).lean<StoredWorkspace[]>();
+    for (const shot of found) byId.set(String(shot._id), shot);
   }
   const elsewhere = running.filter((other) => String(other._id) !== batchId).flatMap(({ open }) => open);
   return { shots, byId, openElsewhere: new Set(elsewhere), limits };
@@ -131,13 +133,13 @@ async function readScene(batchId: string, filmId: string, items: BatchItem[]): P
 async function start(batch: StoredBatch, { _id }: StoredWorkspace): Promise<void> {
   const workspaceId = String(_id);
   const change = (from: BatchItem['state'], to: (item: BatchItem) => BatchItem) =>
-    changeItem(batch, workspaceId, from, to);
+    changeItem(batch._id, workspaceId, from, to);
   if (!(await change('waiting', (item) => ({ ...item, state: 'starting' })))) return;
   try {
     const attempt_id = await startForBatch({
       workspaceId,
       requestId: requestIdOf(batch),
-      batch: { id: String(batch._id), quietMs },
+      quietMs,
       acceptSecondCharge: false,
       acceptOverLimit: batch.accept_over_limit,
       acceptUnknownPrice: batch.accept_unknown_price,
@@ -153,21 +155,4 @@ async function start(batch: StoredBatch, { _id }: StoredWorkspace): Promise<void
 function notStarted(item: BatchItem, { code, body }: AppError): BatchItem {
   if (transientCodes.includes(code)) return { ...item, state: 'waiting' };
   return code === 'WORKSPACE_NOT_FOUND' ? cancelled(item, body) : failed(item, body);
-}
-
-/** Changes the item of a shot if it is in that state and not started; false if it is not. */
-async function changeItem(
-  { _id }: StoredBatch,
-  workspaceId: string,
-  from: BatchItem['state'],
-  to: (item: BatchItem) => BatchItem,
-): Promise<boolean> {
-  let isChanged = false;
-  await changeBatch(_id, ({ items }) => {
-    const index = items.findIndex((item) => item.workspace_id === workspaceId);
-    const item = items[index]!;
-    isChanged = item.state === from && item.attempt_id === null;
-    return isChanged ? { items: items.with(index, to(item)) } : null;
-  });
-  return isChanged;
 }

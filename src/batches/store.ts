@@ -60,6 +60,23 @@ export async function changeBatch(
   }
 }
 
+/** Changes the item of a shot if it is in that state and not started; false if it is not. */
+export async function changeItem(
+  batchId: Types.ObjectId,
+  workspaceId: string,
+  from: BatchItem['state'],
+  to: (item: BatchItem) => BatchItem,
+): Promise<boolean> {
+  let isChanged = false;
+  await changeBatch(batchId, ({ items }) => {
+    const index = items.findIndex((item) => item.workspace_id === workspaceId);
+    const item = items[index]!;
+    isChanged = item.state === from && item.attempt_id === null;
+    return isChanged ? { items: items.with(index, to(item)) } : null;
+  });
+  return isChanged;
+}
+
 /** Which shots of a batch are open, and whether it has ended with the last of them. */
 export function endOf({
   status,

@@ -41,7 +41,7 @@ const unchangedSince = ({ _id, video, takes, job, superseded }: StoredWorkspace)
 export async function storeClaim(
   read: StoredWorkspace,
   { job, video }: Attempt,
-  { requestId, acceptSecondCharge, batch }: { requestId?: string; acceptSecondCharge: boolean; batch?: object },
+  { requestId, acceptSecondCharge, quietMs }: { requestId?: string; acceptSecondCharge: boolean; quietMs?: number },
 ): Promise<Attempt | null> {
   const before = [...read.superseded, ...(read.job ? [read.job] : [])].filter(
     (other) => other.attempt_id !== job.attempt_id,
@@ -55,7 +55,7 @@ export async function storeClaim(
   const click = requestId ? [{ request_id: requestId, attempt_id: job.attempt_id }] : [];
   const clicks = [...withOutcomes(read, [video, ...kept]), ...click].slice(-requestIdsKept);
   // A shot of a batch is sent as it is stored, a click as it was seen.
-  const filter = { ...unchangedSince(read), ...(batch && { version: read.version }) };
+  const filter = { ...unchangedSince(read), ...(quietMs !== undefined && { version: read.version }) };
   const stored = await Workspace.findOneAndUpdate(
     filter,
     versionedUpdate({ video, takes: kept, job, superseded, clicks, 'changed.video': { version: read.version + 1 } }),

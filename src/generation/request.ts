@@ -33,8 +33,8 @@ export type Click = {
   acceptSecondCharge: boolean;
   acceptOverLimit?: boolean;
   acceptUnknownPrice?: boolean;
-  /** The batch that makes it, for which the shot must have been left alone for a while. */
-  batch?: { id: string; quietMs: number };
+  /** Of a batch: for how long the shot must have been left alone; it is then sent as it is stored. */
+  quietMs?: number;
   /** What the user saw; nothing starts if the stored state differs. */
   expects?: { form_data: Partial<FormData>; image_path: string | null; end_image_path?: string | null };
 };
@@ -68,7 +68,7 @@ async function startVideo(click: Click): Promise<ClickResult> {
  * Starts the video of a shot of a batch; returns its attempt_id once it is stored, also of one that was stored before. Throws what
  * refuses the click, and BUSY while the shot is being edited.
  */
-export async function startForBatch(click: Click & Required<Pick<Click, 'batch' | 'requestId'>>): Promise<string> {
+export async function startForBatch(click: Click & Required<Pick<Click, 'quietMs' | 'requestId'>>): Promise<string> {
   if (isEngineStopping()) throw stopping();
   const { started, earlier } = await claim(click);
   return started ? started.job.attempt_id : earlier.attemptId;
@@ -179,7 +179,7 @@ const toClickResult = (workspaceId: string, video: Video): ClickResult =>
 /** Checks everything that can be checked before anything is paid, and freezes the request. */
 async function newAttempt(workspace: StoredWorkspace, click: Click): Promise<Attempt> {
   const { form_data: form } = workspace;
-  if (click.batch) refuseWhileEdited(workspace, click.batch.quietMs);
+  if (click.quietMs !== undefined) refuseWhileEdited(workspace, click.quietMs);
   else await refuseWaiting(String(workspace._id));
   const { made, choice } = await checkClick(workspace, await findNeighbours(workspace), click);
   if (made) return resumeDownload(workspace, made);
